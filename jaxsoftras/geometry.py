@@ -1,0 +1,151 @@
+"""Point-triangle geometry in the image plane, one formula for every implementation.
+
+All functions here are elementwise: pixels and corners may be scalars, arrays that
+broadcast, or blocks within a kernel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# An edge whose squared length (NDC) is below this is a point: 1 / length**2 stays
+# finite.
+_POINT_EDGE = 1e-12
+
+FARTHEST = 1e8
+"""Corners beyond this (NDC) come from points at the camera plane; see `contained`."""
+
+
+class Corners(NamedTuple):
+    """The corners of triangles ``[...]``, NDC; each field is of that shape."""
+
+    x0: jax.Array
+    y0: jax.Array
+    x1: jax.Array
+    y1: jax.Array
+    x2: jax.Array
+    y2: jax.Array
+
+
+class Nearest(NamedTuple):
+    """Where the boundary of a triangle is nearest to a pixel.
+
+    Attributes:
+        signed: squared distance to the boundary, NDC; positive inside the triangle.
+        x: pixel minus the nearest boundary point, x component, NDC.
+        y: the same, y component.
+        weights: barycentric coordinates of the nearest boundary point, one of them 0.
+    """
+
+    signed: jax.Array
+    x: jax.Array
+    y: jax.Array
+    weights: tuple[jax.Array, jax.Array, jax.Array]
+
+
+def contained(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Separates the faces that can be drawn from those that cannot.
+
+    A face with a corner that is not finite, or beyond `FARTHEST`, covers no pixel and
+    receives no gradient. It is moved to where it does no harm, so that no NaN arises
+    from it in either direction.
+
+    Args:
+        face_vertices: ``[..., 3, 2]`` NDC.
+
+    Returns:
+        The harmless corners ``[..., 3, 2]`` and ``[...]`` bool, true for drawn faces.
+    """
+    drawn = jnp.all(jnp.abs(face_vertices) <= FARTHEST, axis=(-2, -1))
+    return jnp.where(drawn[..., None, None], face_vertices, FARTHEST), drawn
+
+
+def corners(face_vertices: jax.Array) -> Corners:
+    """``[..., 3, 2]`` to six arrays ``[...]``."""
+    return Corners(*(face_vertices[..., k // 2, k % 2] for k in range(6)))
+
+
+def _edge(px, py, ax, ay, bx, by):
+    """Offset from the nearest point of segment a-b, its parameter, and the side."""
+    ex, ey = bx - ax, by - ay
+    length2 = ex * ex + ey * ey
+    # both branches of `where` stay finite, for the sake of automatic differentiation
+    inverse = jnp.where(
+        length2 > _POINT_EDGE, 1 / jnp.where(length2 > _POINT_EDGE, length2, 1), 0
+    )
+    dx, dy = px - ax, py - ay
+    t = jnp.minimum(jnp.maximum((dx * ex + dy * ey) * inverse, 0), 1)
+    rx, ry = dx - t * ex, dy - t * ey
+    return rx, ry, t, rx * rx + ry * ry, ex * dy - ey * dx, length2
+
+
+def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
+    """Signed squared distance from pixels to the boundaries of triangles.
+
+    The minimum over the three edges of the squared distance to the segment; equal to
+    the distance of section 3.1 of Liu et al. (2019), and exact for slivers, where a
+    formulation through barycentric coordinates loses its digits.
+
+    Args:
+        px: pixel centres, x, NDC.
+        py: pixel centres, y, NDC.
+        triangle: corners, NDC; of either orientation.
+
+    Returns:
+        The nearest boundary points, of the broadcast shape.
+    """
+    x0, y0, x1, y1, x2, y2 = triangle
+    r0x, r0y, t0, d0, side0, length0 = _edge(px, py, x0, y0, x1, y1)
+    r1x, r1y, t1, d1, side1, length1 = _edge(px, py, x1, y1, x2, y2)
+    r2x, r2y, t2, d2, side2, length2 = _edge(px, py, x2, y2, x0, y0)
+    # Two edges tie at a shared corner. The gradient of `minimum` is an equality test,
+    # which can fail on both sides when XLA rounds the two uses of d0 differently.
+    use0 = (d0 <= d1) & (d0 <= d2)
+    use1 = ~use0 & (d1 <= d2)
+
+    def select(a, b, c):
+        return jnp.where(use0, a, jnp.where(use1, b, c))
+
+    distance2 = select(d0, d1, d2)
+    lowest = jnp.minimum(side0, jnp.minimum(side1, side2))
+    highest = jnp.maximum(side0, jnp.maximum(side1, side2))
+    # No interior point is farther from the boundary than the height over the longest
+    # edge. Rounding can put a pixel in line with a sliver on the inner side of all
+    # three edges; this bound keeps it out.
+    double_area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+    longest = jnp.maximum(jnp.maximum(length0, jnp.maximum(length1, length2)), 1e-12)
+    inside = ((lowest >= 0) | (highest <= 0)) & (
+        distance2 <= 1.001 * double_area * double_area / longest
+    )
+    # edge k runs from corner k to the next: weights 1 - t and t
+    weight0 = select(1 - t0, 0, t2)
+    weight1 = select(t0, 1 - t1, 0)
+    weight2 = select(0, t1, 1 - t2)
+    return Nearest(
+        jnp.where(inside, distance2, -distance2),
+        select(r0x, r1x, r2x),
+        select(r0y, r1y, r2y),
+        (weight0, weight1, weight2),
+    )
+
+
+def support(dist_eps: float) -> float:
+    """Squared radius of a face's reach in units of sigma: ``log(1 / dist_eps - 1)``.
+
+    Outside of it the probability is below ``dist_eps`` and counts as zero.
+    """
+    return float(np.log(1 / dist_eps - 1))
+
+
+def pixel_centers(height: int, width: int, dtype) -> tuple[jax.Array, jax.Array]:
+    """NDC of the pixel centres: x ``[W]``, rising, and y ``[H]``, falling from the top.
+
+    An image 4 pixels wide has them at x = -0.75, -0.25, 0.25, 0.75.
+    """
+    x = (2 * jnp.arange(width, dtype=dtype) + (1 - width)) / width
+    y = ((height - 1) - 2 * jnp.arange(height, dtype=dtype)) / height
+    return x, y

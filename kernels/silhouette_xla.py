@@ -1,0 +1,140 @@
+"""The soft silhouette over an exact work list: portable, and the fast path on a CPU."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsoftras import gather, geometry
+from jaxsoftras.kernels import batching, worklist
+
+# Measured: on a CPU a chunk should stay within a core's cache; on an H200, with 64
+# images of 1280 faces at 64 px, 2**14 items take 9.1 ms, 2**17 2.5 ms, 2**18 1.9 ms,
+# 2**20 2.6 ms.
+_CPU_CHUNK = 1 << 12
+_ACCELERATOR_CHUNK = 1 << 18
+
+
+def _counts(items: worklist.Items, signed: jax.Array, cutoff: float) -> jax.Array:
+    """Whether a pixel lies within the reach of a face."""
+    return signed > -items.sigma * cutoff
+
+
+def _optical_depth(face_vertices, sigma, *, grid: worklist.Grid, chunk, ordered):
+    """``-log prod_j (1 - D_j)`` at each pixel: ``[B, H, W]``."""
+
+    def visit(depth, items: worklist.Items):
+        signed = geometry.nearest(items.x, items.y, items.triangle).signed
+        # log(1 - sigmoid(z)) = -softplus(z)
+        share = jnp.where(
+            _counts(items, signed, grid.cutoff),
+            jax.nn.softplus(signed / items.sigma),
+            0,
+        )
+        if ordered:
+            return gather.add_in_order(depth, items.tile, share)
+        return depth.at[items.tile].add(share, mode="drop")
+
+    tiles = face_vertices.shape[0] * grid.rows * grid.columns
+    depth = jnp.zeros_like(
+        face_vertices, shape=(tiles, worklist.TILE_HEIGHT, worklist.TILE_WIDTH)
+    )
+    depth = worklist.fold(
+        visit, depth, face_vertices, sigma, grid, chunk=chunk, by_tile=ordered
+    )
+    return worklist.from_tiles(depth, grid)
+
+
+def _gradients(
+    face_vertices, sigma, depth, cotangent, *, grid: worklist.Grid, chunk, ordered
+):
+    """Gradients to the corners ``[B, F, 3, 2]`` and to sigma ``[B]``.
+
+    With T = exp(-depth) the transmittance and z = s / sigma: d alpha / d z_j = T D_j.
+    The point Q of the boundary nearest to pixel P follows the ends A_k of its edge by
+    its weights w_k, and a shift of Q along the edge does not change the distance: d s /
+    d A_k = -2 w_k (P - Q) inside, and the opposite outside. Nothing here depends on the
+    order of the faces, and nothing is divided by 1 - D_j.
+    """
+    weight = worklist.to_tiles(cotangent * jnp.exp(-depth), grid)
+
+    def visit(gradients, items: worklist.Items):
+        near = geometry.nearest(items.x, items.y, items.triangle)
+        z = near.signed / items.sigma
+        by_z = jnp.where(
+            _counts(items, near.signed, grid.cutoff),
+            weight.at[items.tile].get(mode="fill", fill_value=0) * jax.nn.sigmoid(z),
+            0,
+        )
+        pull = by_z * jnp.where(near.signed > 0, -2, 2) / items.sigma
+        pull_x, pull_y = pull * near.x, pull * near.y
+        terms = [w * p for w in near.weights for p in (pull_x, pull_y)] + [-by_z * z]
+        share = jnp.stack([jnp.sum(term, axis=(1, 2)) for term in terms], axis=-1)
+        if ordered:
+            return gather.add_in_order(gradients, items.face, share)
+        return gradients.at[items.face].add(share, mode="drop")
+
+    batch, faces = face_vertices.shape[:2]
+    gradients = jnp.zeros_like(face_vertices, shape=(batch * faces, 7))
+    gradients = worklist.fold(visit, gradients, face_vertices, sigma, grid, chunk=chunk)
+    by_sigma = jnp.sum(gradients[:, 6].reshape(batch, faces), axis=1) / sigma
+    return gradients[:, :6].reshape(face_vertices.shape), by_sigma
+
+
+def _on_each_platform(function, grid: worklist.Grid):
+    """Chooses chunk size and summation when the platform is known: at lowering."""
+
+    def call(*arrays):
+        return lax.platform_dependent(
+            *arrays,
+            # one thread adds at a time: a scatter-add has a fixed order already
+            cpu=functools.partial(function, grid=grid, chunk=_CPU_CHUNK, ordered=False),
+            default=functools.partial(
+                function, grid=grid, chunk=_ACCELERATOR_CHUNK, ordered=True
+            ),
+        )
+
+    return batching.fold_batch(call)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _silhouette(face_vertices, sigma, grid: worklist.Grid):
+    return _forward(face_vertices, sigma, grid)[0]
+
+
+def _forward(face_vertices, sigma, grid: worklist.Grid):
+    depth = _on_each_platform(_optical_depth, grid)(face_vertices, sigma)
+    return -jnp.expm1(-depth), (face_vertices, sigma, depth)
+
+
+def _backward(grid: worklist.Grid, residuals, cotangent):
+    return _on_each_platform(_gradients, grid)(*residuals, cotangent)
+
+
+_silhouette.defvjp(_forward, _backward)
+
+
+def silhouette_xla(
+    face_vertices: jax.Array,
+    sigma: jax.Array,
+    *,
+    height: int,
+    width: int,
+    cutoff: float,
+) -> jax.Array:
+    """Soft silhouettes, equal to `silhouette_reference` in value and gradient.
+
+    Args:
+        face_vertices: ``[B, F, 3, 2]`` NDC.
+        sigma: ``[B]`` NDC squared.
+        height: pixels.
+        width: pixels.
+        cutoff: squared radius of a face's influence, in units of sigma.
+
+    Returns:
+        ``[B, H, W]`` alpha.
+    """
+    return _silhouette(face_vertices, sigma, worklist.Grid(height, width, cutoff))

@@ -1,0 +1,112 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsoftras import mesh, voxels
+
+SPHERE = mesh.icosphere(3)
+
+
+def extent(grid):
+    """First and last occupied cell on each axis."""
+    cells = np.argwhere(grid)
+    return [
+        (int(low), int(high))
+        for low, high in zip(cells.min(0), cells.max(0), strict=True)
+    ]
+
+
+class TestConformance:
+    """Counts of the original's voxelizer."""
+
+    @pytest.mark.parametrize(
+        ("radius", "surface", "filled", "span"),
+        [
+            (0.25, 1112, 2536, (8, 23)),
+            (0.4, 2904, 9428, (3, 28)),
+            (0.5, 4496, 17856, (0, 31)),
+        ],
+    )
+    def test_sphere(self, radius, surface, filled, span):
+        vertices = jnp.asarray(radius * np.asarray(SPHERE.vertices), jnp.float32)
+        faces = jnp.asarray(SPHERE.faces)
+        grid = jax.jit(voxels.voxelize)(vertices, faces)
+        assert grid.dtype == bool and int(grid.sum()) == filled
+        assert extent(grid) == [span] * 3
+        shell = jax.jit(voxels._surface)((vertices * 31 / 32 + 0.5) * 32, faces)
+        assert int(voxels._unpack(shell).sum()) == surface
+
+    def test_ellipsoid_and_axes(self):
+        stretched = np.asarray(SPHERE.vertices) * [0.3, 0.2, 0.1] + [0.1, -0.05, 0.15]
+        grid = voxels.voxelize(
+            jnp.asarray(stretched, jnp.float32), jnp.asarray(SPHERE.faces)
+        )
+        assert int(grid.sum()) == 1117
+        # model axes x 9-28, y 8-20, z 17-23; in files y, x, reversed z
+        assert extent(grid) == [(8, 20), (9, 28), (8, 14)]
+
+
+def test_equals_a_slow_voxelizer():
+    """Lattice lines, vertices and flood fill, spelled out."""
+    rng = np.random.default_rng(0)
+    sphere = mesh.icosphere(0)
+    vertices = np.asarray(sphere.vertices) * 0.3 + rng.normal(0, 0.04, (12, 3))
+    faces = np.asarray(sphere.faces)
+    points = (vertices * 31 / 32 + 0.5) * 32
+    surface = np.zeros((32, 32, 32), bool)
+    for point in points:
+        surface[tuple(np.floor(point).astype(int))] = True
+    for axis in range(3):
+        u, v = [k for k in range(3) if k != axis]
+        for corners in points[faces]:
+            matrix = np.stack([corners[:, u], corners[:, v], np.ones(3)])
+            for i in range(32):
+                for j in range(32):
+                    weights = np.linalg.solve(matrix, [i, j, 1])
+                    if weights.min() < 0:
+                        continue
+                    height = int(np.floor(weights @ corners[:, axis]))
+                    for di in (0, 1):
+                        for dj in (0, 1):
+                            cell = np.empty(3, int)
+                            cell[[u, v, axis]] = i - di, j - dj, height
+                            if np.all((cell >= 0) & (cell < 32)):
+                                surface[tuple(cell)] = True
+    outside = np.zeros_like(surface)
+    stack = [c for c in np.ndindex(32, 32, 32) if 0 in c or 31 in c]
+    while stack:
+        cell = stack.pop()
+        if min(cell) < 0 or max(cell) > 31 or surface[cell] or outside[cell]:
+            continue
+        outside[cell] = True
+        for axis in range(3):
+            for step in (-1, 1):
+                stack.append(tuple(np.add(cell, step * np.eye(3, dtype=int)[axis])))
+    expected = np.swapaxes(~outside, 0, 1)[..., ::-1]
+    got = voxels.voxelize(jnp.asarray(vertices, jnp.float32), jnp.asarray(faces))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_open_surface_stays_a_shell():
+    vertices = jnp.asarray(0.4 * np.asarray(SPHERE.vertices), jnp.float32)
+    top_removed = np.asarray(SPHERE.faces)
+    top_removed = top_removed[np.asarray(SPHERE.vertices)[top_removed, 1].min(1) < 0.8]
+    closed = voxels.voxelize(vertices, jnp.asarray(SPHERE.faces))
+    opened = voxels.voxelize(vertices, jnp.asarray(top_removed))
+    assert int(opened.sum()) < 0.5 * int(closed.sum())
+
+
+def test_batch_equals_loop():
+    scale = jnp.array([0.2, 0.3, 0.45])[:, None, None]
+    vertices = scale * jnp.asarray(mesh.icosphere(1).vertices, jnp.float32)
+    faces = jnp.asarray(mesh.icosphere(1).faces)
+    together = jax.jit(voxels.voxelize)(vertices, faces)
+    for k in range(3):
+        np.testing.assert_array_equal(together[k], voxels.voxelize(vertices[k], faces))
+
+
+def test_iou():
+    a = jnp.zeros((3, 32, 32, 32), bool).at[:2, :4].set(True)
+    b = jnp.zeros((3, 32, 32, 32), bool).at[0, 2:6].set(True)
+    np.testing.assert_allclose(voxels.iou(a, b), [1 / 3, 0, 1])
