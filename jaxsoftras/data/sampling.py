@@ -1,0 +1,98 @@
+"""Training batches: two views of each object, categories equally likely."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsoftras.data.split import Split
+
+# Batches in preparation or ready while the caller works on one.
+_PREFETCHED = 2
+
+
+class PairBatch(NamedTuple):
+    """Pictures of B objects, each seen from two sides (which may coincide).
+
+    Attributes:
+        images_a: ``[B, 4, S, S]`` uint8, seen from the first side.
+        images_b: ``[B, 4, S, S]`` uint8, from the second side.
+        views_a: ``[B]`` int32 numbers of the first views.
+        views_b: ``[B]`` int32 numbers of the second views.
+    """
+
+    images_a: np.ndarray
+    images_b: np.ndarray
+    views_a: np.ndarray
+    views_b: np.ndarray
+
+
+def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> PairBatch:
+    """Draws a batch: category, object within it, and both views, each uniformly.
+
+    Args:
+        split: where to draw from.
+        batch_size: B.
+        rng: random numbers.
+
+    Raises:
+        ValueError: a batch size below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
+    category = rng.integers(len(split.categories), size=batch_size)
+    counts = np.array([split.count(synset) for synset in split.categories])
+    objects = rng.integers(counts[category])
+    views = rng.integers(split.num_views, size=(2, batch_size), dtype=np.int32)
+    side = split.image_size
+    images = np.empty((2, batch_size, 4, side, side), np.uint8)
+    for index in np.unique(category):
+        rows = np.flatnonzero(category == index)
+        # One call for both views: a prepared data set then reads each object once.
+        pictures = split.images(
+            split.categories[index], np.tile(objects[rows], 2), views[:, rows].ravel()
+        )
+        images[:, rows] = pictures.reshape(2, len(rows), 4, side, side)
+    return PairBatch(images[0], images[1], views[0], views[1])
+
+
+def pair_batches(
+    split: Split, batch_size: int, *, seed: int, start_step: int = 0
+) -> Generator[PairBatch, None, None]:
+    """An endless run of batches, prepared ahead by a background thread.
+
+    The batch of step n depends on the seed and n only, so that a resumed run goes on
+    with the very batches that an uninterrupted one would see.
+
+    Args:
+        split: where to draw from.
+        batch_size: B.
+        seed: seed of the run, not negative.
+        start_step: step of the first batch, not negative.
+
+    Returns:
+        An iterator; what goes wrong in the thread is raised by ``next``. The thread
+        ends when the iterator is closed or no longer referred to.
+    """
+
+    def batch(step: int) -> PairBatch:
+        return sample_pairs(split, batch_size, np.random.default_rng([seed, step]))
+
+    steps = itertools.count(start_step)
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pair_batches")
+    pending = deque(pool.submit(batch, next(steps)) for _ in range(_PREFETCHED))
+    # When the interpreter exits, this acts on a forgotten iterator in time; the clause
+    # below comes after the modules that a shutdown needs are gone. It acts only once.
+    shut_down = weakref.finalize(pending, pool.shutdown, cancel_futures=True)
+    try:
+        while True:
+            yield pending.popleft().result()
+            pending.append(pool.submit(batch, next(steps)))
+    finally:
+        shut_down()

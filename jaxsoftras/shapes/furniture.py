@@ -1,0 +1,248 @@
+"""Tables and cabinets. Units are metres; the floor is y = 0, the front -z."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxsoftras.shapes.placement import (
+    Parts,
+    Solid,
+    four_corners,
+    join,
+    mirror_pair,
+    radial_copies,
+    translate,
+)
+from jaxsoftras.shapes.polygons import (
+    circle,
+    rectangle,
+    superellipse,
+)
+from jaxsoftras.shapes.solids import (
+    beam,
+    box,
+    cylinder,
+    extrude,
+    lathe,
+    superellipsoid,
+    tube,
+)
+
+
+def _table_legs(
+    rng: np.random.Generator, style: str, width: float, depth: float, height: float
+) -> Solid:
+    """What carries a table top whose underside is at ``height``."""
+    inward = rng.uniform(0.04, 0.1)
+    x, z = width / 2 - inward, depth / 2 - inward
+    if style == "straight":
+        thick = rng.uniform(0.04, 0.09)
+        return four_corners(box((thick, height, thick), (x, height / 2, -z)))
+    if style == "tapered":
+        splay = rng.uniform(0.0, 0.08) * height
+        path = [(x + splay, 0, -z - splay), (x, height, -z)]
+        radius = rng.uniform(0.02, 0.04)
+        return four_corners(tube(path, (radius * 0.5, radius), sides=8))
+    if style == "turned":
+        r = rng.uniform(0.025, 0.04)
+        shape = [
+            (0.6, 0),
+            (0.9, 0.08),
+            (0.5, 0.14),
+            (0.8, 0.3),
+            (1.2, 0.6),
+            (0.6, 0.72),
+        ]
+        shape += [(1.3, 0.78), (1.3, 1.0)]
+        profile = np.array(shape) * (r, height)
+        return four_corners(translate(lathe(profile, sides=10), (x, 0, -z)))
+    if style == "trestle":
+        x *= rng.uniform(0.7, 0.95)
+        frame = [beam((x, 0, -z), (x, height, -z * 0.3), 0.06, 0.05)]
+        frame.append(beam((x, 0, z), (x, height, z * 0.3), 0.06, 0.05))
+        frame.append(
+            beam((x, height * 0.4, -z * 0.7), (x, height * 0.4, z * 0.7), 0.05, 0.05)
+        )
+        rail = beam((-x, height * 0.42, 0), (x, height * 0.42, 0), 0.04, 0.07)
+        return join(mirror_pair(join(*frame)), rail)
+    if style == "cross":
+        bar = rng.uniform(0.04, 0.07)
+        one = beam((x, 0, -z), (x, height, z), bar, bar)
+        other = beam((x - bar, 0, z), (x - bar, height, -z), bar, bar)
+        rail = beam((-x, height / 2, 0), (x, height / 2, 0), 0.04, 0.05)
+        return join(mirror_pair(join(one, other)), rail)
+    if style == "panels":
+        panel = box((0.04, height, depth * 0.92), (x, height / 2, 0))
+        screen = box((2 * x, height * 0.55, 0.025), (0, height * 0.7, z * 0.7))
+        return join(mirror_pair(panel), screen)
+    reach = min(width, depth) * rng.uniform(0.25, 0.38)
+    r = rng.uniform(0.03, 0.06)
+    if style == "disc":
+        foot = [(reach, 0), (reach, 0.02), (r * 1.6, 0.06), (r, 0.12)]
+        top = [(r, height - 0.08), (min(reach, 0.2), height)]
+        return lathe([*foot, *top], sides=16)
+    shape = [(0.9, 0.12), (1.5, 0.2), (0.8, 0.3), (1.3, 0.5), (0.8, 0.75), (1.8, 1.0)]
+    column = lathe(np.array(shape) * (r, height), sides=12)
+    path = [
+        (r * 0.5, 0.25 * height, 0),
+        (reach * 0.6, 0.17 * height, 0),
+        (reach, 0.02, 0),
+    ]
+    foot = tube(path, (0.035, 0.03, 0.02), sides=6)
+    return join(column, radial_copies(foot, int(rng.integers(3, 5))))
+
+
+def _desk_drawers(
+    rng: np.random.Generator, width: float, depth: float, height: float
+) -> Solid:
+    """A drawer block under the right side of a desk's top."""
+    wide = min(0.42, width * 0.32)
+    low = 0.06 if rng.random() < 0.5 else height * 0.55
+    x = width / 2 - wide / 2 - 0.07
+    block = box((wide, height - low, depth * 0.8), (x, (height + low) / 2, 0))
+    count = 1 if low > 0.1 else 3
+    each = (height - low) / count
+    fronts = []
+    for k in range(count):
+        y = low + (k + 0.5) * each
+        z = -depth * 0.4 - 0.008
+        fronts.append(box((wide * 0.94, each * 0.9, 0.02), (x, y, z)))
+        fronts.append(box((wide * 0.4, 0.018, 0.02), (x, y, z - 0.018)))
+    return join(block, *fronts)
+
+
+def table(rng: np.random.Generator) -> Parts:
+    """Dining, coffee and bar tables and desks: top, base, apron and shelf vary."""
+    low = rng.random() < 0.3
+    height = rng.uniform(0.36, 0.48) if low else rng.uniform(0.68, 0.78)
+    thick = rng.uniform(0.025, 0.05)
+    round_top = rng.random() < 0.35
+    legs = ["straight", "straight", "tapered", "turned"]
+    if round_top:
+        width = rng.uniform(0.6, 1.3)
+        depth = width * (1.0 if rng.random() < 0.6 else rng.uniform(0.6, 0.8))
+        if rng.random() < 0.15:
+            height = rng.uniform(0.95, 1.08)
+        outline = superellipse(width, depth, rng.choice([2.0, 2.0, 3.0]), 28)
+        if rng.random() < 0.15:
+            outline = circle(width / 2, 8)
+        style = str(rng.choice([*legs, "disc", "disc", "feet", "feet"]))
+        inner = (width * 0.72, depth * 0.72)
+    else:
+        width, depth = rng.uniform(0.9, 1.9), rng.uniform(0.5, 0.95)
+        if rng.random() < 0.2:
+            width = depth
+        outline = rectangle(width, depth, rng.choice([0.0, 0.03, 0.12]))
+        style = str(rng.choice([*legs, *legs, "trestle", "cross", "panels", "feet"]))
+        inner = (width, depth)
+    parts = {
+        "top": extrude(outline, thick, bevel=0.006, center=(0, height + thick / 2, 0)),
+        "legs": _table_legs(rng, style, *inner, height),
+    }
+    x, z = inner[0] / 2 - 0.07, inner[1] / 2 - 0.07
+    if style in legs and rng.random() < 0.6:
+        high = rng.uniform(0.06, 0.1)
+        side = box((0.02, high, 2 * z), (x, height - high / 2, 0))
+        front = box((2 * x, high, 0.02), (0, height - high / 2, -z))
+        parts["apron"] = join(mirror_pair(side), mirror_pair(front, "z"))
+    if style in legs and rng.random() < (0.5 if low else 0.15):
+        y = height * rng.uniform(0.2, 0.4)
+        parts["shelf"] = box((2 * x + 0.03, 0.025, 2 * z + 0.03), (0, y, 0))
+    desk = style in ("panels", "straight", "tapered") and not (low or round_top)
+    if desk and width > 1.1 and rng.random() < 0.55:
+        parts["drawers"] = _desk_drawers(rng, width, depth, height)
+        if rng.random() < 0.25:
+            hutch = box(
+                (width * 0.9, 0.3, 0.2), (0, height + thick + 0.15, depth / 2 - 0.12)
+            )
+            parts["hutch"] = hutch
+    return parts
+
+
+def _handle(rng: np.random.Generator, upright: bool) -> Solid:
+    """A knob or a bar handle in front of the plane z = 0."""
+    if rng.random() < 0.4:
+        return superellipsoid((0.035, 0.035, 0.04), (0, 0, -0.02), sides=8, rings=5)
+    size = (0.018, 0.16, 0.03) if upright else (0.16, 0.018, 0.03)
+    return box(size, (0, 0, -0.015))
+
+
+# columns, rows (least and most), size (x, y, z), what closes the cells of a row
+_ANY = ("door", "door", "drawer", "open", "mixed")
+_CABINETS = {
+    "wardrobe": ((2, 3), (1, 1), (1.2, 1.9, 0.55), ("door",)),
+    "chest": ((1, 2), (3, 5), (0.85, 1.0, 0.45), ("drawer",)),
+    "sideboard": ((2, 4), (1, 2), (1.5, 0.75, 0.42), _ANY),
+    "bookcase": ((1, 2), (3, 5), (0.9, 1.8, 0.32), ("open", "open", "open", "door")),
+    "nightstand": ((1, 1), (1, 3), (0.5, 0.55, 0.4), ("drawer", "open", "door")),
+    "cupboard": ((1, 2), (2, 3), (0.9, 1.5, 0.45), _ANY),
+}
+
+
+def cabinet(rng: np.random.Generator) -> Parts:
+    """Wardrobes, chests, sideboards, shelves: doors, drawers and openings in a grid."""
+    kind = str(rng.choice(list(_CABINETS)))
+    (low, high), (least, most), size, fronts_allowed = _CABINETS[kind]
+    columns, rows = int(rng.integers(low, high + 1)), int(rng.integers(least, most + 1))
+    width, height, depth = np.array(size) * rng.uniform(0.8, 1.2, 3)
+    board = rng.uniform(0.018, 0.03)
+    lift = rng.uniform(0.04, 0.2) if height < 1.2 else rng.uniform(0.03, 0.08)
+    inner = height - lift
+
+    carcass = [
+        mirror_pair(
+            box((board, inner, depth), (width / 2 - board / 2, lift + inner / 2, 0))
+        ),
+        box((width - board, board, depth * 0.99), (0, lift + board / 2, 0)),
+        box(
+            (width - board, inner - board, board),
+            (0, lift + inner / 2, depth / 2 - board),
+        ),
+    ]
+    overhang = rng.choice([0.0, 0.03, 0.06])
+    top = box(
+        (width + overhang, board * 1.5, depth + overhang), (0, height, 0), bevel=0.006
+    )
+    cell_width = (width - board) / columns
+    cell_height = (inner - board) / rows
+    bottom = lift + board / 2
+    for k in range(1, columns):
+        x = -width / 2 + board / 2 + k * cell_width
+        carcass.append(
+            box((board, inner - board, depth * 0.97), (x, lift + inner / 2, 0))
+        )
+    for k in range(1, rows):
+        y = bottom + k * cell_height
+        carcass.append(box((width - board, board, depth * 0.96), (0, y, 0)))
+
+    fronts, handles = [], []
+    front_of_row = rng.choice(fronts_allowed, rows)
+    for row, column in np.ndindex(rows, columns):
+        front = front_of_row[row]
+        if front == "mixed":
+            front = rng.choice(["door", "drawer", "open"])
+        if front == "open":
+            continue
+        x = -width / 2 + board / 2 + (column + 0.5) * cell_width
+        y = bottom + (row + 0.5) * cell_height
+        face = box(
+            (cell_width * 0.96, cell_height - 0.015, 0.025),
+            (x, y, -depth / 2 - 0.008),
+            bevel=0.004,
+        )
+        fronts.append(face)
+        at_door = front == "door"
+        shift = (0.38 if column % 2 == 0 else -0.38) * cell_width if at_door else 0.0
+        handle = _handle(rng, upright=bool(at_door))
+        handles.append(translate(handle, (x + shift, y, -depth / 2 - 0.02)))
+    parts = {"carcass": join(*carcass), "top": top}
+    if fronts:
+        parts |= {"fronts": join(*fronts), "handles": join(*handles)}
+    if lift > 0.08 and rng.random() < 0.8:
+        place = (width / 2 - 0.05, 0, -depth / 2 + 0.05)
+        leg = cylinder(0.015, lift + 0.005, place, top_radius=0.025, sides=8)
+        parts["legs"] = four_corners(leg)
+    else:
+        size = (width * 0.94, lift + 0.005, depth * 0.86)
+        parts["legs"] = box(size, (0, size[1] / 2, 0.01))
+    return parts

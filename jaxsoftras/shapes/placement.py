@@ -1,0 +1,91 @@
+"""Closed solids, and what moves and joins them.
+
+Numbers are right-handed with +y up; every triangle runs counter-clockwise seen from
+outside.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Axis = Literal["x", "y", "z"]
+
+
+class Solid(NamedTuple):
+    """A closed triangle surface, or several of them.
+
+    Attributes:
+        vertices: ``[V, 3]`` float64 positions.
+        faces: ``[F, 3]`` int32 vertex indices, counter-clockwise seen from outside.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+
+
+Parts = dict[str, Solid]
+"""What a generator makes: an object's parts by name; the name decides the colour."""
+
+
+def volume(solid: Solid) -> float:
+    """The enclosed volume; negative for a surface that is inside out."""
+    a, b, c = np.moveaxis(solid.vertices[solid.faces], 1, 0)
+    return float(np.sum(a * np.cross(b, c)) / 6)
+
+
+def join(*solids: Solid) -> Solid:
+    """Puts solids side by side in one; they may overlap."""
+    counts = np.cumsum([0, *(len(solid.vertices) for solid in solids[:-1])])
+    faces = [solid.faces + count for solid, count in zip(solids, counts, strict=True)]
+    return Solid(
+        np.concatenate([solid.vertices for solid in solids]),
+        np.concatenate(faces).astype(np.int32),
+    )
+
+
+def translate(solid: Solid, offset: ArrayLike) -> Solid:
+    """Moves a solid by ``offset`` ``[3]``."""
+    return solid._replace(vertices=solid.vertices + np.asarray(offset, float))
+
+
+def rotate(solid: Solid, axis: Axis, degrees: float) -> Solid:
+    """Turns a solid around an axis through the origin, right-handed."""
+    k = "xyz".index(axis)
+    i, j = (k + 1) % 3, (k + 2) % 3
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    turned = solid.vertices.copy()
+    turned[:, i] = cosine * solid.vertices[:, i] - sine * solid.vertices[:, j]
+    turned[:, j] = sine * solid.vertices[:, i] + cosine * solid.vertices[:, j]
+    return solid._replace(vertices=turned)
+
+
+def mirror(solid: Solid, axis: Axis = "x") -> Solid:
+    """Reflects a solid in the plane through the origin across an axis."""
+    signs = np.where(np.arange(3) == "xyz".index(axis), -1.0, 1.0)
+    return Solid(solid.vertices * signs, solid.faces[:, ::-1])
+
+
+def mirror_pair(solid: Solid, axis: Axis = "x") -> Solid:
+    """A solid together with its reflection."""
+    return join(solid, mirror(solid, axis))
+
+
+def four_corners(solid: Solid) -> Solid:
+    """A solid with its reflections in x, in z and in both, as the legs of a table."""
+    return mirror_pair(mirror_pair(solid, "x"), "z")
+
+
+def radial_copies(solid: Solid, count: int) -> Solid:
+    """Copies of a solid, evenly turned around the y axis."""
+    return join(*(rotate(solid, "y", 360 * k / count) for k in range(count)))
+
+
+def normalize(solid: Solid) -> Solid:
+    """Centres the bounding box at the origin and makes its longest side 1."""
+    low, high = solid.vertices.min(0), solid.vertices.max(0)
+    return solid._replace(
+        vertices=(solid.vertices - (low + high) / 2) / np.max(high - low)
+    )
