@@ -1,0 +1,67 @@
+"""Layers with the initialisation of the original networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import jax
+from flax import nnx
+
+_KERNEL = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""Uniform within +- 1 / sqrt(fan_in), as PyTorch initialises kernels and biases."""
+
+
+def _bias(fan_in: int):
+    bound = 1 / math.sqrt(fan_in)
+
+    def init(key, shape, dtype, out_sharding=None):
+        del out_sharding
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return init
+
+
+def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
+    """A fully connected layer."""
+    return nnx.Linear(
+        inputs, outputs, kernel_init=_KERNEL, bias_init=_bias(inputs), rngs=rngs
+    )
+
+
+def conv(
+    inputs: int, outputs: int, kernel: int, stride: int, rngs: nnx.Rngs
+) -> nnx.Conv:
+    """A square convolution, padded so that stride 1 keeps the size and 2 halves it."""
+    return nnx.Conv(
+        inputs,
+        outputs,
+        (kernel, kernel),
+        strides=stride,
+        padding=kernel // 2,
+        kernel_init=_KERNEL,
+        bias_init=_bias(inputs * kernel * kernel),
+        rngs=rngs,
+    )
+
+
+def batch_norm(features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """Batch normalisation; the running averages move by a tenth each step."""
+    return nnx.BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+
+
+class Perceptron(nnx.Module):
+    """Fully connected layers, each followed by a ReLU."""
+
+    def __init__(self, sizes: Sequence[int], *, rngs: nnx.Rngs):
+        """Makes ``len(sizes) - 1`` layers, ``sizes[0]`` inputs to ``sizes[-1]``."""
+        self.layers = nnx.List(
+            linear(inputs, outputs, rngs)
+            for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """``[N, sizes[0]]`` to ``[N, sizes[-1]]``."""
+        for layer in self.layers:
+            x = nnx.relu(layer(x))
+        return x

@@ -1,0 +1,144 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from jaxsoftras import config
+
+FILES = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+class TestLoad:
+    @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+    def test_files_of_the_project(self, path):
+        assert isinstance(config.load(path), config.Config)
+
+    def test_defaults_are_the_papers_run(self):
+        settings = config.load(next(p for p in FILES if p.stem == "softras"))
+        assert settings.optim == config.Optim(
+            steps=250_000,
+            batch_size=64,
+            learning_rate=1e-4,
+            beta1=0.9,
+            beta2=0.999,
+            decay_step=150_000,
+            decay_factor=0.3,
+        )
+        assert settings.render.sigma == 1e-4 and settings.render.dist_eps == 1e-10
+        assert settings.loss == config.Loss(laplacian=5e-3, flatten=5e-4)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("x = 1", "must define get_config"),
+            ("def get_config(): return 1", "must define get_config"),
+            ("1 / 0", "ZeroDivisionError"),
+            ("def f(:", "SyntaxError"),
+            (
+                "from jaxsoftras.config import *\n"
+                "def get_config(): return Config(optim=Optim(steps=2.5))",
+                "optim.steps must be int, not 2.5",
+            ),
+            (
+                "from jaxsoftras.config import *\n"
+                "def get_config(): return Config(optim=Optim(steps=-1))",
+                "optim.steps must be positive",
+            ),
+        ],
+    )
+    def test_files_that_are_not_configurations(self, tmp_path, text, message):
+        path = tmp_path / "bad.py"
+        path.write_text(text)
+        with pytest.raises(config.ConfigError, match=message):
+            config.load(path)
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(config.ConfigError, match="no configuration file"):
+            config.load(tmp_path / "none.py")
+
+
+class TestOverride:
+    def test_values_and_types(self):
+        changed = config.override(
+            config.Config(),
+            [
+                "optim.learning_rate=3",
+                "optim.steps=7",
+                "model.channels=8,16",
+                "model.encoder=resnet",
+                "data.root=/some/where",
+                "data.categories=('02691156',)",
+                "render.implementation=None",
+                "seed=5",
+            ],
+        )
+        assert changed.optim.learning_rate == 3.0
+        assert isinstance(changed.optim.learning_rate, float)
+        assert changed.optim.steps == 7
+        assert changed.model.channels == (8, 16) and changed.model.encoder == "resnet"
+        assert changed.data.root == "/some/where"
+        assert changed.data.categories == ("02691156",)
+        assert changed.seed == 5
+        assert changed.loss == config.Config().loss
+
+    @pytest.mark.parametrize(
+        ("setting", "message"),
+        [
+            ("optim.lr=1", "no configuration field 'optim.lr'; optim has steps"),
+            ("optimiser.lr=1", "no configuration field 'optimiser.lr'"),
+            ("seed.x=1", "no configuration field 'seed.x'"),
+            ("optim=3", "'optim' is a group of fields"),
+            ("optim.steps", "path.to.field=value"),
+            ("optim.steps=2.5", "optim.steps must be int, not 2.5"),
+            ("optim.steps=True", "optim.steps must be int, not True"),
+            ("optim.learning_rate=fast", "must be float, not 'fast'"),
+            ("optim.learning_rate=1e999", "must be float, not inf"),
+            ("optim.batch_size=0", "batch_size must be positive"),
+            ("model.encoder=vgg", "one of 'baseline', 'resnet', 'attention'"),
+            ("model.channels=64", "a tuple of int, not 64"),
+            ("model.channels=()", "must not be empty"),
+            ("render.sigma=-1.0", "render.sigma must be positive"),
+            ("data.half_fov=90", "half_fov"),
+        ],
+    )
+    def test_mistakes(self, setting, message):
+        with pytest.raises(config.ConfigError, match=message) as caught:
+            config.override(config.Config(), [setting])
+        assert "\n" not in str(caught.value)
+
+
+class TestFiles:
+    def test_round_trip(self, tmp_path):
+        settings = config.override(config.Config(), ["model.channels=8,16", "seed=3"])
+        config.save(settings, tmp_path / "config.json")
+        assert config.read(tmp_path / "config.json") == settings
+
+    def test_damaged_file(self, tmp_path):
+        (tmp_path / "config.json").write_text('{"seed": ')
+        with pytest.raises(config.ConfigError, match="damaged"):
+            config.read(tmp_path / "config.json")
+
+
+class TestConflicts:
+    def test_what_is_computed_must_agree(self):
+        old = config.Config()
+        new = config.override(old, ["model.latent=256", "optim.learning_rate=1e-3"])
+        assert config.conflicts(old, new) == [
+            "model.latent: 512 there, 256 here",
+            "optim.learning_rate: 0.0001 there, 0.001 here",
+        ]
+
+    def test_length_and_reporting_may_change(self):
+        old = config.Config()
+        new = config.override(
+            old, ["optim.steps=9", "log.metrics_every=1", "data.root=elsewhere"]
+        )
+        assert new != old and config.conflicts(old, new) == []
+
+    def test_resumable_fields_exist(self):
+        assert set(config.flat(config.Config())) >= config.RESUMABLE
+
+
+def test_configurations_are_immutable():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.Config().seed = 1  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,118 @@
+"""The public names, the direction of imports, and what an import costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxsoftras
+
+ROOT = Path(__file__).parents[1]
+
+# modules may import from lower levels, and within their own package
+LEVELS = {
+    "gather": 0,
+    "geometry": 0,
+    "camera": 0,
+    "config": 0,
+    "mesh": 1,
+    "meshfile": 1,
+    "voxels": 1,
+    "kernels": 1,
+    "data": 1,
+    "losses": 2,
+    "rasterize": 2,
+    "models": 2,
+    "shapes": 3,
+    "datasets": 4,
+    "training": 4,
+    "checkpoint": 4,
+    "evaluation": 5,
+    "gallery": 5,
+    "monitor": 5,
+}
+PROGRAMS = {"kernels/bench.py"}  # run by users, imported by nobody
+HEAVY = {
+    "flax": {"models", "training"},
+    "optax": {"training"},
+    "orbax": {"checkpoint"},
+    "tensorflow_datasets": {"data"},
+    "tensorboardX": {"monitor"},
+    "trimesh": {"meshfile"},
+}
+
+
+def modules():
+    for path in sorted((ROOT / "jaxsoftras").rglob("*.py")) + sorted(
+        (ROOT / "kernels").glob("*.py")
+    ):
+        name = path.relative_to(ROOT).as_posix().removeprefix("jaxsoftras/")
+        yield name, ast.parse(path.read_text())
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_imports_point_one_way():
+    seen = set()
+    for name, tree in modules():
+        part = name.split("/")[0].removesuffix(".py")
+        if part == "__init__" or name in PROGRAMS:
+            continue
+        seen.add(part)
+        for target in imported(tree):
+            package, _, rest = target.partition(".")
+            if package == "jaxsoftras":
+                other = rest.split(".")[0]
+                assert other == part or LEVELS[other] < LEVELS[part], (
+                    f"{name}: {target}"
+                )
+            assert part in HEAVY.get(package, {part}), f"{name}: {target}"
+    assert seen == set(LEVELS)
+
+
+def test_public_names():
+    public = {name for name in vars(jaxsoftras) if not name.startswith("_")}
+    functions = {
+        "Camera",
+        "Mesh",
+        "eye_from_angles",
+        "face_vertices",
+        "icosphere",
+        "look_at",
+        "perspective",
+        "perspective_camera",
+        "project",
+        "silhouette",
+    }
+    assert functions <= public
+    submodules = {p.stem for p in (ROOT / "jaxsoftras").iterdir()} | {"kernels"}
+    assert public - functions <= submodules
+
+
+@pytest.mark.parametrize("module", ["jaxsoftras", "jaxsoftras.data"])
+def test_import_stays_light(module):
+    code = (
+        f"import sys, {module}\n"
+        "heavy = {'flax', 'optax', 'orbax', 'tensorflow', 'tensorflow_datasets', 'PIL',"
+        " 'trimesh', 'rich', 'matplotlib'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_kernels_are_found_below_the_package_only():
+    import jaxsoftras.kernels.silhouette_xla as module
+
+    assert module.__name__ == "jaxsoftras.kernels.silhouette_xla"
+    assert (ROOT / "jaxsoftras" / "kernels").is_symlink()
