@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
             untrained=options.untrained,
             root=options.data,
         )
-    except (ValueError, OSError, checkpoint.RunError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, checkpoint.RunError) as error:
         print(f"eval.py: {error}", file=sys.stderr)
         return 2
     return 0

@@ -94,7 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = config.load(options.config, options.set)
         train(settings, options.workdir or Path("runs") / Path(options.config).stem)
-    except (ValueError, OSError, checkpoint.RunError, monitor.DivergedError) as error:
+    except (
+        ValueError,
+        OSError,
+        ModuleNotFoundError,
+        checkpoint.RunError,
+        monitor.DivergedError,
+    ) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

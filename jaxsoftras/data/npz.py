@@ -178,7 +178,10 @@ class _ArrayFile:
 def _available(root: Path, split: str) -> list[str]:
     """Synsets of the categories whose images a folder holds."""
     if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root}.")
+        raise FileNotFoundError(
+            f"There is no folder {root}: name that of the data set (data.root in a "
+            "configuration), or fetch one with python -m jaxsoftras.data download."
+        )
     return [s for s in CATEGORIES if (root / f"{s}_{split}_images.npz").is_file()]
 
 
