@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 
-def fold_batch(kernel: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Makes ``jax.vmap`` of a kernel one call with a larger batch.
 
     Without this, a vmapped loop of data-dependent length runs every image as long as
