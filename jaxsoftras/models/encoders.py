@@ -16,25 +16,8 @@ from flax import nnx
 from jaxsoftras.models import layers
 
 
-def _head(
-    image_size: int,
-    channels: Sequence[int],
-    hidden: Sequence[int],
-    latent: int,
-    rngs: nnx.Rngs,
-) -> layers.Perceptron:
-    """Fully connected layers from the flattened features of the last stage."""
-    side = image_size // 2 ** len(channels)
-    return layers.Perceptron((side * side * channels[-1], *hidden, latent), rngs=rngs)
-
-
-class BaselineEncoder(nnx.Module):
-    """The encoder of Soft Rasterizer: plain convolutions.
-
-    Each stage: a 5 x 5 convolution of stride 2, batch normalisation, ReLU; then fully
-    connected layers with ReLU, the code included. 19,384,384 parameters at full size
-    (64 px, channels 64, 128, 256, hidden 1024, 1024, latent 512).
-    """
+class _Encoder(nnx.Module):
+    """Stages that each halve the image, then fully connected layers with ReLU."""
 
     def __init__(
         self,
@@ -46,12 +29,17 @@ class BaselineEncoder(nnx.Module):
         rngs: nnx.Rngs,
     ):
         """See the module's docstring for the arguments."""
-        self.stages = nnx.List()
-        for inputs, outputs in zip((4, *channels), channels, strict=False):
-            convolution = layers.conv(inputs, outputs, kernel=5, stride=2, rngs=rngs)
-            norm = layers.batch_norm(outputs, rngs)
-            self.stages.append(nnx.Sequential(convolution, norm, nnx.relu))
-        self.head = _head(image_size, channels, hidden, latent, rngs)
+        self.stages = nnx.List(
+            self._stage(inputs, outputs, rngs)
+            for inputs, outputs in zip((4, *channels), channels, strict=False)
+        )
+        side = image_size // 2 ** len(channels)
+        self.head = layers.Perceptron(
+            (side * side * channels[-1], *hidden, latent), rngs=rngs
+        )
+
+    def _stage(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Sequential:
+        raise NotImplementedError("each encoder has its own stages")
 
     def features(self, images: jax.Array) -> jax.Array:
         """``[N, S, S, 4]`` to the features of the last stage ``[N, s, s, C]``."""
@@ -62,6 +50,19 @@ class BaselineEncoder(nnx.Module):
     def __call__(self, images: jax.Array) -> jax.Array:
         """``[N, S, S, 4]`` in [0, 1] to ``[N, latent]``."""
         return self.head(self.features(images).reshape(images.shape[0], -1))
+
+
+class BaselineEncoder(_Encoder):
+    """The encoder of Soft Rasterizer: plain convolutions.
+
+    Each stage: a 5 x 5 convolution of stride 2, batch normalisation, ReLU; then fully
+    connected layers with ReLU, the code included. 19,384,384 parameters at full size
+    (64 px, channels 64, 128, 256, hidden 1024, 1024, latent 512).
+    """
+
+    def _stage(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Sequential:
+        convolution = layers.conv(inputs, outputs, kernel=5, stride=2, rngs=rngs)
+        return nnx.Sequential(convolution, layers.batch_norm(outputs, rngs), nnx.relu)
 
 
 class _ResidualBlock(nnx.Module):
@@ -84,7 +85,7 @@ class _ResidualBlock(nnx.Module):
         return nnx.relu(residual + self.skip(x))
 
 
-class ResNetEncoder(nnx.Module):
+class ResNetEncoder(_Encoder):
     """The ResNet-like encoder: two residual blocks a stage in place of a convolution.
 
     The first block of a stage halves the image; its shortcut is a 1 x 1 convolution of
@@ -92,28 +93,11 @@ class ResNetEncoder(nnx.Module):
     full size, 9 per cent more than the baseline encoder.
     """
 
-    def __init__(
-        self,
-        image_size: int,
-        channels: Sequence[int],
-        hidden: Sequence[int],
-        latent: int,
-        *,
-        rngs: nnx.Rngs,
-    ):
-        """See the module's docstring for the arguments."""
-        self.blocks = nnx.List()
-        for inputs, outputs in zip((4, *channels), channels, strict=False):
-            self.blocks.append(_ResidualBlock(inputs, outputs, stride=2, rngs=rngs))
-            self.blocks.append(_ResidualBlock(outputs, outputs, stride=1, rngs=rngs))
-        self.head = _head(image_size, channels, hidden, latent, rngs)
-
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` in [0, 1] to ``[N, latent]``."""
-        x = images
-        for block in self.blocks:
-            x = block(x)
-        return self.head(x.reshape(images.shape[0], -1))
+    def _stage(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Sequential:
+        return nnx.Sequential(
+            _ResidualBlock(inputs, outputs, stride=2, rngs=rngs),
+            _ResidualBlock(outputs, outputs, stride=1, rngs=rngs),
+        )
 
 
 class _AttentionBlock(nnx.Module):
@@ -140,7 +124,7 @@ class _AttentionBlock(nnx.Module):
         return tokens + self.contract(hidden)
 
 
-class AttentionEncoder(nnx.Module):
+class AttentionEncoder(BaselineEncoder):
     """The attention-involved encoder: self-attention over the convolutional features.
 
     The baseline's convolutions; their features, one token for each place of the last
@@ -159,9 +143,7 @@ class AttentionEncoder(nnx.Module):
         rngs: nnx.Rngs,
     ):
         """See the module's docstring for the arguments."""
-        self.convolutions = BaselineEncoder(
-            image_size, channels, hidden, latent, rngs=rngs
-        )
+        super().__init__(image_size, channels, hidden, latent, rngs=rngs)
         side, features = image_size // 2 ** len(channels), channels[-1]
         heads = max(heads for heads in (1, 2, 4, 8) if features % heads == 0)
         self.position = nnx.Param(
@@ -171,11 +153,11 @@ class AttentionEncoder(nnx.Module):
             _AttentionBlock(features, heads, rngs=rngs) for _ in range(2)
         )
 
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` in [0, 1] to ``[N, latent]``."""
-        features = self.convolutions.features(images)
+    def features(self, images: jax.Array) -> jax.Array:
+        """``[N, S, S, 4]`` to attended features ``[N, s, s, C]``."""
+        features = super().features(images)
         tokens = features.reshape(features.shape[0], -1, features.shape[-1])
         tokens = tokens + self.position[...]
         for block in self.blocks:
             tokens = block(tokens)
-        return self.convolutions.head(tokens.reshape(images.shape[0], -1))
+        return tokens.reshape(features.shape)
