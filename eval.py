@@ -27,6 +27,7 @@ from jaxsoftras import (
     models,
     training,
 )
+from jaxsoftras.mesh import Mesh
 
 
 def evaluate(
@@ -92,7 +93,8 @@ def evaluate(
     faces = experiment.network.faces
     gallery.sheet(examples, faces, settings.data).save(folder / "gallery.png")
     for example in examples:
-        meshfile.save(folder / f"{example.name}.obj", example.vertices, faces)
+        mesh = Mesh(example.vertices, faces)
+        meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
     console.print(
         f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files."
     )

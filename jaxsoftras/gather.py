@@ -63,6 +63,39 @@ def _sum_known(values: jax.Array, index: np.ndarray, size: int) -> jax.Array:
     return sums if len(place) == size else _sum_known(sums, place, size)
 
 
+def _sums(values: jax.Array, index: jax.Array | np.ndarray, size: int) -> jax.Array:
+    if isinstance(index, np.ndarray):
+        return _sum_known(values, index, size)
+    order = jnp.argsort(index, stable=True)
+    rows = jnp.moveaxis(values, -2, 0)[order]
+    zeros = jnp.zeros_like(rows, shape=(size, *rows.shape[1:]))
+    return jnp.moveaxis(add_in_order(zeros, index[order], rows), 0, -2)
+
+
+def _linear(forward, transposed, values: jax.Array, index) -> jax.Array:
+    """``forward(values, index)``, which is linear, with the given transpose.
+
+    The rules call the plain functions, which JAX differentiates forwards: so does
+    `jax.jvp` of `jax.grad`, a Hessian-vector product.
+    """
+    # a rule may close over what is known when tracing, but not over what is traced
+    traced = () if isinstance(index, np.ndarray) else (index,)
+
+    @jax.custom_vjp
+    def call(values, *traced):
+        return forward(values, *(traced or (index,)))
+
+    def call_forward(values, *traced):
+        return forward(values, *(traced or (index,))), traced
+
+    def call_backward(traced, cotangent):
+        by_values = transposed(cotangent, *(traced or (index,)))
+        return (by_values, *(None for _ in traced))
+
+    call.defvjp(call_forward, call_backward)
+    return call(jnp.asarray(values), *traced)
+
+
 def segment_sum(
     values: jax.Array, index: jax.Array | np.ndarray, size: int
 ) -> jax.Array:
@@ -76,18 +109,12 @@ def segment_sum(
     Returns:
         ``[..., size, C]``.
     """
-
-    @jax.custom_vjp
-    def total(values):
-        if isinstance(index, np.ndarray):
-            return _sum_known(values, index, size)
-        order = jnp.argsort(index, stable=True)
-        rows = jnp.moveaxis(values, -2, 0)[order]
-        zeros = jnp.zeros_like(rows, shape=(size, *rows.shape[1:]))
-        return jnp.moveaxis(add_in_order(zeros, index[order], rows), 0, -2)
-
-    total.defvjp(lambda v: (total(v), None), lambda _, g: (take(g, index),))
-    return total(jnp.asarray(values))
+    return _linear(
+        lambda values, index: _sums(values, index, size),
+        lambda cotangent, index: cotangent[..., index, :],
+        values,
+        index,
+    )
 
 
 def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
@@ -101,16 +128,12 @@ def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     Returns:
         ``[..., *index.shape, C]``.
     """
-    size = values.shape[-2]
-    axes = values.ndim - 2
+    size, axes = values.shape[-2], values.ndim - 2
 
-    @jax.custom_vjp
-    def rows(values):
-        return values[..., index, :]
-
-    def backward(_, cotangent):
+    def transposed(cotangent, index):
         flat = cotangent.reshape(*cotangent.shape[:axes], -1, cotangent.shape[-1])
-        return (segment_sum(flat, index.reshape(-1), size),)
+        return _sums(flat, index.reshape(-1), size)
 
-    rows.defvjp(lambda v: (rows(v), None), backward)
-    return rows(jnp.asarray(values))
+    return _linear(
+        lambda values, index: values[..., index, :], transposed, values, index
+    )

@@ -20,6 +20,10 @@ FARTHEST = 1e8
 """Corners beyond this (NDC) come from points at the camera plane; see `contained`."""
 
 
+LEAST_AREA = 1e-10
+"""A triangle of less than half this area (NDC squared) is a line or a point."""
+
+
 class Corners(NamedTuple):
     """The corners of triangles ``[...]``, NDC; each field is of that shape."""
 
@@ -39,12 +43,14 @@ class Nearest(NamedTuple):
         x: pixel minus the nearest boundary point, x component, NDC.
         y: the same, y component.
         weights: barycentric coordinates of the nearest boundary point, one of them 0.
+        inside: whether the pixel lies in the closed triangle.
     """
 
     signed: jax.Array
     x: jax.Array
     y: jax.Array
     weights: tuple[jax.Array, jax.Array, jax.Array]
+    inside: jax.Array
 
 
 def contained(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -116,7 +122,7 @@ def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
     # No interior point is farther from the boundary than the height over the longest
     # edge. Rounding can put a pixel in line with a sliver on the inner side of all
     # three edges; this bound keeps it out.
-    double_area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+    double_area = twice_area(triangle)
     longest = jnp.maximum(jnp.maximum(length0, jnp.maximum(length1, length2)), 1e-12)
     inside = ((lowest >= 0) | (highest <= 0)) & (
         distance2 <= 1.001 * double_area * double_area / longest
@@ -130,7 +136,84 @@ def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
         select(r0x, r1x, r2x),
         select(r0y, r1y, r2y),
         (weight0, weight1, weight2),
+        inside,
     )
+
+
+def twice_area(triangle: Corners) -> jax.Array:
+    """Twice the signed area, NDC squared: positive if counter-clockwise."""
+    x0, y0, x1, y1, x2, y2 = triangle
+    return (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+
+
+def barycentric(
+    px: jax.Array, py: jax.Array, triangle: Corners
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Barycentric coordinates of pixels, affine, unbounded, of sum 1 but for rounding.
+
+    Finite for triangles of no area, where they have no meaning.
+    """
+    x0, y0, x1, y1, x2, y2 = triangle
+
+    def side(ax, ay, bx, by):
+        return (bx - ax) * (py - ay) - (by - ay) * (px - ax)
+
+    inverse = _inverse_area(triangle)
+    return (
+        side(x1, y1, x2, y2) * inverse,
+        side(x2, y2, x0, y0) * inverse,
+        side(x0, y0, x1, y1) * inverse,
+    )
+
+
+def _inverse_area(triangle: Corners) -> jax.Array:
+    area = twice_area(triangle)
+    return 1 / jnp.where(jnp.abs(area) > LEAST_AREA, area, LEAST_AREA)
+
+
+@jax.custom_jvp
+def locate(
+    px: jax.Array, py: jax.Array, triangle: Corners
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
+    """`nearest(...).signed` and `barycentric`, with a derivative that costs little.
+
+    A shift of the nearest boundary point Q along the boundary does not change the
+    distance to first order, so that its derivative follows from Q alone: with the
+    barycentric coordinates v of Q, ``d s / d A_k = -2 v_k (P - Q)`` inside and the
+    opposite outside. A shift of corner k moves the plane of a barycentric coordinate w
+    of P by its part at that corner: ``d w / d A_k = -w_k grad w``.
+    """
+    return nearest(px, py, triangle).signed, barycentric(px, py, triangle)
+
+
+@locate.defjvp
+def _locate_derivative(primals, tangents):
+    px, py, triangle = primals
+    near, weights = nearest(px, py, triangle), barycentric(px, py, triangle)
+    # Spread over the pixels before use: transposed, each is then one sum over pixels.
+    dx, dy, *moved = (
+        jnp.broadcast_to(tangent, near.signed.shape)
+        for tangent in (*tangents[:2], *tangents[2])
+    )
+
+    def shift(weights):
+        """Of P against the point of the triangle with these weights."""
+        w0, w1, w2 = weights
+        return (
+            dx - (w0 * moved[0] + w1 * moved[2] + w2 * moved[4]),
+            dy - (w0 * moved[1] + w1 * moved[3] + w2 * moved[5]),
+        )
+
+    shift_x, shift_y = shift(near.weights)
+    pull = jnp.where(near.signed > 0, 2, -2)
+    change = pull * (near.x * shift_x + near.y * shift_y)
+
+    shift_x, shift_y = shift(weights)
+    x0, y0, x1, y1, x2, y2 = triangle
+    inverse = _inverse_area(triangle)
+    gradients = ((y1 - y2, x2 - x1), (y2 - y0, x0 - x2), (y0 - y1, x1 - x0))
+    changes = tuple(inverse * (gx * shift_x + gy * shift_y) for gx, gy in gradients)
+    return (near.signed, weights), (change, changes)
 
 
 def support(dist_eps: float) -> float:

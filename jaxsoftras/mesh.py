@@ -1,31 +1,40 @@
-"""Triangle meshes: the sphere template, gathering of faces, edge topology."""
+"""Triangle meshes: the sphere template, the corners of faces, batches."""
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 
 from jaxsoftras import gather
+from jaxsoftras.texture import Texture
+from jaxsoftras.topology import edges as edges
+from jaxsoftras.topology import interior_edges as interior_edges
+from jaxsoftras.topology import split_faces
 
 
 class Mesh(NamedTuple):
-    """A triangle mesh, or a batch of meshes of one topology; a pytree.
+    """A triangle mesh, or a batch of meshes; a pytree.
 
     Attributes:
         vertices: ``[..., V, 3]`` positions, world space.
         faces: ``[F, 3]`` int32 vertex indices, counter-clockwise seen from outside in
-            right-handed numbers.
+            right-handed numbers; or ``[..., F, 3]``, a topology for each mesh. Rows of
+            -1 are padding: faces that do not exist.
+        texture: colours of the surface, or None.
     """
 
     vertices: jax.Array | np.ndarray
     faces: jax.Array | np.ndarray
+    texture: Texture | None = None
 
 
-def _icosahedron() -> Mesh:
+def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
     """The regular icosahedron in the unit sphere, with vertices at y = -1 and 1."""
     ring = np.deg2rad(72.0 * np.arange(5))
     height, radius = 1 / np.sqrt(5), 2 / np.sqrt(5)
@@ -55,21 +64,7 @@ def _icosahedron() -> Mesh:
             np.stack([lower, lower_next, bottom], -1),
         ]
     )
-    return Mesh(vertices, faces.astype(np.int32))
-
-
-def _subdivide(mesh: Mesh) -> Mesh:
-    """Splits every triangle in four at the midpoints of its edges."""
-    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
-    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    edges, inverse = np.unique(np.sort(sides, 1), axis=0, return_inverse=True)
-    ab, bc, ca = len(vertices) + inverse.reshape(3, -1)
-    a, b, c = faces.T
-    children = [(a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca)]
-    return Mesh(
-        np.concatenate([vertices, vertices[edges].mean(1)]),
-        np.concatenate([np.stack(child, -1) for child in children]).astype(np.int32),
-    )
+    return vertices, faces.astype(np.int32)
 
 
 @functools.cache
@@ -88,10 +83,10 @@ def icosphere(level: int = 3) -> Mesh:
     """
     if not 0 <= level <= 7:
         raise ValueError(f"icosphere level must be from 0 to 7, not {level}.")
-    mesh = _icosahedron()
+    vertices, faces = _icosahedron()
     for _ in range(level):
-        mesh = _subdivide(mesh)
-    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+        ends, faces = split_faces(faces, len(vertices))
+        vertices = np.concatenate([vertices, vertices[ends].mean(axis=1)])
     vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
     vertices[np.abs(vertices) < 1e-12] = 0  # on a plane of symmetry
     # cached, so shared by all callers
@@ -100,47 +95,146 @@ def icosphere(level: int = 3) -> Mesh:
     return Mesh(vertices, faces)
 
 
-def face_vertices(vertices: jax.Array, faces: jax.Array | np.ndarray) -> jax.Array:
+def _table_index(faces, batch: tuple[int, ...], count: int):
+    """Rows of faces' corners in the table of all vertices, and which faces exist.
+
+    The table of vertices ``[*batch, V, C]`` is ``[prod(batch) * V, C]``; padding gets
+    some row of it.
+    """
+    xp = np if isinstance(faces, np.ndarray) else jnp
+    first = np.arange(math.prod(batch), dtype=np.int32).reshape(*batch, 1, 1) * count
+    exists = faces[..., :1] >= 0
+    return xp.where(exists, faces, 0) + first, exists
+
+
+def face_vertices(
+    vertices: jax.Array, faces: jax.Array | np.ndarray, padding: float = math.inf
+) -> jax.Array:
     """Gathers the corners of each face.
 
     Args:
         vertices: ``[..., V, C]`` positions, in any space, or other vertex attributes.
-        faces: ``[F, 3]`` vertex indices; a numpy array differentiates fastest.
+        faces: ``[F, 3]`` vertex indices, or ``[..., F, 3]``, a topology for each mesh,
+            whose leading axes broadcast against those of ``vertices``; rows of -1 are
+            padding. A numpy array differentiates fastest.
+        padding: the value of the corners of padding, which receives no gradient. The
+            rasterizer draws nothing for a face with a corner that is not finite.
 
     Returns:
         ``[..., F, 3, C]``.
     """
-    return gather.take(vertices, faces)
+    if isinstance(faces, np.ndarray) and faces.ndim == 2 and faces.min(initial=0) >= 0:
+        return gather.take(vertices, faces)
+    vertices = jnp.asarray(vertices)
+    if faces.ndim == 2:  # one topology: batch axes stay out of the index
+        index, exists = _table_index(faces, (), vertices.shape[-2])
+        corners = gather.take(vertices, index)
+    else:
+        *batch, count, channels = vertices.shape
+        index, exists = _table_index(faces, tuple(batch), count)
+        corners = gather.take(vertices.reshape(-1, channels), index)
+    return jnp.where(exists[..., None], corners, padding)
 
 
-def edges(faces: ArrayLike) -> np.ndarray:
-    """The distinct edges of a topology: ``[F, 3]`` to ``[E, 2]``, lower index first."""
-    faces = np.asarray(faces)
-    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    return np.unique(np.sort(sides, axis=1), axis=0)
+def vertex_sums(
+    values: jax.Array, faces: jax.Array | np.ndarray, count: int
+) -> jax.Array:
+    """Sums the values of the corners that meet in each vertex.
 
-
-def interior_edges(faces: ArrayLike) -> np.ndarray:
-    """The edges that exactly two faces share, with the corners opposite to them.
-
-    Boundary edges (one face) and non-manifold edges (three or more) are left out: no
-    angle between two faces is defined there.
+    The transpose of `face_vertices`, in a fixed order.
 
     Args:
-        faces: ``[F, 3]`` vertex indices.
+        values: ``[..., F, 3, C]``; those of padding are ignored.
+        faces: ``[F, 3]`` or ``[..., F, 3]`` vertex indices; rows of -1 are padding.
+        count: V, the number of vertices.
 
     Returns:
-        ``[E, 4]`` vertex indices: the edge's two ends, lower first, then the third
-        corner of either face.
+        ``[..., V, C]``.
     """
-    faces = np.asarray(faces)
-    sides = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    opposite = np.concatenate([faces[:, 2], faces[:, 0], faces[:, 1]])
-    sides = np.sort(sides, axis=1)
-    order = np.lexsort((opposite, sides[:, 1], sides[:, 0]))
-    sides, opposite = sides[order], opposite[order]
-    _, first, count = np.unique(sides, axis=0, return_index=True, return_counts=True)
-    first = first[count == 2]
-    return np.concatenate(
-        [sides[first], opposite[first, None], opposite[first + 1, None]], axis=1
+    channels = values.shape[-1]
+    batch = jnp.broadcast_shapes(values.shape[:-3], faces.shape[:-2])
+    tables = () if faces.ndim == 2 else batch
+    index, exists = _table_index(faces, tables, count)
+    values = jnp.where(exists[..., None], values, 0)
+    values = jnp.broadcast_to(values, (*batch, *values.shape[-3:]))
+    rows = values.reshape(*batch[: len(batch) - len(tables)], -1, channels)
+    sums = gather.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
+    return sums.reshape(*batch, count, channels)
+
+
+def _stack(arrays: Sequence, fill: float | None):
+    """Stacks arrays that may differ in their first axis, at the length of the longest.
+
+    The shorter ones are filled up with a value or, if it is None, their first row.
+    """
+    xp = np if all(isinstance(array, np.ndarray) for array in arrays) else jnp
+    length = max(len(array) for array in arrays)
+    rows = []
+    for array in map(xp.asarray, arrays):
+        missing = (length - len(array), *array.shape[1:])
+        row = array[:1] if fill is None else xp.asarray(fill, array.dtype)
+        rows.append(xp.concatenate([array, xp.broadcast_to(row, missing)]))
+    return xp.stack(rows)
+
+
+def _stack_textures(textures: Sequence[Texture | None]) -> Texture | None:
+    kinds = {type(texture) for texture in textures}
+    if len(kinds) > 1:
+        names = sorted("none" if k is type(None) else k.__name__ for k in kinds)
+        raise ValueError(
+            "Meshes of one batch must have textures of one kind; these have "
+            f"{', '.join(names)}."
+        )
+    if textures[0] is None:
+        return None
+    # everything but the number of faces or vertices, in the first axis, must agree
+    for name, *arrays in zip(textures[0]._fields, *textures, strict=True):
+        first = 0 if name == "image" else 1
+        shapes = {array.shape[first:] for array in arrays}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"The {name} of a batch's textures must be of one size; these are "
+                f"{' and '.join(str(list(shape)) for shape in sorted(shapes))}"
+                f"{' after the first axis' if first else ''}."
+            )
+    return type(textures[0])(
+        *(_stack(fields, 0) for fields in zip(*textures, strict=True))
+    )
+
+
+def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
+    """Makes one batch of meshes of different topology.
+
+    Vertices are padded by repeating the first, which keeps every extent; faces by rows
+    of -1; textures by zeros. Differentiable in vertices and textures.
+
+    Args:
+        meshes: B of them, each with vertices ``[V, 3]``, faces ``[F, 3]`` and a texture
+            of the same kind, number of channels and image or texel resolution.
+
+    Returns:
+        Vertices ``[B, V, 3]``, faces ``[B, F, 3]`` and a texture ``[B, ...]``, with V
+        and F those of the largest mesh; numpy arrays where all given ones are.
+
+    Raises:
+        ValueError: no mesh, one that is a batch or without vertices, or textures that
+            do not go together.
+    """
+    if not meshes:
+        raise ValueError("stack_meshes needs at least one mesh.")
+    for mesh in meshes:
+        if (
+            np.ndim(mesh.vertices) != 2
+            or np.ndim(mesh.faces) != 2
+            or not len(mesh.vertices)
+        ):
+            raise ValueError(
+                "Meshes to stack must have vertices [V, 3], V > 0, and faces [F, 3]; "
+                f"one has {list(np.shape(mesh.vertices))} and "
+                f"{list(np.shape(mesh.faces))}."
+            )
+    return Mesh(
+        _stack([mesh.vertices for mesh in meshes], None),
+        _stack([mesh.faces for mesh in meshes], -1),
+        _stack_textures([mesh.texture for mesh in meshes]),
     )

@@ -13,7 +13,7 @@ from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxsoftras import camera, config, data, losses, mesh, models, rasterize
+from jaxsoftras import camera, config, data, losses, mesh, models, rasterization
 
 
 class TrainState(NamedTuple):
@@ -236,4 +236,4 @@ class Experiment:
 
 
 def _silhouette(faces, sigma, **settings):
-    return rasterize.silhouette(faces, sigma=sigma, **settings)
+    return rasterization.silhouette(faces, sigma=sigma, **settings)

@@ -17,8 +17,8 @@ def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
     the longest one, and copies its whole state in each step.
 
     Args:
-        kernel: takes arrays ``[B, ...]`` and returns an array, or a tuple of arrays,
-            ``[B, ...]``, each image independent of the others.
+        kernel: takes and returns arrays ``[B, ...]``, or pytrees of them, each image
+            independent of the others.
 
     Returns:
         The same function with its own batching rule.
@@ -27,12 +27,12 @@ def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
     @batched.def_vmap
     def _(axis_size, in_batched, *args):
-        merged = []
-        for is_batched, arg in zip(in_batched, args, strict=True):
+        def merge(is_batched, array):
             if not is_batched:
-                arg = jnp.broadcast_to(arg, (axis_size, *arg.shape))
-            merged.append(arg.reshape(-1, *arg.shape[2:]))
-        out = batched(*merged)
+                array = jnp.broadcast_to(array, (axis_size, *array.shape))
+            return array.reshape(-1, *array.shape[2:])
+
+        out = batched(*jax.tree.map(merge, tuple(in_batched), args))
 
         def split(x):
             return x.reshape(axis_size, -1, *x.shape[1:])

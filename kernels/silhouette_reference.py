@@ -11,6 +11,17 @@ LIMIT = 2**24
 """Most (face, pixel) pairs; with their gradients, these take about a gigabyte."""
 
 
+def check_size(batch: int, faces: int, height: int, width: int) -> None:
+    """Raises a ValueError for scenes of more than `LIMIT` pairs."""
+    pairs = batch * faces * height * width
+    if pairs > LIMIT:
+        raise ValueError(
+            f"The reference implementation holds all {pairs:,} pairs of {batch} x "
+            f"{faces} faces and {height} x {width} pixels in memory, and takes at most "
+            f"{LIMIT:,}; use implementation='xla' for this size."
+        )
+
+
 def silhouette_reference(
     face_vertices: jax.Array,
     sigma: jax.Array,
@@ -38,14 +49,7 @@ def silhouette_reference(
     Raises:
         ValueError: more pairs of faces and pixels than `LIMIT`.
     """
-    batch, faces = face_vertices.shape[:2]
-    pairs = batch * faces * height * width
-    if pairs > LIMIT:
-        raise ValueError(
-            f"The reference implementation holds all {pairs:,} pairs of {batch} x "
-            f"{faces} faces and {height} x {width} pixels in memory, and takes at most "
-            f"{LIMIT:,}; use implementation='xla' for this size."
-        )
+    check_size(*face_vertices.shape[:2], height, width)
     x, y = geometry.pixel_centers(height, width, face_vertices.dtype)
     safe, drawn = geometry.contained(face_vertices)
     triangles = geometry.corners(safe[:, :, None, None])  # fields [B, F, 1, 1]

@@ -5,7 +5,7 @@ import functools
 import jax
 import numpy as np
 
-from jaxsoftras import mesh, rasterize
+from jaxsoftras import mesh, rasterization
 
 SCENES = {
     # [F, 3, 2] NDC, none of them symmetric about a pixel centre
@@ -57,7 +57,7 @@ def _compiled(size, dist_eps, implementation):
     @jax.jit
     def run(faces, sigma, weight):
         alpha, pullback = jax.vjp(
-            lambda f: rasterize.silhouette(
+            lambda f: rasterization.silhouette(
                 f, size, sigma=sigma, dist_eps=dist_eps, implementation=implementation
             ),
             faces,

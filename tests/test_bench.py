@@ -1,32 +1,53 @@
+import sys
+
 import numpy as np
 import pytest
 
-from jaxsoftras import rasterize
-from jaxsoftras.kernels import bench
+from jaxsoftras import rasterization
+from jaxsoftras.kernels import bench, bench_inputs
 
 
 def test_prints_a_row_for_each_implementation(capsys):
     assert bench.main(["--sizes", "2x20x16", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out
-    for text in ("2x20x16", "dense scan", "xla", "bit for bit"):
+    for text in ("silhouette", "color", "2x20x16", "dense scan", "xla", "bit for bit"):
         assert text in printed
 
 
 def test_dense_scan_is_the_silhouette():
-    faces, _ = bench.make_inputs(bench.Size(2, 80, 24))
+    inputs = bench.make_inputs(bench.Size(2, 80, 24))
     np.testing.assert_allclose(
-        bench.dense_scan(faces, 24),
-        rasterize.silhouette(faces, 24, implementation="reference"),
+        bench.dense_scan(inputs, 24),
+        rasterization.silhouette(inputs.faces, 24, implementation="reference"),
         atol=1e-6,
     )
 
 
-def test_refuses_to_time_what_differs(monkeypatch, capsys):
-    def broken(faces, pixels):
-        return 0.9 * bench._xla(faces, pixels)
+def test_inputs_are_those_of_the_other_renderers(shared, monkeypatch):
+    monkeypatch.syspath_prepend(shared / "bench")
+    sys.modules.pop("bench_inputs", None)
+    import bench_inputs as theirs  # pyright: ignore[reportMissingImports]
 
-    wrong = {"xla": bench._xla, "broken": broken}
-    monkeypatch.setattr(bench, "IMPLEMENTATIONS", wrong)
+    for ours, expected in zip(
+        bench_inputs.meshes(2, 320, seed=1), theirs.make_batch(2, 320, 1), strict=True
+    ):
+        np.testing.assert_array_equal(ours, expected)
+    vertices, faces = theirs.make_batch(2, 320, 0)
+    np.testing.assert_allclose(
+        bench_inputs.face_vertices(2, 320),
+        theirs.project(vertices)[:, faces],
+        rtol=1e-5,
+    )
+
+
+def test_refuses_to_time_what_differs(monkeypatch, capsys):
+    silhouettes = bench.available()["silhouette"]
+
+    def broken(inputs, pixels):
+        return 0.9 * silhouettes["xla"](inputs, pixels)
+
+    wrong = {"silhouette": {"xla": silhouettes["xla"], "broken": broken}}
+    monkeypatch.setattr(bench, "available", lambda: wrong)
     assert bench.main(["--sizes", "1x20x16", "--repeats", "1"]) == 2
     assert "broken differs" in capsys.readouterr().err
 

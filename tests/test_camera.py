@@ -1,10 +1,31 @@
+import dataclasses
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsoftras import camera
+from jaxsoftras import camera, mesh, pose
+
+project = jax.jit(camera.project)
+POINTS = np.random.default_rng(0).normal(0, 0.3, (4, 3))
+DISTORTION = np.array([-0.2, 0.05, 0.01, -0.02, 0.03])
+
+
+def make_camera(
+    projection: camera.Projection = "perspective", distortion: Any = DISTORTION
+) -> Any:
+    """A camera at (0, 0, -3) that looks along +z, unlike in x and y; numpy arrays."""
+    parts: Any = {
+        "axes": np.eye(3),
+        "position": np.array([0.0, 0.0, -3.0]),
+        "focal": np.array([2.0, 1.5]),
+        "center": np.array([0.1, -0.2]),
+    }
+    return camera.Camera(**parts, distortion=distortion, projection=projection)
 
 
 @pytest.mark.parametrize(
@@ -21,60 +42,374 @@ def test_eye_from_angles(elevation, azimuth, expected):
     np.testing.assert_allclose(eye, expected, atol=1e-6)
 
 
-def test_axes_seen_from_the_front():
-    """Azimuth 0: +x is right, +y is up, +z lies deeper."""
-    cam = camera.perspective_camera(
-        camera.eye_from_angles(2.0, 0.0, 0.0), half_fov=45.0
-    )
-    points = jnp.array([[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 1.0]])
-    np.testing.assert_allclose(
-        camera.project(cam, points),
-        [[0, 0, 2], [0.25, 0, 2], [0, 0.25, 2], [0, 0, 3]],
-        atol=1e-6,
-    )
+class TestConstructors:
+    def test_axes_seen_from_the_front(self):
+        """Azimuth 0: +x is right, +y is up, +z lies deeper."""
+        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0)
+        points = jnp.array([[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 1.0]])
+        expected = [[0, 0, 2], [0.25, 0, 2], [0, 0.25, 2], [0, 0, 3]]
+        np.testing.assert_allclose(project(cam, points), expected, atol=1e-6)
 
+    def test_is_look_at_and_perspective(self):
+        eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
+        cam = camera.perspective_camera(eye, target, up, 20.0)
+        seen = camera.look_at(POINTS, eye, target, up)
+        expected = camera.perspective(seen, 20.0)
+        np.testing.assert_allclose(project(cam, POINTS), expected, rtol=1e-5)
 
-def test_edge_of_the_field_of_view():
-    depth = 3.0
-    edge = depth * np.tan(np.deg2rad(15))
-    point = jnp.array([[edge, -edge, depth]])
-    np.testing.assert_allclose(
-        camera.perspective(point, 15.0), [[1, -1, depth]], rtol=1e-6
+    def test_edge_of_the_field_of_view(self):
+        depth = 3.0
+        edge = depth * np.tan(np.deg2rad(15))
+        picture = camera.perspective(jnp.array([[edge, -edge, depth]]), 15.0)
+        np.testing.assert_allclose(picture, [[1, -1, depth]], rtol=1e-6)
+
+    def test_aspect_keeps_pixels_square(self):
+        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0, aspect=2.0)
+        picture = project(cam, np.array([[0.5, 0.5, 0]]))
+        np.testing.assert_allclose(picture, [[0.125, 0.25, 2]], rtol=1e-6)
+
+    def test_orthographic(self):
+        cam = camera.orthographic_camera((0, 0, -2), scale=1.5, aspect=3.0)
+        picture = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, 5.0]]))
+        np.testing.assert_allclose(picture, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        "make", [camera.perspective_camera, camera.orthographic_camera]
     )
-
-
-@pytest.mark.parametrize("batch", [1, 3, 4])
-def test_batch_equals_loop(batch):
-    # the original crossed along the batch axis for batches of 3
-    rng = np.random.default_rng(0)
-    points = rng.normal(0, 0.2, (batch, 5, 3))
-    eye = camera.eye_from_angles(
-        2.7, rng.uniform(0, 60, batch), rng.uniform(0, 360, batch)
-    )
-    together = camera.project(camera.perspective_camera(eye), jnp.asarray(points))
-    for k in range(batch):
-        alone = camera.project(
-            camera.perspective_camera(eye[k]), jnp.asarray(points[k])
+    def test_direction_is_a_target_at_any_distance(self, make):
+        eye, target = np.array([1.0, 2, -3]), np.array([0.1, -0.2, 0.4])
+        towards = make(eye, target)
+        along = make(eye, direction=7 * (target - eye))
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=1e-5), towards, along
         )
-        np.testing.assert_allclose(together[k], alone, rtol=1e-5, atol=1e-6)
+
+    def test_handedness_mirrors_the_picture(self):
+        eye = camera.eye_from_angles(2.7, 30.0, 40.0)
+        left = camera.perspective_camera(eye)
+        right = camera.perspective_camera(eye, handedness="right")
+        assert np.linalg.det(left.axes) == pytest.approx(1, abs=1e-5)
+        assert np.linalg.det(right.axes) == pytest.approx(-1, abs=1e-5)
+        np.testing.assert_allclose(
+            project(right, POINTS),
+            project(left, POINTS) * np.array([-1, 1, 1]),
+            atol=1e-6,
+        )
+
+    def test_right_handed_camera_sees_x_on_the_right(self):
+        """Seen from +z, with x to the right and y up as on paper, z towards the eye."""
+        cam = camera.perspective_camera((0, 0, 2), handedness="right", half_fov=45.0)
+        picture = project(cam, np.array([[0.5, 0.25, 0]]))
+        np.testing.assert_allclose(picture, [[0.25, 0.125, 2]], atol=1e-6)
+
+    @pytest.mark.parametrize(("handedness", "sign"), [("left", -1), ("right", 1)])
+    def test_winding_of_front_faces(self, handedness, sign):
+        """Clockwise in a mirrored picture, counter-clockwise in an ordinary one."""
+        sphere = mesh.icosphere(1)
+        corners = 0.5 * sphere.vertices[sphere.faces]  # [F, 3, 3]
+        eye = np.asarray(camera.eye_from_angles(3.0, 20.0, 50.0))
+        cam = camera.perspective_camera(eye, handedness=handedness)
+        picture = np.asarray(project(cam, corners))
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        front = np.sum(normal * (eye - corners[:, 0]), axis=1) > 0
+        first, second = (picture[:, k, :2] - picture[:, 0, :2] for k in (1, 2))
+        area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+        np.testing.assert_array_equal(sign * area > 0, front)
+
+    def test_parts_share_leading_axes(self):
+        cam = jax.eval_shape(
+            lambda: camera.camera_from_axes(
+                np.eye(3), np.zeros((4, 3)), np.ones((2, 1, 2)), distortion=np.zeros(5)
+            )
+        )
+        trailing = [(3, 3), (3,), (2,), (2,), (5,)]
+        shapes = [leaf.shape for leaf in jax.tree.leaves(cam)]
+        assert shapes == [(2, 4, *shape) for shape in trailing]
+
+    @pytest.mark.parametrize(
+        ("eye", "half_fov", "expected"),
+        [
+            (np.ones(3, np.float32), 15.0, "float32"),
+            (np.ones(3, np.float16), 15, "float32"),
+            (np.ones(3, np.float32), np.float64(15), "float64"),
+            ((1, 1, 1), 15.0, "float64"),
+        ],
+    )
+    def test_dtypes_follow_the_inputs(self, eye, half_fov, expected, x64):
+        cam = jax.eval_shape(lambda: camera.perspective_camera(eye, half_fov=half_fov))
+        assert {leaf.dtype.name for leaf in jax.tree.leaves(cam)} == {expected}
 
 
-def test_one_camera_for_many_meshes():
-    cam = camera.perspective_camera(camera.eye_from_angles(2.7, 30.0, 40.0))
-    assert camera.project(cam, jnp.zeros((2, 4, 5, 3))).shape == (2, 4, 5, 3)
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"eye": (0, 2, 0)}, "up must be neither parallel"),
+            ({"up": (0, 0, 0)}, "up must be neither parallel"),
+            ({"target": (0, 0, -2)}, "eye and target coincide"),
+            ({"eye": (0, np.nan, 0)}, "not finite"),
+            ({"direction": (0, 0, 0)}, "direction is zero"),
+            ({"direction": (0, 0, 1), "target": (0, 0, 1)}, "not both"),
+            ({"half_fov": 0.0}, "half_fov must lie between"),
+            ({"half_fov": np.array([30, 90])}, "half_fov must lie between"),
+            ({"aspect": -1.0}, "must be positive"),
+            ({"eye": (0, 2)}, r"eye must have the shape \[..., 3\], not \[2\]"),
+            ({"target": (0, 2)}, r"target must have the shape \[..., 3\]"),
+            ({"up": (0, 2)}, r"up must have the shape \[..., 3\]"),
+            ({"handedness": "both"}, "handedness must be one of left, right"),
+        ],
+    )
+    def test_of_a_view(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            camera.perspective_camera(**{"eye": (0.0, 0.0, -2.0)} | arguments)
+
+    @pytest.mark.parametrize(
+        ("parts", "message"),
+        [
+            ({"axes": 1.01 * np.eye(3)}, "perpendicular and of length 1"),
+            ({"axes": np.ones((3, 4))}, r"axes must have the shape \[..., 3, 3\]"),
+            ({"focal": (1.0, 0.0)}, "must be positive"),
+            ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
+            ({"projection": "fisheye"}, "projection must be one of"),
+            ({"focal": np.ones((2, 2)), "center": np.zeros((3, 2))}, "broadcast"),
+        ],
+    )
+    def test_of_parts(self, parts, message):
+        given = {"axes": np.eye(3), "position": (0, 0, 0), "focal": (1, 1)} | parts
+        with pytest.raises(ValueError, match=message):
+            camera.camera_from_axes(**given)
+
+    def test_of_scale_and_points(self):
+        with pytest.raises(ValueError, match="scale"):
+            camera.orthographic_camera((0, 0, -2), scale=0.0)
+        with pytest.raises(ValueError, match=r"\[..., N, 3\], not \[3\]"):
+            camera.project(make_camera(), np.zeros(3))
+
+    def test_values_are_not_looked_at_when_traced(self):
+        @jax.jit
+        def picture(eye, half_fov):
+            cam = camera.perspective_camera(eye, half_fov=half_fov)
+            return camera.project(cam, jnp.zeros((1, 3)))
+
+        degenerate = jnp.array([0.0, 2, 0])  # parallel to up
+        assert np.isfinite(picture(degenerate, -1.0)).all()
 
 
-def test_gradients(x64):
-    points = jnp.asarray(np.random.default_rng(0).normal(0, 0.3, (4, 3)))
+class TestBatches:
+    @pytest.mark.parametrize("batch", [1, 3])
+    def test_batch_equals_loop(self, batch):
+        # the original crossed along the batch axis for batches of 3
+        @jax.jit
+        def picture(elevation, azimuth, points):
+            eye = camera.eye_from_angles(2.7, elevation, azimuth)
+            return camera.project(camera.perspective_camera(eye), points)
 
-    def project(eye, points, half_fov):
-        cam = camera.perspective_camera(eye, half_fov=half_fov)
-        return camera.project(cam, points)
+        rng = np.random.default_rng(0)
+        arguments = (
+            rng.uniform(0, 60, batch),
+            rng.uniform(0, 360, batch),
+            rng.normal(0, 0.2, (batch, 5, 3)),
+        )
+        np.testing.assert_allclose(
+            picture(*arguments),
+            np.stack([picture(*one) for one in zip(*arguments, strict=True)]),
+            rtol=1e-5,
+            atol=1e-6,
+        )
 
-    eye = camera.eye_from_angles(2.7, 30.0, 40.0)
-    check_grads(project, (eye, points, jnp.asarray(15.0)), order=1, modes=["rev"])
+    def test_cameras_broadcast_against_meshes(self):
+        points = np.random.default_rng(0).normal(0, 0.2, (2, 4, 5, 3))
+        one = project(make_camera(), points)
+        assert one.shape == (2, 4, 5, 3)
+        # two cameras before each of four meshes
+        positions = np.array([[0.0, 0, -3], [0.1, 0, -3]])[:, None]
+        cam = dataclasses.replace(make_camera(), position=positions)
+        both = project(cam, points[0])
+        assert both.shape == (2, 4, 5, 3)
+        np.testing.assert_allclose(both[0], one[0], rtol=1e-6)
+        assert np.all(both[0, ..., 0] > both[1, ..., 0])
+
+    @pytest.mark.parametrize("distortion", [None, DISTORTION])
+    def test_vmap_over_cameras(self, distortion):
+        position = np.array([[0, 0, -3], [0, 0.1, -2.0]])
+        cams = camera.camera_from_axes(
+            np.eye(3), position, (2, 1), distortion=distortion
+        )
+        mapped = jax.jit(jax.vmap(camera.project, in_axes=(0, None)))
+        np.testing.assert_allclose(
+            mapped(cams, POINTS), project(cams, POINTS), rtol=1e-6
+        )
+
+    def test_parts_set_by_hand_need_not_share_leading_axes(self):
+        focal = jnp.array([[2.0, 1.5], [1.0, 1.0]])
+        picture = project(dataclasses.replace(make_camera(), focal=focal), POINTS)
+        np.testing.assert_allclose(picture[0], project(make_camera(), POINTS))
+
+    def test_projection_is_part_of_the_tree(self):
+        cam = jax.tree.map(lambda x: 2 * x, make_camera("orthographic", None))
+        assert cam.projection == "orthographic" and cam.distortion is None
+        assert jax.tree.structure(cam) != jax.tree.structure(
+            make_camera("perspective", None)
+        )
 
 
-def test_camera_is_a_pytree():
-    cam = camera.perspective_camera(jnp.ones((3, 3)))
-    assert len(jax.tree.leaves(cam)) == 4
+class TestLens:
+    def test_brown_conrady(self, x64):
+        points = np.concatenate([POINTS, np.zeros((1, 3))])
+        k1, k2, p1, p2, k3 = DISTORTION
+        x, y = (points[:, :2] / (points[:, 2:] + 3)).T
+        r = np.hypot(x, y)
+        radial = 1 + k1 * r**2 + k2 * r**4 + k3 * r**6
+        expected = np.stack(
+            [
+                2 * (x * radial + 2 * p1 * x * y + p2 * (r**2 + 2 * x**2)) + 0.1,
+                1.5 * (y * radial + p1 * (r**2 + 2 * y**2) + 2 * p2 * x * y) - 0.2,
+                points[:, 2] + 3,
+            ],
+            axis=1,
+        )
+        actual = project(make_camera(), points)
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
+
+    def test_no_distortion_costs_nothing(self):
+        def primitives(distortion):
+            cam = make_camera(distortion=distortion)
+            return len(jax.make_jaxpr(camera.project)(cam, POINTS).eqns)
+
+        assert primitives(None) + 10 < primitives(DISTORTION)
+
+    def test_gradient_at_the_centre_is_that_of_an_ideal_lens(self):
+        """Where the root of r^2 would have none."""
+        jacobian = jax.jit(jax.jacrev(camera.project, argnums=(0, 1)))
+        centre = jnp.zeros((1, 3))
+        lens, point = jacobian(make_camera(), centre)
+        _, expected = jacobian(make_camera(distortion=None), centre)
+        np.testing.assert_allclose(point, expected, atol=1e-7)
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(lens))
+
+
+class TestBehindTheCamera:
+    """Depth <= 0: finite in value and derivatives, and told by the depth."""
+
+    @pytest.mark.parametrize(
+        ("projection", "distortion"),
+        [("perspective", None), ("perspective", DISTORTION), ("orthographic", None)],
+    )
+    def test_all_is_finite(self, projection, distortion):
+        depth = np.array([1.0, 1e-30, 0.0, -1e-30, -1e-7, -1.0, -50.0])
+        xy = np.tile([[0, 0], [0.3, -0.2], [20, 30]], (len(depth), 1))
+        points = np.insert(xy, 2, np.repeat(depth, 3), axis=1).astype(np.float32)
+        cam = make_camera(projection, distortion)
+        cam = dataclasses.replace(cam, position=jnp.zeros(3))
+        cam = jax.tree.map(lambda x: x.astype(np.float32), cam)
+
+        def loss(cam, points):
+            # what a rasterizer does: it drops what has no picture
+            picture = camera.project(cam, points)
+            shown = picture[:, 2:] > 0.5
+            return jnp.sum(jnp.where(shown, picture, 0) ** 2), picture
+
+        @jax.jit
+        def derivatives(*arguments):
+            gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
+            tangents = jax.tree.map(jnp.ones_like, arguments)
+            return jax.jvp(gradient, arguments, tangents)
+
+        result = derivatives(cam, points)
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(result))
+        (_, gradient), picture = result[0]
+        np.testing.assert_array_equal(picture[:, 2], points[:, 2])
+        assert np.all(np.any(gradient[:3], axis=1)) and not np.any(gradient[3:])
+
+    def test_points_behind_do_not_appear_in_the_image(self):
+        """For those who look at x and y alone: no flip through the centre."""
+        points = np.array([[0.3, 0.2, -4.0], [0.3, -0.2, -3.0]])
+        assert np.all(np.abs(project(make_camera(), points)[:, :2]) > 1e8)
+
+
+class TestGradients:
+    def test_of_a_view(self, x64):
+        @jax.jit
+        def picture(eye, target, up, half_fov):
+            cam = camera.perspective_camera(eye, target, up, half_fov)
+            return camera.project(cam, POINTS)
+
+        eye, target = np.array([[1.0, 0.7, -2.3], [0.1, -0.2, 0.1]])
+        arguments = (eye, target, np.array([0.1, 1.0, 0.2]), np.array(20.0))
+        check_grads(picture, arguments, order=1, modes=["rev"])
+
+    @pytest.mark.parametrize("projection", ["perspective", "orthographic"])
+    def test_of_all_parts(self, projection, x64):
+        cam = make_camera(projection)
+        check_grads(project, (cam, POINTS), order=1, modes=["rev"])
+
+
+class TestRotation:
+    rotation = staticmethod(jax.jit(pose.rotation_from_axis_angle))
+
+    @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 0.499, 0.501, 3.0, np.pi, 7.0])
+    def test_turns_about_its_axis(self, angle, x64):
+        axis = np.array([2.0, -1, 2]) / 3
+        turned = np.asarray(self.rotation(angle * axis))
+        np.testing.assert_allclose(turned @ turned.T, np.eye(3), atol=1e-14)
+        np.testing.assert_allclose(turned @ axis, axis, atol=1e-14)
+        across = np.array([1.0, 2, 0]) / np.sqrt(5)
+        beyond = np.cross(axis, across)
+        expected = np.cos(angle) * across + np.sin(angle) * beyond
+        np.testing.assert_allclose(turned @ across, expected, atol=1e-14)
+
+    def test_is_right_handed(self):
+        quarter = self.rotation(np.array([0, 0, np.pi / 2]))
+        np.testing.assert_allclose(quarter @ np.eye(3)[0], [0, 1, 0], atol=1e-6)
+
+    def test_derivatives_at_zero(self, x64):
+        """R = I + [v] + [v]^2 / 2 + ..., so they are known."""
+        columns = np.cross(np.eye(3)[:, None], np.eye(3))
+        generators = np.swapaxes(columns, -1, -2)  # [e_i] = e_i x .
+        jacobian = jax.jacrev(pose.rotation_from_axis_angle)
+        both = jax.jit(lambda v: (jacobian(v), jax.jacfwd(jacobian)(v)))
+        first, second = both(np.zeros(3))
+        np.testing.assert_allclose(np.moveaxis(first, -1, 0), generators, atol=1e-15)
+        products = np.einsum("iab,jbc->ijac", generators, generators)
+        np.testing.assert_allclose(
+            np.moveaxis(second, (-2, -1), (0, 1)),
+            (products + np.swapaxes(products, 0, 1)) / 2,
+            atol=1e-15,
+        )
+
+    @pytest.mark.parametrize("angle", [0.0, 1e-5, 0.499, 0.501, 4.0])
+    def test_gradients(self, angle, x64):
+        vector = angle * np.array([2.0, -1, 2]) / 3
+        check_grads(self.rotation, (vector,), order=1, modes=["rev"])
+
+    def test_recovers_a_pose(self, x64):
+        """Gauss-Newton on a pose, from pictures of points."""
+        start = make_camera()
+
+        @jax.jit
+        def picture(motion):
+            moved = dataclasses.replace(
+                start,
+                axes=start.axes @ pose.rotation_from_axis_angle(motion[:3]).T,
+                position=start.position + motion[3:],
+            )
+            return camera.project(moved, POINTS)[:, :2].ravel()
+
+        jacobian = jax.jit(jax.jacfwd(picture))
+        true = np.array([0.2, -0.3, 0.1, 0.2, 0.1, -0.3])
+        target, found = picture(true), np.zeros(6)
+        for _ in range(10):
+            residual = np.asarray(picture(found) - target)
+            found = found - np.linalg.lstsq(jacobian(found), residual)[0]
+        np.testing.assert_allclose(found, true, atol=1e-9)
+
+
+def test_projection_of_the_golden_scene(shared):
+    """Made by the formula of the original: z = depth, x, y over z tan(30 degrees)."""
+    archive = np.load(shared / "golden" / "softras_float64.npz")
+    vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
+    cam = camera.perspective_camera(
+        camera.eye_from_angles(2.732, 0.0, 0.0), half_fov=30.0
+    )
+    corners = np.asarray(project(cam, vertices))[:, faces]
+    np.testing.assert_allclose(corners, archive["in/ico/fv"], atol=3e-6)

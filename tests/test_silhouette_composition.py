@@ -8,7 +8,7 @@ import scenes
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxsoftras import rasterize
+from jaxsoftras import rasterization
 
 
 class TestComposition:
@@ -19,7 +19,9 @@ class TestComposition:
 
         def gradient(faces, sigma, weight):
             def loss(faces, sigma):
-                return jnp.sum(weight * rasterize.silhouette(faces, 16, sigma=sigma))
+                return jnp.sum(
+                    weight * rasterization.silhouette(faces, 16, sigma=sigma)
+                )
 
             return jax.grad(loss, argnums=(0, 1))(faces, sigma)
 
@@ -38,10 +40,10 @@ class TestComposition:
     def test_vmap_over_sigma_alone(self):
         faces = scenes.sphere(1)[0].astype(np.float32)
         sigma = jnp.array([1e-4, 1e-3])
-        got = jax.vmap(lambda s: rasterize.silhouette(faces, 16, sigma=s))(sigma)
+        got = jax.vmap(lambda s: rasterization.silhouette(faces, 16, sigma=s))(sigma)
         for k in range(2):
             np.testing.assert_array_equal(
-                got[k], rasterize.silhouette(faces, 16, sigma=sigma[k])
+                got[k], rasterization.silhouette(faces, 16, sigma=sigma[k])
             )
 
     def test_a_schedule_of_sigma_compiles_once(self):
@@ -50,7 +52,7 @@ class TestComposition:
         @jax.jit
         def render(faces, sigma):
             traces.append(None)
-            return rasterize.silhouette(faces, 16, sigma=sigma)
+            return rasterization.silhouette(faces, 16, sigma=sigma)
 
         faces = scenes.sphere(1).astype(np.float32)
         totals = {float(render(faces, sigma).sum()) for sigma in (1e-3, 1e-4, 1e-5)}
@@ -71,7 +73,9 @@ class TestComposition:
 
         def gradient(faces, sigma, weight):
             def loss(faces, sigma):
-                return jnp.sum(weight * rasterize.silhouette(faces, 16, sigma=sigma))
+                return jnp.sum(
+                    weight * rasterization.silhouette(faces, 16, sigma=sigma)
+                )
 
             return jax.grad(loss, argnums=(0, 1))(faces, sigma)
 
@@ -94,6 +98,6 @@ class TestComposition:
     @pytest.mark.parametrize("platform", ["cuda", "tpu"])
     def test_lowers_for_accelerators(self, platform):
         shape = jax.ShapeDtypeStruct((2, 20, 3, 2), jnp.float32)
-        loss = jax.grad(lambda faces: rasterize.silhouette(faces, 16).sum())
+        loss = jax.grad(lambda faces: rasterization.silhouette(faces, 16).sum())
         lowered = jax.jit(loss).trace(shape).lower(lowering_platforms=(platform,))
         assert "while" in lowered.as_text()

@@ -1,0 +1,64 @@
+"""Arguments of cameras as arrays of one dtype, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
+
+VectorLike: TypeAlias = ArrayLike | Sequence[float]
+
+
+def as_floats(*values: VectorLike) -> list[jax.Array]:
+    """Converts to arrays of the dtype that those which have one promote to.
+
+    Half precision, which cannot tell the pixels of an image apart, becomes single.
+    """
+    typed = [value for value in values if hasattr(value, "dtype")]
+    dtype = jnp.promote_types(jnp.result_type(float, *typed), jnp.float32)
+    return [jnp.asarray(value, dtype) for value in values]
+
+
+def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
+    """Raises a ValueError unless a shape ends as it must."""
+    if array.shape[-len(trailing) :] != trailing:
+        wanted = ", ".join(map(str, trailing))
+        raise ValueError(
+            f"{name} must have the shape [..., {wanted}], not {list(array.shape)}."
+        )
+
+
+def check_values(message: str, holds: Callable, *arrays: ArrayLike) -> None:
+    """Raises a ValueError unless a test of numpy arrays holds everywhere.
+
+    Under a transformation, where values are not known, there is no test.
+    """
+    if any(isinstance(array, Tracer) for array in arrays):
+        return
+    if not np.all(holds(*map(np.asarray, arrays))):
+        raise ValueError(message)
+
+
+def check_orthonormal(name: str, matrix: jax.Array) -> None:
+    """Raises a ValueError unless this is ``[..., 3, 3]``, orthonormal within 1e-3."""
+    check_shape(name, matrix, 3, 3)
+    check_values(
+        f"The rows of {name} must be perpendicular and of length 1, within 1e-3.",
+        lambda m: np.abs(m @ np.swapaxes(m, -1, -2) - np.eye(3)) <= 1e-3,
+        matrix,
+    )
+
+
+def check_rotation(name: str, matrix: jax.Array) -> None:
+    """Raises a ValueError unless this is a rotation ``[..., 3, 3]`` within 1e-3."""
+    check_orthonormal(name, matrix)
+    check_values(
+        f"{name} is a reflection, of determinant -1; it must be a rotation.",
+        lambda m: np.linalg.det(m) > 0,
+        matrix,
+    )

@@ -1,0 +1,286 @@
+"""Lights, and what they add at points of a surface: Lambert's law and highlights.
+
+A picture's colour is ``texture * diffuse + specular``. Points are whatever the shading
+calls for: face centroids with face normals (flat), or vertices with theirs (smooth).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.core import Tracer
+from jax.typing import ArrayLike
+
+# A vector with no component beyond this has no direction. The square of its reciprocal
+# is still a float.
+_NO_LENGTH = 1e-18
+
+# The cosine below which there is no highlight: 0, but for the derivatives of its power.
+_NO_HIGHLIGHT = 1e-6
+
+
+class AmbientLight(NamedTuple):
+    """Light from all sides alike, a pytree; as all lights, its leaves may be batched.
+
+    Attributes:
+        color: ``[..., 3]`` or a scalar: colour times intensity.
+    """
+
+    color: ArrayLike
+
+
+class DirectionalLight(NamedTuple):
+    """Light from one direction, such as the sun's; a pytree.
+
+    Attributes:
+        direction: ``[..., 3]`` *towards* the light, world space, of any length but 0.
+        color: ``[..., 3]`` or a scalar: colour times intensity.
+        specular: the same, of the highlights it makes; 0 for none.
+    """
+
+    direction: ArrayLike
+    color: ArrayLike
+    specular: ArrayLike = 0.0
+
+
+class PointLight(NamedTuple):
+    """Light from one point, such as a lamp's; a pytree.
+
+    Attributes:
+        position: ``[..., 3]`` world space.
+        color: ``[..., 3]`` or a scalar: colour times intensity.
+        specular: the same, of the highlights it makes; 0 for none.
+        attenuation: ``[..., 3]`` c, l, q >= 0: at a distance of d world units the light
+            is divided by ``c + l d + q d**2``. (1, 0, 0): not attenuated.
+    """
+
+    position: ArrayLike
+    color: ArrayLike
+    specular: ArrayLike = 0.0
+    attenuation: ArrayLike = np.array([1.0, 0.0, 0.0])
+
+
+Light = AmbientLight | DirectionalLight | PointLight
+
+
+class Material(NamedTuple):
+    """How a surface makes highlights; its diffuse colour is the texture. A pytree.
+
+    Attributes:
+        shininess: ``[...]`` exponent of the highlight, positive: the larger, the
+            smaller the highlight.
+        specular: ``[..., 3]`` or a scalar: the share of each colour reflected.
+    """
+
+    shininess: ArrayLike = 64.0
+    specular: ArrayLike = 1.0
+
+
+class Illumination(NamedTuple):
+    """What arrives at points of a surface: ``texture * diffuse + specular`` is seen.
+
+    Attributes:
+        diffuse: ``[..., N, 3]``, not clamped.
+        specular: ``[..., N, 3]``, likewise.
+    """
+
+    diffuse: jax.Array
+    specular: jax.Array
+
+
+DEFAULT_LIGHTS: tuple[Light, ...] = (
+    AmbientLight(0.5),
+    DirectionalLight(np.array([0.0, 1.0, 0.0]), 0.5),
+)
+"""Soft Rasterizer's: half of the light from all sides, half from above (+y)."""
+
+DEFAULT_MATERIAL = Material()
+
+
+def _vector(name: str, value: ArrayLike, dtype) -> jax.Array:
+    """``[..., 3]`` to ``[..., 1, 3]``, to broadcast against points."""
+    array = jnp.asarray(value, dtype)
+    if array.ndim == 0 or array.shape[-1] != 3:
+        raise ValueError(
+            f"The {name} must have the shape [..., 3]; it has {list(array.shape)}."
+        )
+    return array[..., None, :]
+
+
+def _color(name: str, value: ArrayLike, dtype) -> jax.Array:
+    """``[..., 3]`` or a scalar, which is grey, to ``[..., 1, 3]``."""
+    grey = jnp.ndim(value) == 0
+    return _vector(name, jnp.full(3, value, dtype) if grey else value, dtype)
+
+
+def _check(correct, value: ArrayLike, message: str) -> None:
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value)):
+        return
+    if not np.all(correct(np.asarray(value))):
+        raise ValueError(f"{message}, not {np.asarray(value).tolist()}.")
+
+
+def _unit(vectors: jax.Array) -> jax.Array:
+    """Vectors of length 1, or 0 where there is no direction; ``[..., 3]``."""
+    # scaled first, lest the squares of a small face's normal underflow
+    size = lax.stop_gradient(jnp.max(jnp.abs(vectors), axis=-1, keepdims=True))
+    some = size > _NO_LENGTH
+    scaled = jnp.where(some, vectors, 0) / jnp.where(some, size, 1)
+    square = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
+    return scaled / jnp.sqrt(jnp.where(some, square, 1))
+
+
+def _length(vectors: jax.Array) -> jax.Array:
+    """``[..., 3]`` to ``[..., 1]``; with a gradient of 0 at length 0."""
+    square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+    some = square > _NO_LENGTH**2
+    return jnp.where(some, jnp.sqrt(jnp.where(some, square, 1)), 0)
+
+
+def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    return jnp.sum(a * b, axis=-1, keepdims=True)
+
+
+def _checked(light: Light, dtype) -> Light:
+    """The light with leaves ``[..., 1, 3]``."""
+    if not isinstance(light, Light):
+        raise ValueError(
+            "lights must be a sequence of AmbientLight, DirectionalLight and "
+            f"PointLight; one item is {light!r}."
+        )
+    color = _color("color of a light", light.color, dtype)
+    if isinstance(light, AmbientLight):
+        return AmbientLight(color)
+    specular = _color("specular color of a light", light.specular, dtype)
+    if isinstance(light, DirectionalLight):
+        direction = _vector("direction of a light", light.direction, dtype)
+        _check(
+            lambda value: np.any(value != 0, axis=-1),
+            light.direction,
+            "The direction of a light must not be zero",
+        )
+        return DirectionalLight(direction, color, specular)
+    _check(
+        lambda value: np.all(value >= 0, axis=-1) & np.any(value > 0, axis=-1),
+        light.attenuation,
+        "The attenuation of a light must be at least 0 and not all 0",
+    )
+    return PointLight(
+        _vector("position of a light", light.position, dtype),
+        color,
+        specular,
+        _vector("attenuation of a light", light.attenuation, dtype),
+    )
+
+
+def _reaching(
+    light: DirectionalLight | PointLight, points: jax.Array
+) -> tuple[jax.Array, jax.Array | float]:
+    """Unit vectors from points to a light ``[..., N, 3]``; what of it gets there."""
+    if isinstance(light, DirectionalLight):
+        return _unit(jnp.asarray(light.direction)), 1.0
+    offset = jnp.asarray(light.position) - points
+    distance = _length(offset)
+    constant, linear, quadratic = jnp.split(jnp.asarray(light.attenuation), 3, axis=-1)
+    divisor = constant + (linear + quadratic * distance) * distance
+    # a light without the constant term is infinite where it stands
+    some = divisor > _NO_LENGTH
+    return _unit(offset), jnp.where(some, 1 / jnp.where(some, divisor, 1), 0)
+
+
+def _highlight(facing: jax.Array, cosine: jax.Array, shininess: jax.Array) -> jax.Array:
+    """``cosine ** shininess`` on the side that faces the light."""
+    shown = (facing > 0) & (cosine > _NO_HIGHLIGHT)
+    return jnp.where(shown, jnp.where(shown, cosine, 1) ** shininess, 0)
+
+
+def illuminate(
+    points: ArrayLike,
+    normals: ArrayLike,
+    lights: Sequence[Light] = DEFAULT_LIGHTS,
+    eye: ArrayLike | None = None,
+    *,
+    material: Material = DEFAULT_MATERIAL,
+    two_sided: bool = False,
+) -> Illumination:
+    """Sums the light that all lights send to points of a surface.
+
+    With unit vectors n (normal), l (to the light), v (to the eye) and the halfway
+    vector ``h = (l + v) / |l + v|``, a light of colour C and specular colour S adds
+    ``C max(0, n . l)`` to the diffuse part (Lambert's law) and, where ``n . l > 0``,
+    ``S K max(0, n . h) ** shininess`` to the specular part (Blinn, *Models of Light
+    Reflection for Computer Synthesized Pictures*, 1977), K being the material's
+    specular colour. Nothing casts a shadow.
+
+    Differentiable in all arrays, with finite gradients also where a normal is 0 or a
+    point coincides with a light (it then gets none of it) or with the eye. All leading
+    axes broadcast.
+
+    Args:
+        points: ``[..., N, 3]`` world space.
+        normals: ``[..., N, 3]`` world space, of any length.
+        lights: any number of lights, of any kind.
+        eye: ``[..., 3]`` position of the camera, world space. Without it there are no
+            highlights.
+        material: how the surface makes highlights.
+        two_sided: turn normals that face away from the eye, as for a sheet that is seen
+            from both sides.
+
+    Returns:
+        The diffuse and the specular part, ``[..., N, 3]`` each, of the dtype of points
+        and normals or of single precision, whichever is higher.
+
+    Raises:
+        ValueError: an argument of wrong shape or range, something that is no light, or
+            ``two_sided`` without an eye.
+    """
+    points, normals = jnp.asarray(points), jnp.asarray(normals)
+    for name, array in (("points", points), ("normals", normals)):
+        if array.ndim < 2 or array.shape[-1] != 3:
+            raise ValueError(
+                f"{name} must have the shape [..., N, 3]; it has {list(array.shape)}."
+            )
+    if two_sided and eye is None:
+        raise ValueError("two_sided needs the eye, towards which normals turn.")
+    _check(lambda value: value > 0, material.shininess, "shininess must be positive")
+
+    dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)
+    points, normals = points.astype(dtype), normals.astype(dtype)
+    lights = [_checked(light, dtype) for light in lights]
+    eye = None if eye is None else _vector("eye", eye, dtype)
+    shininess = jnp.asarray(material.shininess, dtype)[..., None, None]
+    reflected = _color("specular color of a material", material.specular, dtype)
+    others = jax.tree.leaves((lights, eye, shininess, reflected))
+    try:
+        shape = np.broadcast_shapes(
+            points.shape, normals.shape, *(array.shape for array in others)
+        )
+    except ValueError:
+        raise ValueError(
+            f"points {list(points.shape)} and normals {list(normals.shape)} must "
+            "broadcast, and with them the leading axes of lights, eye and material: "
+            f"{', '.join(str(list(array.shape[:-2])) for array in others)}."
+        ) from None
+
+    normals = _unit(normals)
+    to_eye = None if eye is None else _unit(eye - points)
+    if two_sided and to_eye is not None:
+        normals = jnp.where(_dot(normals, to_eye) < 0, -normals, normals)
+    diffuse = specular = jnp.zeros_like(points, shape=shape)
+    for light in lights:
+        if isinstance(light, AmbientLight):
+            diffuse += light.color
+            continue
+        to_light, share = _reaching(light, points)
+        facing = _dot(normals, to_light)
+        diffuse += light.color * share * jnp.maximum(facing, 0)
+        if to_eye is not None:
+            cosine = _dot(normals, _unit(to_light + to_eye))
+            highlight = _highlight(facing, cosine, shininess)
+            specular += light.specular * reflected * share * highlight
+    return Illumination(diffuse, specular)

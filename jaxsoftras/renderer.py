@@ -1,0 +1,234 @@
+"""From a textured mesh, a camera and lights to a picture, in one call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
+
+from jaxsoftras import arguments, normals, probability
+from jaxsoftras import conorm as conorms
+from jaxsoftras import texture as textures
+from jaxsoftras.attributes import FaceAttributes, FaceLight
+from jaxsoftras.camera import Camera, project
+from jaxsoftras.implementations import Implementation
+from jaxsoftras.kernels import pairs
+from jaxsoftras.lighting import (
+    DEFAULT_LIGHTS,
+    DEFAULT_MATERIAL,
+    Light,
+    Material,
+    illuminate,
+)
+from jaxsoftras.mesh import Mesh, face_vertices
+from jaxsoftras.rasterization import Aggregation, Interpolation, rasterize
+
+Shading = Literal["smooth", "flat"]
+"""Light at the vertices, by their normals; or one light for each face, by its own."""
+
+
+def _static(default: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How `render` draws; a pytree, of whose fields the numbers may be traced.
+
+    Attributes:
+        sigma: sharpness of the silhouette; see `rasterize`, also for the others.
+        gamma: sharpness of the choice among depths.
+        background: a scalar, ``[C]`` or ``[..., C]``.
+        image_size: pixels, of a square image or (height, width); static, as all below.
+        shading: see `Shading`.
+        double_sided: whether faces have a colour seen from behind; light falls on the
+            side that is seen.
+        front_face: how the corners of a front face run on the screen; `None`: as the
+            camera has it, which must then be known when tracing.
+        supersampling: the picture is drawn at this multiple of its size, and averaged.
+        near: least depth at which a face has a colour.
+        far: greatest such depth.
+        aggregation: see `rasterize`.
+        interpolation: see `rasterize`.
+        distance: see `rasterize`.
+        squared: see `rasterize`.
+        distribution: see `rasterize`.
+        conorm: see `rasterize`.
+        dist_eps: see `rasterize`.
+        background_epsilon: see `rasterize`.
+        wrap: what lies beyond a texture image.
+        parity: see `rasterize`.
+        implementation: see `rasterize`.
+    """
+
+    sigma: ArrayLike = 1e-4
+    gamma: ArrayLike = 1e-4
+    background: ArrayLike = 0.0
+    image_size: int | tuple[int, int] = _static(256)
+    shading: Shading = _static("smooth")
+    double_sided: bool = _static(True)
+    front_face: pairs.FrontFace | None = _static(None)
+    supersampling: int = _static(1)
+    near: float = _static(1.0)
+    far: float = _static(100.0)
+    aggregation: Aggregation = _static("softmax")
+    interpolation: Interpolation = _static("perspective")
+    distance: pairs.Distance = _static("euclidean")
+    squared: bool = _static(True)
+    distribution: str | probability.Distribution = _static("logistic")
+    conorm: str | conorms.Conorm = _static("probabilistic")
+    dist_eps: float = _static(1e-4)
+    background_epsilon: float = _static(1e-3)
+    wrap: textures.Wrap = _static("clamp")
+    parity: bool = _static(False)
+    implementation: Implementation | None = _static(None)
+
+    def of_rasterizer(self) -> dict[str, Any]:
+        """The keyword arguments of `rasterize` among them."""
+        others = {"image_size", "shading", "front_face"}
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in others
+        }
+
+
+DEFAULT_SETTINGS = Settings()
+
+
+def _front_face(camera: Camera, settings: Settings) -> pairs.FrontFace:
+    if settings.front_face is not None:
+        return settings.front_face
+    if settings.double_sided:
+        return "clockwise"  # of no consequence
+    if isinstance(camera.axes, Tracer):
+        raise ValueError(
+            "One-sided faces need Settings.front_face where the camera is traced: "
+            "'clockwise' for left-handed cameras, 'counterclockwise' for right-handed "
+            "ones."
+        )
+    mirrored = np.linalg.det(np.asarray(camera.axes)) > 0
+    if mirrored.min() != mirrored.max():
+        raise ValueError("The cameras of one call must be of one handedness.")
+    return "clockwise" if mirrored.flat[0] else "counterclockwise"
+
+
+def _light(
+    mesh: Mesh,
+    camera: Camera,
+    lights: Sequence[Light],
+    material: Material,
+    settings: Settings,
+) -> FaceLight:
+    """What arrives at the corners of the faces, ``[..., F, 3, 3]``."""
+    vertices = jnp.asarray(mesh.vertices)
+    if settings.shading == "smooth":
+        points, directions = vertices, normals.vertex_normals(vertices, mesh.faces)
+    else:
+        # padding gets finite corners here: it is not drawn, whatever its light
+        corners = face_vertices(vertices, mesh.faces, padding=0.0)
+        points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
+    light = illuminate(
+        points,
+        directions,
+        lights,
+        camera.position,
+        material=material,
+        two_sided=settings.double_sided,
+    )
+    if settings.shading == "smooth":
+        return FaceLight(*(face_vertices(v, mesh.faces, padding=0.0) for v in light))
+    return FaceLight(*(jnp.stack([v, v, v], axis=-2) for v in light))
+
+
+def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
+    """Colours at the corners of the faces, ``[..., F, 3, C]``; white if none."""
+    if mesh.texture is None:
+        values = jnp.ones((3, 3), corners.dtype)
+    elif isinstance(mesh.texture, textures.VertexColors):
+        values = face_vertices(jnp.asarray(mesh.texture.values), mesh.faces, 0.0)
+    elif isinstance(mesh.texture, textures.FaceColors):
+        # the same at all corners, to be multiplied by the light there
+        values = jnp.asarray(mesh.texture.values)[..., None, :]
+        values = jnp.broadcast_to(values, (*values.shape[:-2], 3, values.shape[-1]))
+    else:
+        raise ValueError(f"A {type(mesh.texture).__name__} is no texture.")
+    shape = (*corners.shape[:-1], values.shape[-1])
+    try:
+        return jnp.broadcast_to(values, shape)
+    except ValueError:
+        raise ValueError(
+            f"The colours of the mesh, {list(values.shape)} at the corners of its "
+            f"faces, do not fit the faces, {list(corners.shape)}."
+        ) from None
+
+
+def render(
+    mesh: Mesh,
+    camera: Camera,
+    lights: Sequence[Light] | None = DEFAULT_LIGHTS,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    material: Material = DEFAULT_MATERIAL,
+) -> jax.Array:
+    """Renders a mesh, or a batch of meshes.
+
+    The colour of a face is ``texture * diffuse + specular`` (`illuminate`), and the
+    picture that of `rasterize`. Differentiable in all arrays: vertices, texture,
+    camera, lights, material and the numbers of the settings.
+
+    Args:
+        mesh: vertices ``[..., V, 3]`` in world space, faces ``[F, 3]`` (or ``[..., F,
+            3]``, see `stack_meshes`: padding is drawn nowhere) and a texture, white if
+            there is none.
+        camera: its leading axes broadcast against those of the mesh: one mesh and 24
+            cameras give 24 pictures.
+        lights: any number of lights; `None` shows the texture as it is, of any number
+            of channels.
+        settings: how to draw.
+        material: how the surface makes highlights.
+
+    Returns:
+        ``[..., H, W, C + 1]`` colour, neither clamped nor gamma-corrected, and alpha
+        last; row 0 is at the top.
+
+    Raises:
+        ValueError: an argument of wrong shape, dtype or range, or a texture that has
+            not three channels under lights.
+    """
+    arguments.check_choice("shading", settings.shading, Shading)
+    points = project(camera, mesh.vertices)
+    if np.ndim(mesh.faces) > 2:
+        batch = np.broadcast_shapes(points.shape[:-2], np.shape(mesh.faces)[:-2])
+        points = jnp.broadcast_to(points, (*batch, *points.shape[-2:]))
+    corners = face_vertices(points, mesh.faces)
+    light = None
+    if lights is not None:
+        light = _light(mesh, camera, lights, material, settings)
+    if isinstance(mesh.texture, (textures.SurfaceTexture, textures.UVTexture)):
+        attributes: FaceAttributes = mesh.texture
+    else:
+        attributes = colors = _colors(mesh, corners)
+        if light is not None and colors.shape[-1] != 3:
+            raise ValueError(
+                f"Lights need colours of 3 channels, not {colors.shape[-1]}; with "
+                "lights=None they are shown as they are."
+            )
+        if light is not None:
+            attributes = colors * light.diffuse + light.specular
+            light = None
+    return rasterize(
+        corners,
+        attributes,
+        settings.image_size,
+        front_face=_front_face(camera, settings),
+        face_light=light,
+        **settings.of_rasterizer(),
+    )

@@ -1,0 +1,183 @@
+"""Subdivision of meshes: every face in four, flat or smooth."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxsoftras import gather, topology
+from jaxsoftras.mesh import Mesh
+from jaxsoftras.texture import (
+    FaceColors,
+    SurfaceTexture,
+    Texture,
+    UVTexture,
+    VertexColors,
+    surface_cell,
+    texel_centers,
+)
+
+# Barycentric coordinates of the corners of the four children of a face, in the order of
+# `topology.split_faces`.
+_CHILDREN = (
+    np.array(
+        [
+            [[2, 0, 0], [1, 1, 0], [1, 0, 1]],
+            [[0, 2, 0], [0, 1, 1], [1, 1, 0]],
+            [[0, 0, 2], [1, 0, 1], [0, 1, 1]],
+            [[1, 1, 0], [0, 1, 1], [1, 0, 1]],
+        ]
+    )
+    / 2
+)
+
+
+def _topology(mesh: Mesh) -> np.ndarray:
+    if isinstance(mesh.faces, Tracer):
+        raise ValueError(
+            "Subdivision needs to know the faces when it is traced; pass them to the "
+            "function by closure, as a numpy array, rather than as an argument."
+        )
+    return np.asarray(mesh.faces)
+
+
+def _at_midpoints(values: jax.Array, edges: np.ndarray) -> jax.Array:
+    """``[..., V, C]`` and the means over the edges' ends: ``[..., V + E, C]``."""
+    means = jnp.mean(gather.take(values, edges), axis=-2)
+    return jnp.concatenate([values, means], axis=-2)
+
+
+def _child_texels(resolution: int) -> np.ndarray:
+    """Which texel of its parent each texel of the four children shows: ``[4, r * r]``.
+
+    Halving the triangles halves the resolution; where it is odd, it stays, and the
+    children show each texel of their parent four times.
+    """
+    child = resolution // 2 if resolution % 2 == 0 else resolution
+    weights = np.einsum("tk,jkl->jtl", texel_centers(child), _CHILDREN)
+    with jax.ensure_compile_time_eval():
+        return np.asarray(surface_cell(weights[..., 0], weights[..., 1], resolution))
+
+
+def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None:
+    """The texture of the children; on the surface it looks the same."""
+    match texture:
+        case None:
+            return None
+        case VertexColors(values):
+            return VertexColors(_at_midpoints(jnp.asarray(values), edges))
+        case FaceColors(values):
+            return FaceColors(jnp.concatenate([jnp.asarray(values)] * 4, axis=-2))
+        case SurfaceTexture(texels):
+            cells = _child_texels(texture.resolution)
+            children = [gather.take(jnp.asarray(texels), cell) for cell in cells]
+            return SurfaceTexture(jnp.concatenate(children, axis=-3))
+        case UVTexture(coordinates, image):
+            corners = jnp.asarray(coordinates)
+            weights = jnp.asarray(_CHILDREN, corners.dtype)[..., None]
+            children = [
+                jnp.sum(child * corners[..., None, :, :], axis=-2) for child in weights
+            ]
+            return UVTexture(jnp.concatenate(children, axis=-3), image)
+
+
+def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
+    """Loop's rule as a sparse matrix ``[V + E, V]``: rows, columns and values.
+
+    Edges that two faces do not share, and the vertices on them, follow the rule for
+    boundaries. A vertex where more or fewer than two of them meet stays in place.
+    """
+    interior = topology.interior_edges(faces)
+    is_interior = np.isin(edges @ [count, 1], interior[:, :2] @ [count, 1])
+    new = count + np.arange(len(edges))
+    tail, head = np.concatenate([edges, edges[:, ::-1]]).T
+    degree = np.bincount(tail, minlength=count)
+    on_crease = np.tile(~is_interior, 2)
+    creases = np.bincount(tail[on_crease], minlength=count)
+
+    angle = 2 * np.pi / np.maximum(degree, 1)
+    smooth = (5 / 8 - (3 / 8 + np.cos(angle) / 4) ** 2) / np.maximum(degree, 1)
+    smooth = np.where(creases == 0, smooth, 0)
+    crease = np.where(creases == 2, 1 / 8, 0)
+    neighbour = np.where(on_crease, crease[tail], smooth[tail])
+    own = 1 - degree * smooth - 2 * crease
+
+    def entries(row, columns, values):
+        """The entries ``[n, k]`` of n rows, each a triple (row, column, value)."""
+        return np.stack(np.broadcast_arrays(row[:, None], columns, values)).reshape(
+            3, -1
+        )
+
+    vertices = np.arange(count)
+    rows, columns, values = np.concatenate(
+        [
+            entries(vertices, vertices[:, None], own[:, None]),
+            entries(tail, head[:, None], neighbour[:, None]),
+            entries(new[~is_interior], edges[~is_interior], 1 / 2),
+            entries(new[is_interior], interior, np.array([3, 3, 1, 1]) / 8),
+        ],
+        axis=1,
+    )
+    used = values != 0
+    return rows[used].astype(int), columns[used].astype(int), values[used]
+
+
+def _smooth(vertices: jax.Array, faces: np.ndarray, edges: np.ndarray) -> jax.Array:
+    """Vertices ``[..., V, 3]`` and new ones ``[..., V + E, 3]`` by Loop's rule."""
+    count = vertices.shape[-2]
+    rows, columns, values = _loop_rule(faces, edges, count)
+    weights = jnp.asarray(values, vertices.dtype)[:, None]
+    terms = weights * gather.take(vertices, columns)
+    return gather.segment_sum(terms, rows, count + len(edges))
+
+
+def subdivide(
+    mesh: Mesh, levels: int = 1, scheme: Literal["midpoint", "loop"] = "midpoint"
+) -> Mesh:
+    """Splits every triangle in four, ``levels`` times.
+
+    New vertices lie on the edges. ``"midpoint"`` puts them in the middle, so that the
+    surface stays as it is. ``"loop"`` smooths: with n neighbours p_k around a vertex p,
+    and a, b the ends of an edge between the faces (a, b, c) and (b, a, d),
+
+        p' = (1 - n s) p + s sum_k p_k,  s = (5/8 - (3/8 + cos(2 pi / n) / 4)^2) / n
+        e' = 3/8 (a + b) + 1/8 (c + d)
+
+    and on boundaries ``p' = 3/4 p + 1/8 (p_1 + p_2)``, ``e' = (a + b) / 2`` (Loop,
+    *Smooth Subdivision Surfaces Based on Triangles*, 1987). Both are linear in the
+    vertices, and differentiable.
+
+    A texture looks the same on the new faces: values of vertices and UV coordinates are
+    interpolated linearly, values of faces are repeated. A `SurfaceTexture` of even
+    resolution is shared out among the children.
+
+    Args:
+        mesh: vertices ``[..., V, 3]`` and one topology ``[F, 3]``, known when tracing.
+        levels: number of subdivisions.
+        scheme: ``"midpoint"`` or ``"loop"``.
+
+    Returns:
+        A mesh of V + E vertices and 4 F faces for each level; E is the number of edges.
+        `jaxsoftras.topology.split_faces` says in which order.
+
+    Raises:
+        ValueError: an unknown scheme, a negative number of levels, or faces of several
+            meshes or unknown when tracing.
+    """
+    if scheme not in ("midpoint", "loop"):
+        raise ValueError(f"scheme must be 'midpoint' or 'loop', not {scheme!r}.")
+    if levels < 0:
+        raise ValueError(f"levels must not be negative, as {levels} is.")
+    for _ in range(levels):
+        vertices, faces = jnp.asarray(mesh.vertices), _topology(mesh)
+        edges, children = topology.split_faces(faces, vertices.shape[-2])
+        if scheme == "midpoint":
+            vertices = _at_midpoints(vertices, edges)
+        else:
+            vertices = _smooth(vertices, faces, edges)
+        mesh = Mesh(vertices, children, _split_texture(mesh.texture, edges))
+    return mesh

@@ -1,0 +1,212 @@
+"""Colours on the surface of a mesh: four kinds of texture, and how they are sampled."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.typing import ArrayLike
+
+from jaxsoftras import gather
+
+Wrap = Literal["clamp", "repeat"]
+"""What lies beyond the image: its border texels, or the image again."""
+
+
+class FaceColors(NamedTuple):
+    """One value per face; a pytree.
+
+    Attributes:
+        values: ``[..., F, C]``.
+    """
+
+    values: jax.Array | np.ndarray
+
+
+class VertexColors(NamedTuple):
+    """One value per vertex, linear within a face; a pytree.
+
+    Attributes:
+        values: ``[..., V, C]``.
+    """
+
+    values: jax.Array | np.ndarray
+
+
+class SurfaceTexture(NamedTuple):
+    """A little triangular image on every face, sampled at the nearest texel; a pytree.
+
+    The texture of Soft Rasterizer. A face is cut by lines parallel to its edges into
+    ``R * R`` congruent triangles; `surface_cell` numbers them.
+
+    Attributes:
+        texels: ``[..., F, R * R, C]``; R = 1 gives one value per face.
+    """
+
+    texels: jax.Array | np.ndarray
+
+    @property
+    def resolution(self) -> int:
+        """R, the number of texels along an edge."""
+        count = self.texels.shape[-2]
+        resolution = math.isqrt(count)
+        if resolution == 0 or resolution * resolution != count:
+            raise ValueError(
+                "texels must have the shape [..., F, R * R, C] with an integer R; it is"
+                f" {list(self.texels.shape)}."
+            )
+        return resolution
+
+
+class UVTexture(NamedTuple):
+    """An image, and the place in it of every corner of every face; a pytree.
+
+    Attributes:
+        coordinates: ``[..., F, 3, 2]`` u (right) and v (up); [0, 1] spans the image
+            from edge to edge.
+        image: ``[..., H, W, C]``; row 0 is at the top, v = 1.
+    """
+
+    coordinates: jax.Array | np.ndarray
+    image: jax.Array | np.ndarray
+
+
+Texture: TypeAlias = FaceColors | VertexColors | SurfaceTexture | UVTexture
+
+
+def texel_before(position: jax.Array) -> jax.Array:
+    """The texel centre at or before a position in texels: its floor, as a float.
+
+    Both the indices and the weights of the two texels follow from it. Were it computed
+    twice, the two roundings could differ at a centre, and the texture jump there.
+    """
+    return lax.optimization_barrier(jnp.floor(lax.stop_gradient(position)))
+
+
+def two_texels(first: jax.Array, size: int, wrap: Wrap) -> jax.Array:
+    """Indices of a texel and the one after it, ``[2, ...]`` int32."""
+    index = first.astype(jnp.int32) + jnp.arange(2)[:, *[None] * first.ndim]
+    return jnp.mod(index, size) if wrap == "repeat" else jnp.clip(index, 0, size - 1)
+
+
+def two_weights(position: jax.Array, first: jax.Array) -> jax.Array:
+    """Weights of a texel and the one after it, ``[2, ...]``."""
+    weight = position - first
+    return jnp.stack([1 - weight, weight])
+
+
+def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
+    """Samples images bilinearly.
+
+    The centre of texel (i, j) lies at u = (j + 1/2) / W, v = 1 - (i + 1/2) / H.
+    Differentiable in both arguments, with bitwise repeatable results. Between texels
+    the derivative in ``uv`` is that of the bilinear patch, on their centre lines that
+    of the patch to the right or below.
+
+    Args:
+        image: ``[..., H, W, C]``; row 0 is at the top.
+        uv: ``[..., N, 2]`` u (right) and v (up); leading axes broadcast against those
+            of ``image``.
+        wrap: what lies beyond [0, 1]: ``"clamp"``, the border texels; ``"repeat"``,
+            the image again.
+
+    Returns:
+        ``[..., N, C]``.
+
+    Raises:
+        ValueError: an argument of wrong shape, or an unknown ``wrap``.
+    """
+    image, uv = jnp.asarray(image), jnp.asarray(uv)
+    if wrap not in get_args(Wrap):
+        raise ValueError(f"wrap must be 'clamp' or 'repeat', not {wrap!r}.")
+    if image.ndim < 3 or 0 in image.shape[-3:-1] or uv.ndim < 2 or uv.shape[-1] != 2:
+        raise ValueError(
+            "image must have the shape [..., H, W, C], with at least one texel, and uv"
+            f" [..., N, 2]; they are {list(image.shape)} and {list(uv.shape)}."
+        )
+    height, width, channels = image.shape[-3:]
+    batch = image.shape[:-3]
+    uv = uv.reshape(*[1] * (len(batch) - uv.ndim + 2), *uv.shape)
+    x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5
+    left, above = texel_before(x), texel_before(y)
+    columns, rows = two_texels(left, width, wrap), two_texels(above, height, wrap)
+    # all images are rows of one table, so that a shared image is not copied
+    first = jnp.arange(math.prod(batch)).reshape(*batch, 1) * (height * width)
+    index = rows[:, None] * width + columns + first  # [2, 2, ..., N]
+    weights = two_weights(y, above)[:, None] * two_weights(x, left)
+    texels = gather.take(image.reshape(-1, channels), index)
+    return jnp.sum(weights[..., None] * texels, axis=(0, 1))
+
+
+def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:
+    """Number of the texel of a `SurfaceTexture` that a point lies in; elementwise.
+
+    With ``a = floor(w0 R)`` and ``b = floor(w1 R)``, the texel is ``b R + a`` in the
+    half of the cell nearer to corner 2 and ``(R - 1 - b) R + R - 1 - a`` in the other.
+    So 0 lies at corner 2, R - 1 at corner 0 and (R - 1) R at corner 1. For R = 3,
+    corner 0 at the left, 1 at the right and 2 on top::
+
+            0
+          1 8 3
+        2 7 4 5 6
+
+    The original reads beyond the face at corners 0 and 1; here a point on the edge
+    opposite to corner 2 belongs to a texel of that edge.
+
+    Args:
+        w0: barycentric coordinate of corner 0, in [0, 1].
+        w1: barycentric coordinate of corner 1, in [0, 1].
+        resolution: R.
+
+    Returns:
+        int32 from 0 to ``R * R - 1``.
+    """
+    last = resolution - 1
+    x, y = jnp.asarray(w0) * resolution, jnp.asarray(w1) * resolution
+    a = jnp.clip(x.astype(jnp.int32), 0, last)
+    b = jnp.clip(y.astype(jnp.int32), 0, last - a)
+    # cells on the edge have one half only, whatever the rounding of the weights
+    upper = (x - a + y - b <= 1) | (a + b >= last)
+    cell = b * resolution + a
+    return jnp.where(upper, cell, resolution * resolution - 1 - cell)
+
+
+def texel_centers(resolution: int) -> np.ndarray:
+    """Barycentric coordinates of the centroids of a face's texels: ``[R * R, 3]``."""
+    b, a = np.divmod(np.arange(resolution * resolution), resolution)
+    upper = a + b < resolution
+    last = resolution - 1
+    w0 = np.where(upper, a + 1 / 3, last - a + 2 / 3) / resolution
+    w1 = np.where(upper, b + 1 / 3, last - b + 2 / 3) / resolution
+    return np.stack([w0, w1, 1 - w0 - w1], axis=-1)
+
+
+def bake(texture: UVTexture, resolution: int, wrap: Wrap = "clamp") -> SurfaceTexture:
+    """Samples the image at the centroids of the texels of a `SurfaceTexture`.
+
+    Args:
+        texture: coordinates ``[..., F, 3, 2]`` and image ``[..., H, W, C]``.
+        resolution: R, texels along an edge.
+        wrap: what lies beyond the image; see `sample`.
+
+    Returns:
+        Texels ``[..., F, R * R, C]``.
+
+    Raises:
+        ValueError: a resolution below 1.
+    """
+    if resolution < 1:
+        raise ValueError(f"resolution must be at least 1, not {resolution}.")
+    corners = jnp.asarray(texture.coordinates)
+    centers = jnp.asarray(texel_centers(resolution), corners.dtype)
+    uv = jnp.sum(centers[:, :, None] * corners[..., None, :, :], axis=-2)
+    flat = uv.reshape(*uv.shape[:-3], -1, 2)
+    values = sample(jnp.asarray(texture.image), flat, wrap)
+    faces = uv.shape[-3]
+    return SurfaceTexture(
+        values.reshape(*values.shape[:-2], faces, resolution**2, values.shape[-1])
+    )

@@ -1,0 +1,123 @@
+"""Kernels on several devices: each draws its own images."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+
+def _rule(inputs: Sequence[int], outputs: Sequence[int]) -> tuple[str, tuple[str, ...]]:
+    """A sharding rule in which arrays of these ranks share their first axis alone."""
+    names = (f"b{number}" for number in itertools.count())
+    others = []
+
+    def axes(rank):
+        own = [next(names) for _ in range(rank - 1)]
+        others.extend(own)
+        return " ".join(["a", *own])
+
+    rule = " -> ".join(", ".join(map(axes, ranks)) for ranks in (inputs, outputs))
+    return rule, tuple(others)
+
+
+def by_image(
+    kernel: Callable[..., Any], *, inputs: Sequence[int], outputs: Sequence[int]
+) -> Callable[..., Any]:
+    """Lets several devices run a kernel, each on the images that it holds.
+
+    Without this, XLA gathers all images on every device, as it does for any call whose
+    inside it does not know.
+
+    Args:
+        kernel: takes arrays ``[B, ...]`` and returns an array, or a tuple of arrays,
+            ``[B, ...]``, each image independent of the others.
+        inputs: ranks of the former.
+        outputs: ranks of the latter.
+
+    Returns:
+        The same function. It differs under `jax.jit` with arguments on several devices,
+        whatever the type of the mesh's axes; within `jax.shard_map` it does not.
+    """
+    # it looks into the signature, which a `functools.partial` need not have
+    automatic = custom_partitioning(lambda *arrays: kernel(*arrays))
+
+    def partition(mesh, arguments, results):
+        images = P(
+            arguments[0].sharding.spec[0] if arguments[0].sharding.spec else None
+        )
+
+        def shardings(tree):
+            return jax.tree.map(lambda _: NamedSharding(mesh, images), tree)
+
+        return mesh, kernel, shardings(results), shardings(arguments)
+
+    rule, replicated = _rule(inputs, outputs)
+    automatic.def_partition(
+        partition, sharding_rule=rule, need_replication_factors=replicated
+    )
+
+    @functools.wraps(kernel)
+    def call(*arrays):
+        mesh = jax.sharding.get_abstract_mesh()
+        if mesh.manual_axes:
+            return kernel(*arrays)
+        if mesh.explicit_axes:
+            images = P(jax.typeof(arrays[0]).sharding.spec[0])
+            return jax.shard_map(
+                kernel, mesh=mesh, in_specs=images, out_specs=images, check_vma=False
+            )(*(jax.sharding.reshard(x, images) for x in arrays))
+        return automatic(*arrays)
+
+    return call
+
+
+def differentiable_by_image(
+    kernel: Callable[..., Any], outputs: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`by_image` for pytrees, and for kernels that JAX can differentiate forwards.
+
+    Where a leaf has not one part for each image (a texture that all share), the kernel
+    is called as it is.
+
+    Args:
+        kernel: takes and returns pytrees of arrays ``[B, ...]``.
+        outputs: takes the same arguments, and returns a pytree like the kernel's
+            result, of leaves with the same number of axes.
+
+    Returns:
+        The same function. Its derivative is that of the kernel, not spread over devices
+        by this.
+    """
+
+    def call(*arguments):
+        leaves, tree = jax.tree.flatten(arguments)
+        if any(leaf.shape[0] != leaves[0].shape[0] for leaf in leaves):
+            return kernel(*arguments)
+        ranks, result = jax.tree.flatten(outputs(*arguments))
+
+        def plain(*leaves):
+            return tuple(jax.tree.leaves(kernel(*jax.tree.unflatten(tree, leaves))))
+
+        spread = by_image(
+            plain, inputs=[*map(jnp.ndim, leaves)], outputs=[*map(jnp.ndim, ranks)]
+        )
+
+        @jax.custom_jvp
+        def flat(*leaves):
+            return spread(*leaves)
+
+        @flat.defjvp
+        def _(primals, tangents):
+            return flat(*primals), jax.jvp(plain, primals, tangents)[1]
+
+        return jax.tree.unflatten(result, flat(*leaves))
+
+    return functools.wraps(kernel)(call)

@@ -1,0 +1,235 @@
+"""The one call: mesh, camera, lights and settings to a picture."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxsoftras
+from jaxsoftras import losses
+
+SPHERE = jaxsoftras.icosphere(1)
+VERTICES = jnp.asarray(0.5 * np.asarray(SPHERE.vertices), jnp.float32)
+COLORS = VERTICES + 0.5
+# the dense implementation compiles in a third of the time
+Settings = functools.partial(jaxsoftras.Settings, implementation="reference")
+SETTINGS = Settings(image_size=(20, 24), sigma=1e-4, gamma=1e-3)
+CAMERA = jaxsoftras.perspective_camera(
+    jaxsoftras.eye_from_angles(2.732, 20.0, 30.0), half_fov=20.0, aspect=1.2
+)
+
+
+@jax.jit
+def draw(mesh, camera, lights, settings):
+    return jaxsoftras.render(mesh, camera, lights, settings)
+
+
+def mesh(texture=None):
+    return jaxsoftras.Mesh(VERTICES, jnp.asarray(SPHERE.faces), texture)
+
+
+def test_is_the_sum_of_its_parts():
+    """Light at the vertices times colours, then `rasterize`."""
+    lights = (
+        jaxsoftras.AmbientLight(jnp.array([0.2, 0.3, 0.4])),
+        jaxsoftras.DirectionalLight(jnp.array([1.0, 1.0, -1.0]), 0.6, 0.3),
+        jaxsoftras.PointLight(jnp.array([0.0, 2.0, -2.0]), jnp.array([0.5, 0.0, 0.0])),
+    )
+    picture = draw(
+        mesh(jaxsoftras.VertexColors(COLORS)),
+        CAMERA,
+        lights,
+        SETTINGS,
+    )
+    assert picture.shape == (20, 24, 4)
+    light = jaxsoftras.illuminate(
+        VERTICES,
+        jaxsoftras.vertex_normals(VERTICES, SPHERE.faces),
+        lights,
+        CAMERA.position,
+        two_sided=True,
+    )
+    lit = COLORS * light.diffuse + light.specular
+    corners = jaxsoftras.face_vertices(
+        jaxsoftras.project(CAMERA, VERTICES), SPHERE.faces
+    )
+    expected = jaxsoftras.rasterize(
+        corners,
+        jaxsoftras.face_vertices(lit, SPHERE.faces),
+        (20, 24),
+        sigma=1e-4,
+        gamma=1e-3,
+        implementation="reference",
+    )
+    np.testing.assert_allclose(picture, expected, atol=1e-5)
+    assert picture[10, 12, 3] > 0.99 and picture[0, 0, 3] < 1e-3
+
+
+def test_all_textures_of_one_color_look_the_same():
+    """Flat light, white: face, vertex, surface and image textures, and none."""
+    settings = Settings(image_size=16, gamma=1e-3, shading="flat")
+    faces = len(SPHERE.faces)
+    ones = functools.partial(np.ones, dtype=np.float32)
+    textures = [
+        None,
+        jaxsoftras.FaceColors(ones((faces, 3))),
+        jaxsoftras.VertexColors(ones((len(VERTICES), 3))),
+        jaxsoftras.SurfaceTexture(ones((faces, 4, 3))),
+        jaxsoftras.UVTexture(ones((faces, 3, 2)) / 2, ones((5, 7, 3))),
+    ]
+    first, *others = (
+        draw(mesh(texture), CAMERA, jaxsoftras.DEFAULT_LIGHTS, settings)
+        for texture in textures
+    )
+    assert 0.5 < first[8, 8, 0] < 1
+    for other in others:
+        np.testing.assert_allclose(other, first, atol=1e-5)
+
+
+def test_padding_contributes_nothing():
+    """Meshes of different topology in one batch, each as it is alone."""
+    small = jaxsoftras.icosphere(0)
+    small = jaxsoftras.Mesh(
+        (0.4 * np.asarray(small.vertices)).astype(np.float32), small.faces
+    )
+    large = jaxsoftras.Mesh(VERTICES, SPHERE.faces)
+    meshes = [
+        m._replace(texture=jaxsoftras.VertexColors(np.asarray(m.vertices) + 0.5))
+        for m in (small, large)
+    ]
+    batch = jaxsoftras.stack_meshes(meshes)
+    settings = Settings(image_size=16)
+    weight = np.random.default_rng(0).normal(size=(16, 16, 4)).astype(np.float32)
+
+    @jax.jit
+    def run(vertices, rest):
+        picture, pullback = jax.vjp(
+            lambda v: jaxsoftras.render(
+                rest._replace(vertices=v), CAMERA, settings=settings
+            ),
+            vertices,
+        )
+        return picture, pullback(jnp.broadcast_to(weight, picture.shape))[0]
+
+    pictures, gradients = run(jnp.asarray(batch.vertices), batch)
+    picture, gradient = run(jnp.asarray(small.vertices), meshes[0])
+    np.testing.assert_allclose(pictures[0], picture, atol=1e-6)
+    scale = np.abs(gradient).max()
+    np.testing.assert_allclose(
+        gradients[0, : len(gradient)] / scale, gradient / scale, atol=1e-5
+    )
+    assert np.all(gradients[0, len(gradient) :] == 0)
+    assert pictures[1, 8, 8, 3] > 0.99
+
+
+def test_one_mesh_and_many_cameras():
+    cameras = jaxsoftras.perspective_camera(
+        jaxsoftras.eye_from_angles(2.732, 30.0, np.array([0.0, 90.0, 180.0]))
+    )
+    settings = Settings(image_size=16)
+    batch = draw(mesh(), cameras, jaxsoftras.DEFAULT_LIGHTS, settings)
+    assert batch.shape == (3, 16, 16, 4)
+    one = jax.tree.map(lambda leaf: leaf[1], cameras)
+    np.testing.assert_allclose(
+        draw(mesh(), one, jaxsoftras.DEFAULT_LIGHTS, settings), batch[1], atol=1e-6
+    )
+
+
+def test_handedness_mirrors_the_picture_and_keeps_the_front():
+    eye = jaxsoftras.eye_from_angles(2.732, 20.0, 30.0)
+    pictures = []
+    for handedness in ("left", "right"):
+        camera = jaxsoftras.perspective_camera(eye, handedness=handedness)
+        pictures.append(
+            jaxsoftras.render(
+                mesh(jaxsoftras.VertexColors(COLORS)),
+                camera,
+                None,
+                Settings(image_size=16, gamma=0.1, double_sided=False),
+            )
+        )
+    np.testing.assert_allclose(pictures[1][:, ::-1], pictures[0], atol=1e-5)
+    with_backs = jaxsoftras.render(
+        mesh(jaxsoftras.VertexColors(COLORS)),
+        camera,
+        None,
+        Settings(image_size=16, gamma=0.1),
+    )
+    assert np.abs(with_backs - pictures[1]).max() > 0.05
+
+
+def test_gradients_reach_everything(x64):
+    """Against differences, all inputs moved at once."""
+    inputs = (
+        np.asarray(VERTICES, float),
+        np.asarray(COLORS, float),
+        jaxsoftras.perspective_camera(np.array([0.4, 1.0, -2.0])),
+        (
+            jaxsoftras.AmbientLight(np.full(3, 0.3)),
+            jaxsoftras.PointLight(np.array([0.5, 2.0, -1.0]), np.ones(3), np.ones(3)),
+        ),
+        Settings(sigma=0.01, gamma=0.1, background=np.array([0.1, 0.2, 0])),
+    )
+    weight = np.random.default_rng(0).normal(size=(6, 6, 4))
+
+    @jax.jit
+    def loss(vertices, colors, camera, lights, settings):
+        shape = jaxsoftras.Mesh(vertices, SPHERE.faces, jaxsoftras.VertexColors(colors))
+        fixed = Settings(
+            settings.sigma,
+            settings.gamma,
+            settings.background,
+            image_size=6,
+            dist_eps=1e-12,
+        )
+        return jnp.sum(weight * jaxsoftras.render(shape, camera, lights, fixed))
+
+    inputs = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), inputs)
+    gradient = jax.jit(jax.grad(loss, argnums=tuple(range(5))))(*inputs)
+    leaves, tree = jax.tree.flatten(inputs)
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        shift = [1e-6 * rng.normal(size=leaf.shape) for leaf in leaves]
+        above, below = (
+            loss(
+                *jax.tree.unflatten(
+                    tree, [a + s * b for a, b in zip(leaves, shift, strict=True)]
+                )
+            )
+            for s in (1, -1)
+        )
+        exact = sum(
+            float(np.sum(g * b))
+            for g, b in zip(jax.tree.leaves(gradient), shift, strict=True)
+        )
+        assert float(above - below) / 2 == pytest.approx(exact, rel=1e-4)
+    assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
+
+
+def test_silhouette_loss_takes_the_alpha_of_render():
+    picture = draw(mesh(), CAMERA, jaxsoftras.DEFAULT_LIGHTS, SETTINGS)
+    alpha = picture[..., 3]
+    assert losses.silhouette_iou(alpha, alpha) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("texture", "settings", "message"),
+    [
+        (jaxsoftras.VertexColors(np.ones((42, 4), np.float32)), {}, "3 channels"),
+        (jaxsoftras.FaceColors(np.ones((7, 3), np.float32)), {}, "do not fit"),
+        (None, {"shading": "phong"}, "smooth, flat"),
+        (None, {"image_size": 0}, "image_size"),
+        (np.ones(3), {}, "is no texture"),
+    ],
+)
+def test_one_clear_error(texture, settings, message):
+    with pytest.raises(ValueError, match=message):
+        jaxsoftras.render(mesh(texture), CAMERA, settings=Settings(**settings))
+
+
+def test_one_sided_faces_need_a_known_camera():
+    one_sided = Settings(image_size=8, double_sided=False)
+    with pytest.raises(ValueError, match="front_face"):
+        draw(mesh(), CAMERA, None, one_sided)
