@@ -1,0 +1,60 @@
+"""The examples, in a short form: each does what it says."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+FOLDER = Path(__file__).parents[1] / "examples"
+EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def run(name, tmp_path, capsys, *arguments):
+    """What an example prints."""
+    program = runpy.run_path(str(FOLDER / f"{name}.py"))
+    program["main"](["--out", str(tmp_path), *arguments])
+    return capsys.readouterr().out
+
+
+def numbers(text, pattern):
+    return [float(number) for number in re.findall(pattern, text)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_is_short(name):
+    assert len((FOLDER / f"{name}.py").read_text().splitlines()) < 80
+
+
+def test_render_mesh(tmp_path, capsys):
+    printed = run("render_mesh", tmp_path, capsys, "--steps", "3", "--size", "24")
+    assert "ms a picture" in printed
+    with Image.open(tmp_path / "turntable.gif") as turntable:
+        assert turntable.n_frames == 3  # pyright: ignore[reportAttributeAccessIssue]
+    with Image.open(tmp_path / "sweep.png") as sweep:
+        assert sweep.size == (80 + 4 * 24, 24 + 4 * 24)
+
+
+def test_deform_sphere(tmp_path, capsys):
+    printed = run("deform_sphere", tmp_path, capsys, "--steps", "20", "--views", "3")
+    ious = numbers(printed, r"IoU ([\d.]+)")
+    assert ious[-1] > ious[0] + 0.1
+    assert {path.name for path in tmp_path.iterdir()} == {"deform.obj", "deform.png"}
+
+
+def test_recover_pose(tmp_path, capsys):
+    printed = run("recover_pose", tmp_path, capsys, "--steps", "40", "--attempts", "8")
+    best = printed.splitlines()[-1]
+    before, after = numbers(best, r"([\d.]+) (?:degrees|after)")
+    assert after < 0.5 * before
+    assert (tmp_path / "pose.png").exists()
+
+
+def test_recover_colors(tmp_path, capsys):
+    printed = run("recover_colors", tmp_path, capsys, "--steps", "4", "--size", "16")
+    before = numbers(printed, r"PSNR ([\d.]+) dB before")
+    after = numbers(printed, r"([\d.]+) dB after")
+    assert len(before) == 2
+    assert all(b + 1 < a for b, a in zip(before, after, strict=True))
+    assert (tmp_path / "colors.png").exists()
