@@ -105,7 +105,9 @@ def test_silhouettes_by_plain_jit_over_devices():
     )
 
 
-@pytest.mark.parametrize("implementation", ["reference", "xla"])
+@pytest.mark.parametrize(
+    "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+)
 @pytest.mark.parametrize("what", ["silhouette", "color"])
 def test_hessian_vector_product(what, implementation, x64):
     """Forward over reverse, against differences of gradients."""

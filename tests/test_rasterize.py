@@ -194,6 +194,8 @@ class TestValuesAndGradients:
         for leaf in jax.tree.leaves(run(*inputs)):
             assert np.all(np.isfinite(leaf))
 
+    # each is tested on its own elsewhere
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", probability.DISTRIBUTIONS)
     def test_distributions(self, name, x64):
         """The picture's gradient, at a scale at which the whole image is in reach."""
@@ -201,6 +203,7 @@ class TestValuesAndGradients:
         sigma = 1e-3 if name == "levy_reversed" else 0.9
         self._check_alpha(sigma, distribution=name, dist_eps=1e-9, squared=squared)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", sorted(set(conorm.CONORMS) - {"hard"}))
     def test_conorms(self, name, x64):
         self._check_alpha(0.1, conorm=name, dist_eps=1e-12)
