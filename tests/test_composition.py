@@ -76,7 +76,10 @@ def test_shard_map_over_devices():
         np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
+@pytest.mark.parametrize(
+    "axis_type",
+    [AxisType.Auto, pytest.param(AxisType.Explicit, marks=pytest.mark.slow)],
+)
 def test_plain_jit_over_devices(axis_type):
     mesh = _devices(axis_type)
     arguments = jax.device_put(

@@ -54,7 +54,7 @@ class TestGolden:
                 pytest.param(
                     name,
                     "reference",
-                    marks=[] if name.startswith("soup") else pytest.mark.slow,
+                    marks=[] if name == "soup/f64/sil" else pytest.mark.slow,
                 )
                 for name in GOLDEN
             ),
