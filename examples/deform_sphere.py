@@ -2,7 +2,7 @@
 
 The demonstration of Soft Rasterizer, but for sigma, which falls from 3e-4 to 3e-6.
 Prints the mean IoU of hard silhouettes; writes deform.obj and deform.png: what was
-given, the result, the object. --steps 200 --views 24: a minute on a CPU.
+given, the result, the object. --steps 100 --views 24: a minute on a CPU.
 """
 
 import argparse
