@@ -1,7 +1,7 @@
 """Recovers the colours of a known shape from pictures of 12 sides under known lights.
 
 Once as colours of the vertices of a sphere, once as an image of 64 x 64 texels. Prints
-the PSNR before and after; writes both to colors.png. --steps 15: a minute on a CPU.
+the PSNR before and after; writes both to colors.png. --steps 30: a minute on a CPU.
 """
 
 import argparse
