@@ -19,7 +19,9 @@ def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width in pixels, from a side or a pair."""
     sides = size if isinstance(size, (tuple, list)) else (size,) * 2
     if len(sides) != 2 or not all(
-        isinstance(side, (int, np.integer)) and 0 < side <= _LARGEST_SIDE
+        isinstance(side, (int, np.integer))
+        and not isinstance(side, bool)
+        and 0 < side <= _LARGEST_SIDE
         for side in sides
     ):
         raise ValueError(

@@ -307,12 +307,28 @@ def project(camera: Camera, points: ArrayLike) -> jax.Array:
 
     Returns:
         ``[..., N, 3]``: x and y in NDC, z the depth in world units.
+
+    Raises:
+        ValueError: an argument of wrong type or shape.
     """
+    if not isinstance(camera, Camera):
+        raise ValueError(
+            "camera must be a Camera, such as perspective_camera makes, not "
+            f"{type(camera).__name__}."
+        )
     (points,) = checks.as_floats(points)
     if points.ndim < 2 or points.shape[-1] != 3:
         raise ValueError(
             f"points must have the shape [..., N, 3], not {list(points.shape)}."
         )
+    batch = np.broadcast_shapes(camera.axes.shape[:-2], camera.position.shape[:-1])
+    try:
+        np.broadcast_shapes(batch, points.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"The leading axes of the camera, {list(batch)}, and those of the points, "
+            f"{list(points.shape[:-2])}, must broadcast."
+        ) from None
     seen = _seen_from(points, camera.axes, camera.position)
     plane = (
         _on_ideal_plane(seen) if camera.projection == "perspective" else seen[..., :2]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import arguments, gather, visibility
+from jaxsoftras import arguments, checks, gather, visibility
 from jaxsoftras.implementations import VISIBLE, Implementation, choose
 from jaxsoftras.kernels import blending, pairs, shading
 from jaxsoftras.visibility import Fragments
@@ -88,9 +88,10 @@ def interpolate(
         ``[..., H, W, C]``, differentiable in the attributes and in the weights.
 
     Raises:
-        ValueError: an argument of wrong shape.
+        ValueError: an argument of wrong shape, or attributes of fewer faces than the
+            fragments show.
     """
-    attributes = jnp.asarray(face_attributes)
+    (attributes,) = checks.as_floats(face_attributes)
     batch = fragments.face.shape[:-2]
     if attributes.ndim != len(batch) + 3 or attributes.shape[-2] != 3:
         raise ValueError(
@@ -99,6 +100,11 @@ def interpolate(
         )
     attributes = jnp.broadcast_to(attributes, (*batch, *attributes.shape[-3:]))
     count, _, channels = attributes.shape[-3:]
+    checks.check_values(
+        f"face_attributes has {count} faces, and the fragments show more.",
+        lambda face: face < count,
+        fragments.face,
+    )
     images = math.prod(batch)
     outside = arguments.background(background, batch, channels, attributes.dtype)
     outside = outside.reshape(*batch, 1, 1, channels)

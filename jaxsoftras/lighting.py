@@ -247,6 +247,11 @@ def illuminate(
             )
     if two_sided and eye is None:
         raise ValueError("two_sided needs the eye, towards which normals turn.")
+    if not isinstance(lights, Sequence):
+        raise ValueError(
+            "lights must be a sequence of AmbientLight, DirectionalLight and "
+            f"PointLight, not {type(lights).__name__}."
+        )
     _check(lambda value: value > 0, material.shininess, "shininess must be positive")
 
     dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from jaxsoftras import gather
 from jaxsoftras.texture import Texture
@@ -95,6 +97,38 @@ def icosphere(level: int = 3) -> Mesh:
     return Mesh(vertices, faces)
 
 
+def checked_faces(faces: ArrayLike, count: int) -> jax.Array | np.ndarray:
+    """The faces of a mesh as an array.
+
+    Args:
+        faces: should be ``[..., F, 3]`` vertex indices; rows of -1 are padding.
+        count: V, the number of vertices.
+
+    Raises:
+        ValueError: a wrong shape or dtype, or (not under a transformation, where values
+            are not known) a vertex that does not exist. JAX would take another one.
+    """
+    array = faces if isinstance(faces, jax.Array) else np.asarray(faces)
+    if array.ndim < 2 or array.shape[-1] != 3:
+        raise ValueError(
+            "faces must have the shape [..., F, 3], three vertex indices each; they "
+            f"have {list(array.shape)}."
+        )
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise ValueError(f"faces must be integers, vertex indices, not {array.dtype}.")
+    if isinstance(array, Tracer):
+        return array
+    known = np.asarray(array)
+    padding = np.all(known == -1, axis=-1, keepdims=True)
+    if np.any(known >= count) or np.any((known < 0) & ~padding):
+        raise ValueError(
+            f"faces must hold indices of the {count} vertices, from 0 to {count - 1}, "
+            f"or rows of -1 for padding; they range from {known.min()} "
+            f"to {known.max()}."
+        )
+    return array
+
+
 def _table_index(faces, batch: tuple[int, ...], count: int):
     """Rows of faces' corners in the table of all vertices, and which faces exist.
 
@@ -108,7 +142,7 @@ def _table_index(faces, batch: tuple[int, ...], count: int):
 
 
 def face_vertices(
-    vertices: jax.Array, faces: jax.Array | np.ndarray, padding: float = math.inf
+    vertices: ArrayLike, faces: ArrayLike, padding: float = math.inf
 ) -> jax.Array:
     """Gathers the corners of each face.
 
@@ -122,10 +156,18 @@ def face_vertices(
 
     Returns:
         ``[..., F, 3, C]``.
+
+    Raises:
+        ValueError: a wrong shape or dtype, or a vertex that does not exist.
     """
+    vertices = jnp.asarray(vertices)
+    if vertices.ndim < 2:
+        raise ValueError(
+            f"vertices must have the shape [..., V, C], not {list(vertices.shape)}."
+        )
+    faces = checked_faces(faces, vertices.shape[-2])
     if isinstance(faces, np.ndarray) and faces.ndim == 2 and faces.min(initial=0) >= 0:
         return gather.take(vertices, faces)
-    vertices = jnp.asarray(vertices)
     if faces.ndim == 2:  # one topology: batch axes stay out of the index
         index, exists = _table_index(faces, (), vertices.shape[-2])
         corners = gather.take(vertices, index)

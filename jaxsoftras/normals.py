@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.typing import ArrayLike
 
-from jaxsoftras.mesh import face_vertices, vertex_sums
+from jaxsoftras import checks
+from jaxsoftras.mesh import checked_faces, face_vertices, vertex_sums
 
 # Twice the area of a face, squared, below which it has no direction: the derivatives of
 # 1 / length stay finite in single precision.
@@ -51,7 +52,7 @@ def face_normals(corners: jax.Array) -> jax.Array:
     return _normalize(area_vectors(corners))
 
 
-def vertex_normals(vertices: jax.Array, faces: jax.Array | np.ndarray) -> jax.Array:
+def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
     """Unit normals of vertices: the normals around each, weighted by area.
 
     Args:
@@ -61,9 +62,15 @@ def vertex_normals(vertices: jax.Array, faces: jax.Array | np.ndarray) -> jax.Ar
     Returns:
         ``[..., V, 3]``, outward for faces that are counter-clockwise seen from outside;
         zero, with zero gradient, where no face has an area or they cancel.
+
+    Raises:
+        ValueError: a wrong shape or dtype, or a vertex that does not exist.
     """
+    (vertices,) = checks.as_floats(vertices)
+    checks.check_shape("vertices", vertices, 3)
+    faces = checked_faces(faces, vertices.shape[-2])
     normals = area_vectors(face_vertices(vertices, faces))
     corners = jnp.broadcast_to(
         normals[..., None, :], (*normals.shape[:-1], 3, normals.shape[-1])
     )
-    return _normalize(vertex_sums(corners, faces, jnp.shape(vertices)[-2]))
+    return _normalize(vertex_sums(corners, faces, vertices.shape[-2]))

@@ -37,6 +37,14 @@ def _rules(distance, squared, distribution, conorm, dist_eps) -> pairs.Rules:
         distribution = probability.Distribution(distribution)
     if isinstance(conorm, str):
         conorm = conorms.Conorm(conorm)
+    for name, value, kind in (
+        ("distribution", distribution, probability.Distribution),
+        ("conorm", conorm, conorms.Conorm),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"{name} must be a name or a {kind.__name__}, not {value!r}."
+            )
     return pairs.Rules(
         distance=distance,
         squared=bool(squared),
@@ -234,6 +242,7 @@ def rasterize(
     arguments.check_choice("aggregation", aggregation, Aggregation)
     arguments.check_choice("interpolation", interpolation, Interpolation)
     arguments.check_choice("front_face", front_face, pairs.FrontFace)
+    arguments.check_choice("wrap", wrap, texture.Wrap)
     implementation = choose(implementation)
     rules = _rules(distance, squared, distribution, conorm, dist_eps)._replace(
         near=float(near),

@@ -26,7 +26,7 @@ from jaxsoftras.lighting import (
     Material,
     illuminate,
 )
-from jaxsoftras.mesh import Mesh, face_vertices
+from jaxsoftras.mesh import Mesh, checked_faces, face_vertices
 from jaxsoftras.rasterization import Aggregation, Interpolation, rasterize
 
 Shading = Literal["smooth", "flat"]
@@ -120,6 +120,15 @@ def _front_face(camera: Camera, settings: Settings) -> pairs.FrontFace:
     return "clockwise" if mirrored.flat[0] else "counterclockwise"
 
 
+def _finite(points: jax.Array) -> jax.Array:
+    """Moves points ``[..., 3]`` that are not finite to the origin.
+
+    Nothing is drawn there, and no NaN gets into anybody's gradient.
+    """
+    some = jnp.all(jnp.isfinite(points), axis=-1, keepdims=True)
+    return jnp.where(some, points, 0)
+
+
 def _light(
     mesh: Mesh,
     camera: Camera,
@@ -132,11 +141,10 @@ def _light(
     if settings.shading == "smooth":
         points, directions = vertices, normals.vertex_normals(vertices, mesh.faces)
     else:
-        # padding gets finite corners here: it is not drawn, whatever its light
-        corners = face_vertices(vertices, mesh.faces, padding=0.0)
+        corners = face_vertices(vertices, mesh.faces)
         points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
     light = illuminate(
-        points,
+        _finite(points),  # what has no place is not drawn, whatever its light
         directions,
         lights,
         camera.position,
@@ -148,26 +156,50 @@ def _light(
     return FaceLight(*(jnp.stack([v, v, v], axis=-2) for v in light))
 
 
+def _checked(mesh: Mesh) -> Mesh:
+    """The mesh with arrays for vertices and faces, or one clear error."""
+    vertices = jnp.asarray(mesh.vertices)
+    if vertices.ndim < 2 or vertices.shape[-1] != 3:
+        raise ValueError(
+            f"vertices must have the shape [..., V, 3], not {list(vertices.shape)}."
+        )
+    if not jnp.issubdtype(vertices.dtype, jnp.floating):
+        raise ValueError(f"vertices must be floating-point, not {vertices.dtype}.")
+    return mesh._replace(
+        vertices=vertices, faces=checked_faces(mesh.faces, vertices.shape[-2])
+    )
+
+
 def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
     """Colours at the corners of the faces, ``[..., F, 3, C]``; white if none."""
-    if mesh.texture is None:
-        values = jnp.ones((3, 3), corners.dtype)
-    elif isinstance(mesh.texture, textures.VertexColors):
-        values = face_vertices(jnp.asarray(mesh.texture.values), mesh.faces, 0.0)
-    elif isinstance(mesh.texture, textures.FaceColors):
-        # the same at all corners, to be multiplied by the light there
-        values = jnp.asarray(mesh.texture.values)[..., None, :]
-        values = jnp.broadcast_to(values, (*values.shape[:-2], 3, values.shape[-1]))
-    else:
-        raise ValueError(f"A {type(mesh.texture).__name__} is no texture.")
-    shape = (*corners.shape[:-1], values.shape[-1])
+    texture = mesh.texture
+    if texture is None:
+        return jnp.ones(corners.shape, corners.dtype)
+    if not isinstance(texture, (textures.VertexColors, textures.FaceColors)):
+        raise ValueError(f"A {type(texture).__name__} is no texture.")
+    values = jnp.asarray(texture.values)
+    by_vertex = isinstance(texture, textures.VertexColors)
+    count = mesh.vertices.shape[-2] if by_vertex else corners.shape[-3]
     try:
-        return jnp.broadcast_to(values, shape)
+        if values.ndim < 2 or values.shape[-2] != count:
+            raise ValueError
+        np.broadcast_shapes(values.shape[:-2], corners.shape[:-3])
     except ValueError:
         raise ValueError(
-            f"The colours of the mesh, {list(values.shape)} at the corners of its "
-            f"faces, do not fit the faces, {list(corners.shape)}."
+            f"The values of {type(texture).__name__} must have the shape [..., {count},"
+            f" C] with leading axes like {list(corners.shape[:-3])}; they have "
+            f"{list(values.shape)}."
         ) from None
+    if not jnp.issubdtype(values.dtype, jnp.floating):
+        raise ValueError(
+            f"The values of {type(texture).__name__} must be floating-point, not "
+            f"{values.dtype}; divide 8-bit colours by 255."
+        )
+    if by_vertex:
+        values = face_vertices(values, mesh.faces, 0.0)
+    else:  # the same at all corners, to be multiplied by the light there
+        values = jnp.stack([values] * 3, axis=-2)
+    return jnp.broadcast_to(values, (*corners.shape[:-1], values.shape[-1]))
 
 
 def render(
@@ -182,7 +214,8 @@ def render(
 
     The colour of a face is ``texture * diffuse + specular`` (`illuminate`), and the
     picture that of `rasterize`. Differentiable in all arrays: vertices, texture,
-    camera, lights, material and the numbers of the settings.
+    camera, lights, material and the numbers of the settings. A face with a vertex that
+    is not finite, or not in front of the camera, is not drawn and has no gradient.
 
     Args:
         mesh: vertices ``[..., V, 3]`` in world space, faces ``[F, 3]`` (or ``[..., F,
@@ -203,27 +236,40 @@ def render(
         ValueError: an argument of wrong shape, dtype or range, or a texture that has
             not three channels under lights.
     """
+    if not isinstance(settings, Settings):
+        raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
     arguments.check_choice("shading", settings.shading, Shading)
-    points = project(camera, mesh.vertices)
-    if np.ndim(mesh.faces) > 2:
-        batch = np.broadcast_shapes(points.shape[:-2], np.shape(mesh.faces)[:-2])
+    mesh = _checked(mesh)
+    vertices = jnp.asarray(mesh.vertices)
+    some = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
+    points = jnp.where(some, project(camera, _finite(vertices)), jnp.nan)
+    if mesh.faces.ndim > 2:
+        try:
+            batch = np.broadcast_shapes(points.shape[:-2], mesh.faces.shape[:-2])
+        except ValueError:
+            raise ValueError(
+                f"The leading axes of the faces, {list(mesh.faces.shape[:-2])}, and "
+                "those of vertices and camera together, "
+                f"{list(points.shape[:-2])}, must broadcast."
+            ) from None
         points = jnp.broadcast_to(points, (*batch, *points.shape[-2:]))
     corners = face_vertices(points, mesh.faces)
     light = None
     if lights is not None:
         light = _light(mesh, camera, lights, material, settings)
-    if isinstance(mesh.texture, (textures.SurfaceTexture, textures.UVTexture)):
-        attributes: FaceAttributes = mesh.texture
-    else:
-        attributes = colors = _colors(mesh, corners)
-        if light is not None and colors.shape[-1] != 3:
-            raise ValueError(
-                f"Lights need colours of 3 channels, not {colors.shape[-1]}; with "
-                "lights=None they are shown as they are."
-            )
-        if light is not None:
-            attributes = colors * light.diffuse + light.specular
-            light = None
+    match mesh.texture:
+        case textures.SurfaceTexture(source) | textures.UVTexture(_, source):
+            attributes: FaceAttributes = mesh.texture
+        case _:
+            attributes = source = _colors(mesh, corners)
+    if light is not None and np.ndim(source) > 2 and np.shape(source)[-1] != 3:
+        raise ValueError(
+            f"Lights need colours of 3 channels, not {np.shape(source)[-1]}; with "
+            "lights=None they are shown as they are."
+        )
+    if light is not None and isinstance(attributes, jax.Array):
+        attributes = attributes * light.diffuse + light.specular
+        light = None
     return rasterize(
         corners,
         attributes,

@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxsoftras import gather, topology
-from jaxsoftras.mesh import Mesh
+from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,
     SurfaceTexture,
@@ -42,7 +42,7 @@ def _topology(mesh: Mesh) -> np.ndarray:
             "Subdivision needs to know the faces when it is traced; pass them to the "
             "function by closure, as a numpy array, rather than as an argument."
         )
-    return np.asarray(mesh.faces)
+    return np.asarray(checked_faces(mesh.faces, np.shape(mesh.vertices)[-2]))
 
 
 def _at_midpoints(values: jax.Array, edges: np.ndarray) -> jax.Array:

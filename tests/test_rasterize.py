@@ -381,6 +381,8 @@ class TestFragments:
         seen = np.asarray(found.face) >= 0
         assert set(np.unique(found.face)) >= {-1, 0, 1, 2, 3}
         np.testing.assert_allclose(found.weights.sum(-1), seen)
+        with pytest.raises(ValueError, match="has 2 faces, and the fragments show"):
+            jaxsoftras.interpolate(found, faces[:2])
         # depth interpolates like any attribute, and position is where the pixel is
         depth = jaxsoftras.interpolate(found, faces[..., 2:], background=100.0)
         np.testing.assert_allclose(depth[..., 0], found.depth)
@@ -439,6 +441,10 @@ COLORS = np.ones((2, 5, 3), np.float32)
         (F4, COLORS, {"interpolation": "cubic"}, "perspective, affine"),
         (F4, COLORS, {"distribution": "poisson"}, "must be one of"),
         (F4, COLORS, {"conorm": "max"}, "must be one of"),
+        (F4, COLORS, {"wrap": "mirror"}, "clamp, repeat"),
+        (F4, COLORS, {"conorm": 3}, "conorm must be a name or a Conorm"),
+        (F4, COLORS, {"distribution": None}, "a name or a Distribution"),
+        (F4, COLORS, {"image_size": True}, "image_size"),
         (F4, COLORS, {"implementation": "cuda"}, "reference"),
         (F4, COLORS, {"image_size": 0}, "image_size"),
         (

@@ -1,6 +1,7 @@
 """The one call: mesh, camera, lights and settings to a picture."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -161,7 +162,7 @@ def test_handedness_mirrors_the_picture_and_keeps_the_front():
 
 
 def test_gradients_reach_everything(x64):
-    """Against differences, all inputs moved at once."""
+    """Against differences, all inputs moved at once; but not from what is not drawn."""
     inputs = (
         np.asarray(VERTICES, float),
         np.asarray(COLORS, float),
@@ -187,7 +188,8 @@ def test_gradients_reach_everything(x64):
         return jnp.sum(weight * jaxsoftras.render(shape, camera, lights, fixed))
 
     inputs = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), inputs)
-    gradient = jax.jit(jax.grad(loss, argnums=tuple(range(5))))(*inputs)
+    slope = jax.jit(jax.grad(loss, argnums=tuple(range(5))))
+    gradient = slope(*inputs)
     leaves, tree = jax.tree.flatten(inputs)
     for seed in range(2):
         rng = np.random.default_rng(seed)
@@ -207,6 +209,14 @@ def test_gradients_reach_everything(x64):
         assert float(above - below) / 2 == pytest.approx(exact, rel=1e-4)
     assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient))
 
+    # a vertex that is not finite takes its faces with it, and nothing else
+    for nowhere in (np.nan, np.inf):
+        broken = inputs[0].at[0, 1].set(nowhere)
+        without, *others = slope(broken, *inputs[1:])
+        assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(others))
+        assert np.all(np.isfinite(without)) and np.all(without[0] == 0)
+        assert np.abs(without[1:]).max() > 0
+
 
 def test_silhouette_loss_takes_the_alpha_of_render():
     picture = draw(mesh(), CAMERA, jaxsoftras.DEFAULT_LIGHTS, SETTINGS)
@@ -218,7 +228,16 @@ def test_silhouette_loss_takes_the_alpha_of_render():
     ("texture", "settings", "message"),
     [
         (jaxsoftras.VertexColors(np.ones((42, 4), np.float32)), {}, "3 channels"),
-        (jaxsoftras.FaceColors(np.ones((7, 3), np.float32)), {}, "do not fit"),
+        (
+            jaxsoftras.SurfaceTexture(np.ones((80, 1, 4), np.float32)),
+            {},
+            "3 channels, not 4",
+        ),
+        (jaxsoftras.VertexColors(np.ones((41, 3), np.float32)), {}, r"\[\.\.\., 42, C"),
+        (jaxsoftras.VertexColors(np.ones((43, 3), np.float32)), {}, r"\[\.\.\., 42, C"),
+        (jaxsoftras.VertexColors(np.ones((42, 3), np.uint8)), {}, "divide 8-bit"),
+        (jaxsoftras.FaceColors(np.ones((7, 3), np.float32)), {}, r"\[\.\.\., 80, C\]"),
+        (jaxsoftras.FaceColors(np.ones(80, np.float32)), {}, r"\[\.\.\., 80, C\]"),
         (None, {"shading": "phong"}, "smooth, flat"),
         (None, {"image_size": 0}, "image_size"),
         (np.ones(3), {}, "is no texture"),
@@ -227,6 +246,39 @@ def test_silhouette_loss_takes_the_alpha_of_render():
 def test_one_clear_error(texture, settings, message):
     with pytest.raises(ValueError, match=message):
         jaxsoftras.render(mesh(texture), CAMERA, settings=Settings(**settings))
+
+
+@pytest.mark.parametrize(
+    ("vertices", "faces", "message"),
+    [
+        (np.ones((42, 3), int), SPHERE.faces, "vertices must be floating-point"),
+        (np.ones((42, 2)), SPHERE.faces, r"vertices .* \[\.\.\., V, 3\], not"),
+        (VERTICES, SPHERE.faces + 1, "of the 42 vertices, .* range from 1 to 42"),
+        (VERTICES, SPHERE.faces - 1, "or rows of -1"),
+        (VERTICES, jnp.asarray(SPHERE.faces + 1), "range from 1 to 42"),
+        (VERTICES, SPHERE.faces.astype(float), "faces must be integers"),
+        (VERTICES, SPHERE.faces[0], r"faces must have the shape \[\.\.\., F, 3\]"),
+        (np.ones((2, 42, 3)), SPHERE.faces, r"camera, \[3\], .* points, \[2\],"),
+        (VERTICES, np.tile(SPHERE.faces, (2, 1, 1)), r"faces, \[2\], .* \[3\], must"),
+    ],
+)
+def test_one_clear_error_about_meshes(vertices, faces, message):
+    cameras = jaxsoftras.perspective_camera(np.eye(3) - [0, 0, 3])
+    with pytest.raises(ValueError, match=message):
+        jaxsoftras.render(jaxsoftras.Mesh(vertices, faces), cameras)
+
+
+def test_one_clear_error_about_the_rest():
+    shape: Any = mesh()
+    matrix: Any = np.eye(4)
+    settings: Any = SETTINGS
+    lights: Any = jaxsoftras.DEFAULT_LIGHTS
+    with pytest.raises(ValueError, match="must be a Camera, .* not ndarray"):
+        jaxsoftras.render(shape, matrix)
+    with pytest.raises(ValueError, match="lights must be a sequence .* not Settings"):
+        jaxsoftras.render(shape, CAMERA, settings)
+    with pytest.raises(ValueError, match="settings must be Settings, not tuple"):
+        jaxsoftras.render(shape, CAMERA, settings=lights)
 
 
 def test_one_sided_faces_need_a_known_camera():
