@@ -60,8 +60,11 @@ def faces(
 
 def check_positive(name: str, value: ArrayLike) -> None:
     """Raises a ValueError unless a number, or all of an array, is positive."""
-    if not isinstance(value, Tracer) and not np.all(np.asarray(value) > 0):
-        raise ValueError(f"{name} must be positive, not {value}.")
+    if isinstance(value, Tracer):
+        return
+    number = np.asarray(value)
+    if not np.all((number > 0) & (number < math.inf)):
+        raise ValueError(f"{name} must be positive and finite, not {value}.")
 
 
 def check_choice(name: str, value: Any, choices: Any) -> None:
@@ -74,7 +77,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 
 
 def per_image(name: str, value: ArrayLike, like: jax.Array, trailing: int) -> jax.Array:
-    """Spreads a number, or one per image, over the images of a batch.
+    """Spreads a positive number, or one per image, over the images of a batch.
 
     Args:
         name: of the argument, for the error.
@@ -83,10 +86,13 @@ def per_image(name: str, value: ArrayLike, like: jax.Array, trailing: int) -> ja
         trailing: number of axes of ``like`` after those of the batch.
 
     Returns:
-        ``[B]``, one for each image, of the type of ``like``.
+        ``[B]``, one for each image, of the type of ``like``; at least 2e-13 in single
+        precision, so that derivatives by it, which have its cube below, are finite. No
+        two depths or distances that floats tell apart are that near.
     """
     batch = like.shape[: like.ndim - trailing]
-    value = jnp.asarray(value, like.dtype)
+    least = float(jnp.finfo(like.dtype).tiny) ** (1 / 3)
+    value = jnp.maximum(jnp.asarray(value, like.dtype), least)
     try:
         return jnp.broadcast_to(value, batch).reshape(math.prod(batch))
     except ValueError:

@@ -31,6 +31,21 @@ class _Faces(NamedTuple):
     light: jax.Array | None  # [K, 3, 2 C]
 
 
+class _Softmax(NamedTuple):
+    """What the weights of a pixel's faces are measured against; ``[B, H, W]`` each.
+
+    A weight is ``D exp(nearness - level) / sum``. The two stay apart because nearness
+    grows as 1 / gamma, and the logarithm of the sum would lose its digits beside it.
+
+    Attributes:
+        level: the greatest nearness; the lowest number where no face has a colour.
+        log_sum: logarithm of the sum, and 0 there.
+    """
+
+    level: jax.Array
+    log_sum: jax.Array
+
+
 class _Walk(NamedTuple):
     """How the items are visited; static.
 
@@ -131,6 +146,8 @@ class _Walk(NamedTuple):
         """Nearness against a level ``[K, h, w]``; -inf where there is no colour."""
         colored = pair.colored & items.valid[:, None, None] & (pair.probability > 0)
         relative = pair.nearness - level
+        # The level is the greatest, but for the rounding of a second computation.
+        relative = relative - lax.stop_gradient(jnp.maximum(relative, 0))
         # Its exponential is lost in the rounding of the sum, and is among the numbers
         # below the smallest normal one, with which a CPU computes a hundred times
         # slower.
@@ -173,7 +190,7 @@ def _texels(scene: Scene, footprint: shading.Footprint | None) -> jax.Array | No
     return jnp.moveaxis(table[footprint.index], -1, -3)
 
 
-def _forward(scene: Scene, walk: _Walk) -> Blend:
+def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, _Softmax | None]:
     lowest = float(jnp.finfo(scene.face_vertices.dtype).min)
 
     def first_pass(carry, items, faces):
@@ -190,7 +207,7 @@ def _forward(scene: Scene, walk: _Walk) -> Blend:
     highest = walk.blank(scene, fill=lowest) if has_color else None
     total, highest = walk.fold(first_pass, (walk.blank(scene), highest), scene)
     if highest is None:
-        return Blend(worklist.from_tiles(total, walk.grid), None, None)
+        return Blend(worklist.from_tiles(total, walk.grid), None, None), None
 
     def second_pass(sums, items, faces):
         pair = walk.evaluate(scene, items, faces)
@@ -208,15 +225,24 @@ def _forward(scene: Scene, walk: _Walk) -> Blend:
     weight, color = sums[:, :1], sums[:, 1:]
     any_face = weight > 0
     divisor = jnp.where(any_face, weight, 1)
-    logit = jnp.where(any_face[:, 0], highest + jnp.log(divisor[:, 0]), lowest)
-    return Blend(
+    log_sum = jnp.log(divisor[:, 0])
+    logit = jnp.where(any_face[:, 0], highest + log_sum, lowest)
+    blend = Blend(
         worklist.from_tiles(total, walk.grid),
         worklist.from_tiles(logit, walk.grid),
         worklist.from_tiles(color / divisor, walk.grid),
     )
+    level, log_sum = (worklist.from_tiles(a, walk.grid) for a in (highest, log_sum))
+    return blend, _Softmax(level, log_sum)
 
 
-def _backward(scene: Scene, blend: Blend, cotangent: Blend, walk: _Walk) -> Scene:
+def _backward(
+    scene: Scene,
+    color: jax.Array | None,
+    softmax: _Softmax | None,
+    cotangent: Blend,
+    walk: _Walk,
+) -> Scene:
     """The cotangent of the scene.
 
     With D_j the probability, n_j the nearness and C_j the colour of face j, e_j =
@@ -224,9 +250,9 @@ def _backward(scene: Scene, blend: Blend, cotangent: Blend, walk: _Walk) -> Scen
     p_j``, ``d color / d n_j = p_j (C_j - color)``, and the same for D_j with e_j in
     place of p_j. The rest is the derivative of one pair, which JAX takes.
     """
-    by_total, by_logit, by_color, logit, color = (
+    by_total, by_logit, by_color, color, level, log_sum = (
         None if image is None else worklist.for_windows(image)
-        for image in (*cotangent, blend.logit, blend.color)
+        for image in (*cotangent, color, *(softmax or (None, None)))
     )
 
     def visit(carry, items: worklist.Items, faces: _Faces):
@@ -252,7 +278,7 @@ def _backward(scene: Scene, blend: Blend, cotangent: Blend, walk: _Walk) -> Scen
         if color is not None:
             own = at(by_color)
             pull = at(by_logit) + jnp.sum(own * (values[3] - at(color)), axis=1)
-            relative = walk.relative(pair, items, at(logit))
+            relative = walk.relative(pair, items, at(level)) - at(log_sum)
             part = jnp.exp(relative + _log(values[1]))
             cotangents += (jnp.exp(relative) * pull, part * pull, part[:, None] * own)
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
@@ -334,11 +360,11 @@ def _on_each_platform(function, task: Task, has_texels: bool, outputs):
     return batching.fold_batch(partitioning.differentiable_by_image(call, outputs))
 
 
-def _like_blend(scene: Scene) -> Blend:
+def _like_forward(scene: Scene) -> tuple[Blend, _Softmax | None]:
     image = scene.sigma[:, None, None]
     if scene.attributes is None:
-        return Blend(image, None, None)
-    return Blend(image, image, image[None])
+        return Blend(image, None, None), None
+    return Blend(image, image, image[None]), _Softmax(image, image)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -347,17 +373,16 @@ def _blend(scene: Scene, task: Task) -> Blend:
 
 
 def _blend_forward(scene: Scene, task: Task):
-    forward = _on_each_platform(_forward, task, _has_texels(scene), _like_blend)
-    blend = forward(scene)
-    return blend, (scene, blend)
+    forward = _on_each_platform(_forward, task, _has_texels(scene), _like_forward)
+    blend, softmax = forward(scene)
+    return blend, (scene, blend.color, softmax)
 
 
 def _blend_backward(task: Task, residuals, cotangent: Blend):
-    scene, blend = residuals
     gradients = _on_each_platform(
-        _backward, task, _has_texels(scene), lambda scene, *_: scene
+        _backward, task, _has_texels(residuals[0]), lambda scene, *_: scene
     )
-    return (gradients(scene, blend, cotangent),)
+    return (gradients(*residuals, cotangent),)
 
 
 _blend.defvjp(_blend_forward, _blend_backward)
