@@ -184,7 +184,9 @@ def rasterize(
         face_vertices: ``[..., F, 3, 3]`` corners, NDC (x right, y up, the image being
             ``[-1, 1]^2``) and depth in world units, growing away from the camera.
         face_attributes: ``[..., F, C]`` per face, ``[..., F, 3, C]`` at the corners, a
-            `SurfaceTexture` or a `UVTexture` (whose image may be one for all).
+            `SurfaceTexture` or a `UVTexture` (whose image may be one for all; under
+            `jax.jit` with a batch on several devices XLA then gathers the batch, and
+            does not if every picture has a copy, by `jnp.broadcast_to`).
         image_size: pixels, of a square image or (height, width).
         sigma: sharpness of the probability map; see `silhouette`.
         gamma: sharpness of the choice among depths, positive: a scalar, or one per
