@@ -12,6 +12,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import optax
+from PIL import Image
 
 import jaxsoftras
 from jaxsoftras import losses
@@ -39,7 +40,8 @@ def main(arguments=None):
         corners = jaxsoftras.face_vertices(jaxsoftras.project(cameras, vertices), faces)
         return jaxsoftras.silhouette(corners, 64, **how)
 
-    target = silhouettes(*goal[:2], distance="hard")
+    hard = jax.jit(lambda *mesh: silhouettes(*mesh, distance="hard"))
+    target = hard(*goal[:2])
     sigma = optax.exponential_decay(3e-4, options.steps, 0.01)
     adam = optax.adam(optax.cosine_decay_schedule(0.01, options.steps), b1=0.5, b2=0.99)
 
@@ -55,21 +57,19 @@ def main(arguments=None):
     # many steps in one call, so that a fast device does not wait for Python
     advance = jax.jit(lambda first, last, s: jax.lax.fori_loop(first, last, update, s))
     vertices = np.float32(sphere / 4)
-    state, first, start = (vertices, adam.init(vertices)), 0, time.time()
+    state, first, start = (vertices, adam.init(vertices)), np.int_(0), time.time()
     for last in np.linspace(0, options.steps, 11, dtype=int):
         state, first = advance(first, last, state), last
-        iou = losses.silhouette_iou(silhouettes(state[0], distance="hard"), target)
+        iou = losses.silhouette_iou(hard(state[0]), target)
         print(f"step {last:4}: IoU {iou.mean():.4f}, {time.time() - start:.0f} s")
     result = jaxsoftras.Mesh(state[0], faces)
     options.out.mkdir(parents=True, exist_ok=True)
     jaxsoftras.save_mesh(options.out / "deform.obj", result)
-    from PIL import Image
-
     eyes = jaxsoftras.eye_from_angles(2.0, 25.0, np.arange(20, 380, 60))
     six = jaxsoftras.perspective_camera(eyes, handedness="right")
     lights = jaxsoftras.AmbientLight(0.3), jaxsoftras.DirectionalLight(eyes, 0.6)
     look = jaxsoftras.Settings(gamma=1e-5, background=1, image_size=128, shading="flat")
-    shown = [jaxsoftras.render(mesh, six, lights, look) for mesh in (result, goal)]
+    shown = [jax.jit(jaxsoftras.render)(m, six, lights, look) for m in (result, goal)]
     rows = [1 - shown[1][..., [3, 3, 3]], *(picture[..., :3] for picture in shown)]
     picture = np.uint8(255 * np.vstack([np.hstack(row) for row in rows]))
     Image.fromarray(picture).save(options.out / "deform.png")

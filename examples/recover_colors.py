@@ -48,28 +48,28 @@ def main(arguments=None):
         image = jaxsoftras.render(mesh, cameras, lights, look)
         return image[..., :3] * image[..., 3:] + 1 - image[..., 3:]
 
-    given = pictures(fine, jaxsoftras.VertexColors(painted(fine.vertices)))
+    given = jax.jit(pictures)(fine, jaxsoftras.VertexColors(painted(fine.vertices)))
     uv, adam = unwrapped(np.asarray(sphere.vertices)[sphere.faces]), optax.adam(0.05)
 
     def recover(name, texture, values):
-        @jax.value_and_grad
         def error(values):
-            return jnp.mean((pictures(sphere, texture(values)) - given) ** 2)
+            picture = pictures(sphere, texture(values))
+            return jnp.mean((picture - given) ** 2), picture
 
-        moments, losses, slope = adam.init(values), [], jax.jit(error)
+        slope = jax.jit(jax.value_and_grad(error, has_aux=True))
+        moments, losses = adam.init(values), []
         for _ in range(options.steps):
-            loss, gradient = slope(values)
+            (loss, _), gradient = slope(values)
             change, moments = adam.update(gradient, moments)
             values, losses = jnp.clip(values + change, 0, 1), [*losses, loss]
         psnr = -10 * np.log10(losses)
         print(f"{name}: PSNR {psnr[0]:.1f} dB before, {psnr[-1]:.1f} dB after")
-        return values
+        return slope(values)[0][1]
 
-    colors = recover("vertices", jaxsoftras.VertexColors, jnp.full((642, 3), 0.5))
-    start = jnp.full((64, 64, 3), 0.5)
-    texels = recover("image", lambda i: jaxsoftras.UVTexture(uv, i), start)
-    by_vertex = pictures(sphere, jaxsoftras.VertexColors(colors))
-    columns = given, by_vertex, pictures(sphere, jaxsoftras.UVTexture(uv, texels))
+    by_vertex = recover("vertices", jaxsoftras.VertexColors, np.full((642, 3), 0.5))
+    start = np.full((64, 64, 3), 0.5)
+    by_image = recover("image", lambda i: jaxsoftras.UVTexture(uv, i), start)
+    columns = given, by_vertex, by_image
     sheet = np.vstack([np.hstack([column[k] for column in columns]) for k in (1, 6)])
     options.out.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.uint8(255 * sheet.clip(0, 1))).save(options.out / "colors.png")

@@ -27,10 +27,10 @@ def camera(poses):
     """In front, moved by the last 3 numbers, then around the cube by the first 3."""
     rotation = jaxsoftras.rotation_from_axis_angle(poses[..., :3])
     position = jnp.einsum("...ij,...j", rotation, FRONT.position + poses[..., 3:])
-    axes = FRONT.axes @ jnp.swapaxes(rotation, -1, -2)
-    return jaxsoftras.camera_from_axes(axes, position, FRONT.focal)
+    return jaxsoftras.camera_from_axes(FRONT.axes @ rotation.mT, position, FRONT.focal)
 
 
+@jax.jit
 def pictures(poses, sigma, gamma):
     """On black: [..., 64, 64, 3]."""
     look = jaxsoftras.Settings(sigma=sigma, gamma=gamma, image_size=64)
@@ -56,23 +56,23 @@ def main(arguments=None):
 
     @jax.jit
     def update(poses, moments, *sharpness):
-        gradient = jax.grad(lambda poses: losses(poses, *sharpness).sum())(poses)
-        change, moments = adam.update(gradient, moments)
-        return poses + change, moments
+        found, pullback = jax.vjp(lambda poses: losses(poses, *sharpness), poses)
+        change, moments = adam.update(*pullback(jnp.ones_like(found)), moments)
+        return poses + change, moments, found
 
     moments, way = adam.init(poses), [poses]
     for sigma, gamma in np.geomspace((3e-2, 3e-3), (1e-6, 1e-4), options.steps):
-        poses, moments = update(poses, moments, sigma, gamma)
+        poses, moments, _ = update(poses, moments, sigma, gamma)
         way.append(poses)
-    best = jnp.argmin(losses(poses, 1e-6, 1e-4))
+    best = jnp.argmin(update(poses, moments, sigma, gamma)[2])
     steps = np.linspace(0, options.steps, 6).astype(int)
     shown = jnp.stack([way[step][best] for step in steps])
     cosine = (jnp.sum(camera(shown).axes * camera(truth).axes, axis=(1, 2)) - 1) / 2
     error = jnp.rad2deg(jnp.arccos(jnp.clip(cosine, -1, 1)))
     print(f"the best attempt: {error[0]:.1f} degrees before, {error[-1]:.2f} after")
-    picture = np.hstack([target, *pictures(shown, 1e-6, 1e-6)]).clip(0, 1)
+    picture = np.hstack([target, *(pictures(pose, 1e-6, 1e-6) for pose in shown)])
     options.out.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.uint8(255 * picture)).save(options.out / "pose.png")
+    Image.fromarray(np.uint8(255 * picture.clip(0, 1))).save(options.out / "pose.png")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ os.environ["XLA_FLAGS"] = (
 # shared by the workers and by the programs that tests start
 _cache = tempfile.TemporaryDirectory(prefix="jaxsoftras-tests-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache.name)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pathlib import Path
@@ -18,14 +18,30 @@ import jax
 import pytest
 from small_run import CABINET
 
+if jax.default_backend() == "cpu":
+    # Nearly all the time of a test is compilation, and half of that is what LLVM spends
+    # on optimizing. XLA's own passes, which fuse and reorder, stay as they are. The
+    # programs that tests start read the environment.
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    jax.config.update("jax_disable_most_optimizations", True)
+
+KERNEL_TESTS = {
+    "test_blend_pallas",
+    "test_silhouette_mosaic",
+    "test_silhouette_pallas",
+}
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by marker
 def pytest_collection_modifyitems(items):
-    if jax.default_backend() != "gpu":
-        for item in items:
-            if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+    on_gpu = jax.default_backend() == "gpu"
+    for item in items:
+        # those that interpret the kernels elsewhere run them on a GPU
+        if on_gpu and item.path.stem in KERNEL_TESTS:
+            item.add_marker(pytest.mark.gpu)
+        if not on_gpu and "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
 @pytest.fixture

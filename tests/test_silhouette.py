@@ -84,13 +84,14 @@ class TestValues:
     def test_many_faces_in_one_tile(self):
         rng = np.random.default_rng(0)
         # 50,000 specks of 1/50 px: a bounded list of any usual size would drop most
-        center = rng.uniform(0.01, 0.11, (50_000, 1, 2))
-        faces = (center + rng.uniform(-3e-4, 3e-4, (50_000, 3, 2))).astype(np.float32)
-        alpha = rasterization.silhouette(faces, 64, sigma=1e-7)
-        depth = np.zeros((64, 64))
+        center = rng.uniform(0.08, 0.88, (50_000, 1, 2))
+        specks = rng.uniform(-2.4e-3, 2.4e-3, (50_000, 3, 2))
+        faces = (center + specks).astype(np.float32)
+        alpha = rasterization.silhouette(faces, 8, sigma=6.4e-6)
+        depth = np.zeros((8, 8))
         reference = jax.jit(
             lambda part: rasterization.silhouette(
-                part, 64, sigma=1e-7, implementation="reference"
+                part, 8, sigma=6.4e-6, implementation="reference"
             )
         )
         for part in np.split(faces, 50):
