@@ -116,6 +116,11 @@ def kernel_attributes(
         corners = 3 if values.ndim == len(batch) + 3 and values.shape[-2] == 3 else 1
         values = _spread("face_attributes", values, batch, count, corners, None)
     channels = shading.Attributes(values, texels).channels
+    if channels == 0:
+        raise ValueError(
+            "face_attributes must have at least one channel; for alpha alone use "
+            "jaxsoftras.silhouette."
+        )
     light = None
     if face_light is not None:
         parts = [

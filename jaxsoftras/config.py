@@ -94,7 +94,7 @@ class Render:
     """Sharpness at the start, NDC squared."""
     dist_eps: float = 1e-10
     """A face's influence ends where its probability falls below this."""
-    implementation: Literal["reference", "xla"] | None = None
+    implementation: Literal["reference", "xla", "pallas", "mosaic"] | None = None
     """Of the rasterizer; None chooses."""
 
     def __post_init__(self):

@@ -38,8 +38,8 @@ def find_fragments(
         double_sided: whether faces are seen from behind.
         front_face: how the corners of a face run on the screen seen from its front; see
             `rasterize`.
-        implementation: ``"reference"`` or ``"xla"``; `None` chooses the fastest that
-            runs everywhere.
+        implementation: ``"reference"``, ``"xla"`` or ``"pallas"``; `None` chooses the
+            fastest that runs on the default device.
 
     Returns:
         Fields ``[..., H, W, ...]``; of faces at equal depth, the first.
@@ -64,7 +64,7 @@ def find_fragments(
     ones = jnp.ones_like(corners, shape=(len(corners),))
     scene = blending.Scene(corners, ones, ones, None)
     task = blending.Task(height, width, rules, shading.Lookup())
-    face = VISIBLE[choose(implementation)](scene, task)
+    face = choose(VISIBLE, implementation, corners)(scene, task)
     found = visibility.fragments(scene, task, face)
     return Fragments(
         found.face.reshape(*batch, height, width),

@@ -111,7 +111,7 @@ def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
     # Two edges tie at a shared corner. The gradient of `minimum` is an equality test,
     # which can fail on both sides when XLA rounds the two uses of d0 differently.
     use0 = (d0 <= d1) & (d0 <= d2)
-    use1 = ~use0 & (d1 <= d2)
+    use1 = d1 <= d2  # of the other two
 
     def select(a, b, c):
         return jnp.where(use0, a, jnp.where(use1, b, c))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import jax
@@ -11,82 +12,118 @@ from jaxsoftras import arguments
 from jaxsoftras.kernels import (
     blend_reference,
     blend_xla,
+    blending,
     silhouette_reference,
     silhouette_xla,
 )
 
+# Both backends of Pallas for GPUs may come and go with the version of JAX.
 try:
-    from jaxsoftras.kernels import silhouette_triton
-except ImportError:  # a JAX whose Pallas has no Triton
-    silhouette_triton = None
+    from jaxsoftras.kernels import blend_triton, silhouette_triton, visible_triton
+except ImportError:
+    blend_triton = silhouette_triton = visible_triton = None
+try:
+    from jaxsoftras.kernels import silhouette_mosaic
+except ImportError:
+    silhouette_mosaic = None
+if jax.__version_info__ < (0, 11):
+    silhouette_mosaic = None
 
-Implementation = Literal["reference", "xla", "pallas"]
+Implementation = Literal["reference", "xla", "pallas", "mosaic"]
 """``"reference"``: dense, small scenes only. ``"xla"``: exact work list, any device.
-``"pallas"``: kernels for NVIDIA GPUs, for silhouettes by the default rules."""
+``"pallas"``: kernels for NVIDIA GPUs, by the usual distribution and T-conorm.
+``"mosaic"``: those for silhouettes that need no Triton, which jax deprecates."""
 
-SILHOUETTE: dict[str, Any] = {
+Table = Mapping[str, Callable[..., Any]]
+"""Functions that draw the same, by the names of their implementations."""
+
+SILHOUETTE: dict[str, Callable[..., Any]] = {
     "reference": silhouette_reference.silhouette_reference,
     "xla": silhouette_xla.silhouette_xla,
 }
-if silhouette_triton is not None:
-    SILHOUETTE["pallas"] = silhouette_triton.silhouette_triton
-BLEND = {
+BLEND: dict[str, Callable[..., Any]] = {
     "reference": blend_reference.blend_reference,
     "xla": blend_xla.blend_xla,
 }
-VISIBLE = {
+VISIBLE: dict[str, Callable[..., Any]] = {
     "reference": blend_reference.visible_reference,
     "xla": blend_xla.visible_xla,
 }
+if silhouette_mosaic is not None:
+    SILHOUETTE["mosaic"] = SILHOUETTE["pallas"] = silhouette_mosaic.silhouette_mosaic
+if silhouette_triton and blend_triton and visible_triton:
+    SILHOUETTE["pallas"] = silhouette_triton.silhouette_triton
+    BLEND["pallas"] = blend_triton.blend_triton
+    VISIBLE["pallas"] = visible_triton.visible_triton
 
-_LEAST_CAPABILITY = (8, 0)  # of the GPUs that Triton compiles for
+
+def _least_capability(draw: Callable[..., Any]) -> tuple[int, int]:
+    """Of the GPUs that a Pallas kernel runs on."""
+    of_mosaic = silhouette_mosaic and draw is silhouette_mosaic.silhouette_mosaic
+    return (9, 0) if of_mosaic else (8, 0)
 
 
-def _why_not_pallas() -> str | None:
-    """What keeps the Pallas kernels from running here."""
-    if silhouette_triton is None:
-        return f"jax {jax.__version__} has no Pallas with Triton"
+def _why_not(table: Table, name: Implementation) -> str | None:
+    """What keeps kernels for GPUs from running here."""
+    if name not in table:
+        which = "Mosaic" if name == "mosaic" else "Triton"
+        return f"there are none for this with Pallas' {which} in jax {jax.__version__}"
     device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
     capability = getattr(device, "compute_capability", None)
     if getattr(device, "platform", device) not in ("gpu", "cuda") or not capability:
         return "they need an NVIDIA GPU"
-    if tuple(int(part) for part in str(capability).split(".")) < _LEAST_CAPABILITY:
-        return f"this GPU has compute capability {capability}, and they need 8.0"
+    least = _least_capability(table[name])
+    if tuple(int(part) for part in str(capability).split(".")) < least:
+        needed = ".".join(map(str, least))
+        return f"this GPU has compute capability {capability}, and they need {needed}"
     return None
 
 
-def runs_here(implementation: Implementation) -> bool:
+def why_not_blend(task: blending.Task) -> str | None:
+    """What keeps the Pallas kernels from drawing soft pictures by some rules."""
+    if blend_triton is None or blend_triton.supports(task):
+        return None
+    return "they know the logistic distribution and the probabilistic T-conorm only"
+
+
+def runs_here(table: Table, implementation: Implementation) -> bool:
     """Whether an implementation runs on the default device."""
-    return implementation != "pallas" or _why_not_pallas() is None
+    if implementation in ("pallas", "mosaic"):
+        return _why_not(table, implementation) is None
+    return implementation in table
 
 
 def choose(
-    implementation: Implementation | None, *, silhouette_of: jax.Array | None = None
-) -> Implementation:
-    """The named implementation, or the fastest that runs here.
+    table: Table,
+    implementation: Implementation | None,
+    faces: jax.Array,
+    why_not: str | None = None,
+) -> Callable[..., Any]:
+    """The function of a named implementation, or the fastest that runs here.
 
     Args:
+        table: where to choose.
         implementation: a name, or None.
-        silhouette_of: the faces, if a silhouette by the default rules is wanted; only
-            those have a Pallas kernel.
+        faces: to draw; in double precision the Pallas kernels have no advantage.
+        why_not: what keeps the Pallas kernels from drawing what is asked for, if
+            anything.
 
     Returns:
-        A name.
+        A function of the table.
 
     Raises:
-        ValueError: an unknown name, or ``"pallas"`` where it does not run.
+        ValueError: an unknown name, or kernels for GPUs where they do not run.
     """
     if implementation is None:
-        single = silhouette_of is not None and silhouette_of.dtype == jnp.float32
-        return "pallas" if single and _why_not_pallas() is None else "xla"
+        single = faces.dtype == jnp.float32
+        fits = single and not why_not and not _why_not(table, "pallas")
+        return table["pallas" if fits else "xla"]
     arguments.check_choice("implementation", implementation, Implementation)
-    if implementation == "pallas":
-        reason = _why_not_pallas()
-        if silhouette_of is None:
-            reason = "they draw silhouettes by the default rules only"
+    if implementation in ("pallas", "mosaic"):
+        reason = why_not or _why_not(table, implementation)
         if reason:
             raise ValueError(
-                f"The Pallas kernels cannot be used: {reason}. Use implementation='xla'"
-                " or None."
+                f"The Pallas kernels cannot be used: {reason}. Use "
+                "implementation='xla' or None."
             )
-    return implementation
+    return table[implementation]

@@ -18,6 +18,7 @@ from jaxsoftras.implementations import (
     VISIBLE,
     Implementation,
     choose,
+    why_not_blend,
 )
 from jaxsoftras.kernels import blending, pairs, shading
 
@@ -113,7 +114,9 @@ def silhouette(
     arguments.check_positive("sigma", sigma)
     rules = _rules(distance, squared, distribution, conorm, dist_eps)
     usual = rules == _rules("euclidean", True, "logistic", "probabilistic", dist_eps)
-    implementation = choose(implementation, silhouette_of=corners if usual else None)
+    why_not = None if usual else "they draw silhouettes by the default rules only"
+    table = SILHOUETTE if usual else BLEND
+    draw = choose(table, implementation, corners, why_not)
 
     batch = corners.shape[:-3]
     sigmas = arguments.per_image("sigma", sigma, corners, 3)
@@ -123,15 +126,11 @@ def silhouette(
         if corners.shape[-1] == 3:
             ahead = jnp.all(corners[..., 2:] > 0, axis=-2, keepdims=True)
             corners = jnp.where(ahead, corners[..., :2], jnp.inf)
-        alpha = SILHOUETTE[implementation](
-            corners, sigmas, height=height, width=width, cutoff=rules.cutoff
-        )
+        alpha = draw(corners, sigmas, height=height, width=width, cutoff=rules.cutoff)
     else:
         scene = blending.Scene(corners, sigmas, jnp.ones_like(sigmas), None)
         task = blending.Task(height, width, rules, shading.Lookup())
-        alpha = conorms.aggregate(
-            rules.conorm, BLEND[implementation](scene, task).total
-        )
+        alpha = conorms.aggregate(rules.conorm, draw(scene, task).total)
     return alpha.reshape(*batch, height, width).astype(dtype)
 
 
@@ -214,8 +213,9 @@ def rasterize(
         parity: as the original: affine interpolation, its weight of the background
             (epsilon counts twice), and no gradient through depth and attributes as a
             face slides, nor to alpha from faces out of [near, far].
-        implementation: ``"reference"`` or ``"xla"``; `None` chooses the fastest that
-            runs everywhere.
+        implementation: ``"reference"``, ``"xla"`` or ``"pallas"`` (with the default
+            distribution and conorm); `None` chooses the fastest that runs on the
+            default device.
 
     Returns:
         ``[..., H, W, C + 1]`` the attributes, and alpha last; of the dtype of
@@ -245,7 +245,6 @@ def rasterize(
     arguments.check_choice("interpolation", interpolation, Interpolation)
     arguments.check_choice("front_face", front_face, pairs.FrontFace)
     arguments.check_choice("wrap", wrap, texture.Wrap)
-    implementation = choose(implementation)
     rules = _rules(distance, squared, distribution, conorm, dist_eps)._replace(
         near=float(near),
         far=float(far),
@@ -267,13 +266,14 @@ def rasterize(
     )
     scene = blending.Scene(corners, sigmas, gammas, attributes)
     task = blending.Task(height, width, rules, lookup)
+    soft_blend = choose(BLEND, implementation, corners, why_not_blend(task))
 
     if aggregation == "hard":
-        face = VISIBLE[implementation](scene, task)
+        face = choose(VISIBLE, implementation, corners)(scene, task)
         color = visibility.colors(scene, task, face, backgrounds)
-        blend = BLEND[implementation](scene._replace(attributes=None), task)
+        blend = soft_blend(scene._replace(attributes=None), task)
     else:
-        blend = BLEND[implementation](scene, task)
+        blend = soft_blend(scene, task)
         own = pairs.background_logit(rules, gammas, background_epsilon)
         weight = jax.nn.sigmoid(blend.logit - own[:, None, None])[:, None]
         color = weight * blend.color + (1 - weight) * backgrounds[:, :, None, None]

@@ -87,10 +87,15 @@ def texel_before(position: jax.Array) -> jax.Array:
     return lax.optimization_barrier(jnp.floor(lax.stop_gradient(position)))
 
 
+def texel(index: jax.Array, size: int, wrap: Wrap) -> jax.Array:
+    """The index of the texel that stands for one, in the image or beyond it."""
+    return jnp.mod(index, size) if wrap == "repeat" else jnp.clip(index, 0, size - 1)
+
+
 def two_texels(first: jax.Array, size: int, wrap: Wrap) -> jax.Array:
     """Indices of a texel and the one after it, ``[2, ...]`` int32."""
     index = first.astype(jnp.int32) + jnp.arange(2)[:, *[None] * first.ndim]
-    return jnp.mod(index, size) if wrap == "repeat" else jnp.clip(index, 0, size - 1)
+    return texel(index, size, wrap)
 
 
 def two_weights(position: jax.Array, first: jax.Array) -> jax.Array:

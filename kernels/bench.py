@@ -13,7 +13,9 @@ colours.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import functools
+import itertools
 import statistics
 import sys
 import time
@@ -107,14 +109,18 @@ def _color(implementation, inputs: Inputs, pixels: int) -> jax.Array:
 
 def available() -> dict[str, dict[str, Draw]]:
     """The implementations that run on this machine, of silhouettes and of colour."""
-    silhouettes: dict[str, Draw] = {"dense scan": dense_scan}
-    for name in ("xla", "pallas"):
-        if implementations.runs_here(name):
-            silhouettes[name] = functools.partial(_silhouette, name)
-    return {
-        "silhouette": silhouettes,
-        "color": {"xla": functools.partial(_color, "xla")},
-    }
+    kinds: dict[str, dict[str, Draw]] = {}
+    for kind, table, draw in (
+        ("silhouette", implementations.SILHOUETTE, _silhouette),
+        ("color", implementations.BLEND, _color),
+    ):
+        kinds[kind] = {
+            name: functools.partial(draw, name)
+            for name in ("xla", "pallas", "mosaic")
+            if implementations.runs_here(table, name)
+        }
+    kinds["silhouette"] = {"dense scan": dense_scan, **kinds["silhouette"]}
+    return kinds
 
 
 def make_inputs(size: Size) -> Inputs:
@@ -124,11 +130,10 @@ def make_inputs(size: Size) -> Inputs:
     return Inputs(jnp.asarray(faces), jnp.asarray(colors))
 
 
-def _median_ms(function: Callable, inputs: Inputs, repeats: int) -> float:
-    """Of one call, from chains of calls, each of which waits for the one before it."""
+def _chain(function: Callable) -> Callable:
+    """So many calls of a function that each waits for the one before it."""
     calls = _CALLS.get(jax.default_backend(), 1)
 
-    @jax.jit
     def chain(inputs):
         def step(_, inputs):
             # too small a change to see, but XLA cannot know that
@@ -137,20 +142,48 @@ def _median_ms(function: Callable, inputs: Inputs, repeats: int) -> float:
 
         return lax.fori_loop(0, calls, step, inputs) if calls > 1 else function(inputs)
 
+    return chain
+
+
+def _median_ms(chain: Callable, inputs: Inputs, repeats: int) -> float:
+    """Of one call in a compiled chain of them."""
     jax.block_until_ready(chain(inputs))
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
         jax.block_until_ready(chain(inputs))
-        times.append(1e3 * (time.perf_counter() - start) / calls)
-    return statistics.median(times)
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times) / _CALLS.get(jax.default_backend(), 1)
+
+
+class Job(NamedTuple):
+    """What is compiled to measure one implementation at one size.
+
+    Attributes:
+        size: of the scene.
+        name: of the implementation.
+        trace_s: seconds to trace and lower the first of the programs.
+        programs: pictures and gradients once; chains of pictures; chains of both.
+    """
+
+    size: Size
+    name: str
+    trace_s: float
+    programs: tuple[Any, Any, Any]
+
+
+class Compiled(NamedTuple):
+    """A program, and the seconds that it took to compile."""
+
+    run: Any
+    seconds: float
 
 
 class Result(NamedTuple):
     """Of one implementation at one size.
 
     Attributes:
-        compile_s: seconds until the first gradient.
+        compile_s: seconds to trace and compile pictures and gradients.
         forward_ms: the pictures alone.
         both_ms: pictures and gradients.
         memory_mb: temporary memory of the latter.
@@ -168,8 +201,8 @@ class Result(NamedTuple):
     repeatable: bool
 
 
-def measure(draw: Draw, size: Size, repeats: int) -> Result:
-    """Compiles, runs and times one implementation."""
+def _prepare(name: str, draw: Draw, size: Size) -> Job:
+    """Traces the programs for one implementation at one size."""
     inputs = make_inputs(size)
     forward = functools.partial(draw, pixels=size.pixels)
     shape = jax.eval_shape(forward, inputs).shape
@@ -180,27 +213,66 @@ def measure(draw: Draw, size: Size, repeats: int) -> Result:
         return picture, pullback(jnp.asarray(weight))[0]
 
     start = time.perf_counter()
-    both = jax.jit(with_gradient).lower(inputs).compile()
-    picture, gradient = jax.device_get(both(inputs))
-    compile_s = time.perf_counter() - start
-    analysis = both.memory_analysis()
-    again = jax.tree.leaves(jax.device_get(both(inputs)))
-    once = jax.tree.leaves((picture, gradient))
+    once = jax.jit(with_gradient).lower(inputs)
+    trace_s = time.perf_counter() - start
+    chains = (_chain(forward), _chain(with_gradient))
+    pictures, both = (jax.jit(chain).lower(inputs) for chain in chains)
+    return Job(size, name, trace_s, (once, pictures, both))
+
+
+def _compile(lowered: Any) -> Compiled:
+    start = time.perf_counter()
+    return Compiled(lowered.compile(), time.perf_counter() - start)
+
+
+def _measure(job: Job, repeats: int) -> Result:
+    """Runs and times what has been compiled."""
+    inputs = make_inputs(job.size)
+    (once, compile_s), (forward, _), (both, _) = job.programs
+    picture, gradient = jax.device_get(once(inputs))
+    analysis = once.memory_analysis()
+    again = jax.tree.leaves(jax.device_get(once(inputs)))
     return Result(
-        compile_s=compile_s,
+        compile_s=job.trace_s + compile_s,
         forward_ms=_median_ms(forward, inputs, repeats),
-        both_ms=_median_ms(with_gradient, inputs, repeats),
+        both_ms=_median_ms(both, inputs, repeats),
         memory_mb=analysis.temp_size_in_bytes / 1e6 if analysis else float("nan"),
         picture=picture,
         gradient=gradient.faces[..., :2],
-        repeatable=all(map(np.array_equal, once, again)),
+        repeatable=all(
+            map(np.array_equal, jax.tree.leaves((picture, gradient)), again)
+        ),
     )
 
 
+def _check_alike(name: str, size: Size, first: Result, result: Result):
+    """How far a result is off, and whether by no more than rounding."""
+    scale = np.abs(first.gradient).max()
+    picture = np.abs(result.picture - first.picture).max()
+    gradient = np.abs(result.gradient - first.gradient).max() / scale
+    if picture > 1e-4 or gradient > 1e-3:
+        raise RuntimeError(
+            f"{name} differs from the first implementation at {size}: pictures by "
+            f"{picture:.1e}, gradients by {gradient:.1e} of the largest."
+        )
+    return picture, gradient
+
+
 def compare(
-    what: str, draws: dict[str, Draw], sizes: Sequence[Size], repeats: int
+    what: str,
+    draws: dict[str, Draw],
+    sizes: Sequence[Size],
+    repeats: int,
+    threads: int = 1,
 ) -> rich.table.Table:
     """Measures every implementation at every size.
+
+    Args:
+        what: is drawn.
+        draws: the implementations.
+        sizes: of the scenes.
+        repeats: of each timing.
+        threads: that compile at the same time.
 
     Raises:
         RuntimeError: two implementations differ by more than rounding.
@@ -222,36 +294,38 @@ def compare(
         "repeats",
     ):
         table.add_column(column, justify="right")
-    for size in sizes:
-        pairs = size.images * size.faces * size.pixels**2
-        first: Result | None = None
-        for name, draw in draws.items():
-            if draw is dense_scan and pairs > _DENSE_LIMIT.get(device.platform, 0):
-                continue
-            result = measure(draw, size, repeats)
-            first = first or result
-            scale = np.abs(first.gradient).max()
-            picture_error = np.abs(result.picture - first.picture).max()
-            gradient_error = np.abs(result.gradient - first.gradient).max() / scale
-            if picture_error > 1e-4 or gradient_error > 1e-3:
-                raise RuntimeError(
-                    f"{name} differs from the first implementation at {size}: pictures "
-                    f"by {picture_error:.1e}, gradients by {gradient_error:.1e} of the "
-                    "largest."
-                )
-            table.add_row(
-                str(size),
-                name,
-                f"{result.forward_ms:.3f}",
-                f"{result.both_ms:.3f}",
-                "-" if result is first else f"{first.both_ms / result.both_ms:.1f} x",
-                f"{result.memory_mb:.0f}",
-                f"{result.compile_s:.1f}",
-                f"{picture_error:.0e}",
-                f"{gradient_error:.0e}",
-                "bit for bit" if result.repeatable else "no",
-            )
-        table.add_section()
+    jobs = [
+        _prepare(name, draw, size)
+        for size in sizes
+        for name, draw in draws.items()
+        if draw is not dense_scan
+        or size.images * size.faces * size.pixels**2
+        <= _DENSE_LIMIT.get(device.platform, 0)
+    ]
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        compiled = list(
+            pool.map(_compile, itertools.chain(*(j.programs for j in jobs)))
+        )
+    first: dict[Size, Result] = {}
+    for number, job in enumerate(jobs):
+        programs = compiled[3 * number : 3 * number + 3]
+        result = _measure(job._replace(programs=tuple(programs)), repeats)
+        if job.size not in first and first:
+            table.add_section()
+        of_size = first.setdefault(job.size, result)
+        picture, gradient = _check_alike(job.name, job.size, of_size, result)
+        table.add_row(
+            str(job.size),
+            job.name,
+            f"{result.forward_ms:.3f}",
+            f"{result.both_ms:.3f}",
+            "-" if result is of_size else f"{of_size.both_ms / result.both_ms:.1f} x",
+            f"{result.memory_mb:.0f}",
+            f"{result.compile_s:.1f}",
+            f"{picture:.0e}",
+            f"{gradient:.0e}",
+            "bit for bit" if result.repeatable else "no",
+        )
     return table
 
 
@@ -277,14 +351,25 @@ def main(arguments: list[str] | None = None) -> int:
     default = [_size(s) for s in (_CPU_SIZES if platform == "cpu" else _GPU_SIZES)]
     parser.add_argument("--sizes", type=_size, nargs="+", default=default)
     kinds = available()
+    names = sorted({name for draws in kinds.values() for name in draws})
     parser.add_argument("--what", nargs="+", choices=[*kinds], default=[*kinds])
+    parser.add_argument("--implementations", nargs="+", choices=names, default=names)
     parser.add_argument("--repeats", type=int, default=10, help="default: %(default)s")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="that compile at the same time"
+    )
     options = parser.parse_args(arguments)
     console = rich.console.Console(width=max(rich.console.Console().width, 132))
+    repeats, threads = max(options.repeats, 1), max(options.threads, 1)
     try:
         for what in options.what:
-            draws = kinds[what]
-            console.print(compare(what, draws, options.sizes, max(options.repeats, 1)))
+            draws = {
+                name: draw
+                for name, draw in kinds[what].items()
+                if name in options.implementations
+            }
+            table = compare(what, draws, options.sizes, repeats, threads)
+            console.print(table)
     except (ValueError, RuntimeError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2

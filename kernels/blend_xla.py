@@ -13,7 +13,7 @@ from jax import lax
 
 from jaxsoftras import gather
 from jaxsoftras.kernels import batching, pairs, partitioning, shading, worklist
-from jaxsoftras.kernels.blending import Blend, Scene, Task
+from jaxsoftras.kernels.blending import Blend, Scene, Softmax, Task
 
 _CPU_CHUNK = 1 << 11
 _ACCELERATOR_CHUNK = 1 << 16
@@ -29,21 +29,6 @@ class _Faces(NamedTuple):
     gamma: jax.Array  # [K]
     values: jax.Array | None  # [K, n, A]
     light: jax.Array | None  # [K, 3, 2 C]
-
-
-class _Softmax(NamedTuple):
-    """What the weights of a pixel's faces are measured against; ``[B, H, W]`` each.
-
-    A weight is ``D exp(nearness - level) / sum``. The two stay apart because nearness
-    grows as 1 / gamma, and the logarithm of the sum would lose its digits beside it.
-
-    Attributes:
-        level: the greatest nearness; the lowest number where no face has a colour.
-        log_sum: logarithm of the sum, and 0 there.
-    """
-
-    level: jax.Array
-    log_sum: jax.Array
 
 
 class _Walk(NamedTuple):
@@ -190,7 +175,7 @@ def _texels(scene: Scene, footprint: shading.Footprint | None) -> jax.Array | No
     return jnp.moveaxis(table[footprint.index], -1, -3)
 
 
-def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, _Softmax | None]:
+def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, Softmax | None]:
     lowest = float(jnp.finfo(scene.face_vertices.dtype).min)
 
     def first_pass(carry, items, faces):
@@ -233,13 +218,13 @@ def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, _Softmax | None]:
         worklist.from_tiles(color / divisor, walk.grid),
     )
     level, log_sum = (worklist.from_tiles(a, walk.grid) for a in (highest, log_sum))
-    return blend, _Softmax(level, log_sum)
+    return blend, Softmax(level, log_sum)
 
 
 def _backward(
     scene: Scene,
     color: jax.Array | None,
-    softmax: _Softmax | None,
+    softmax: Softmax | None,
     cotangent: Blend,
     walk: _Walk,
 ) -> Scene:
@@ -357,32 +342,54 @@ def _on_each_platform(function, task: Task, has_texels: bool, outputs):
             default=functools.partial(function, walk=_Walk(task, chunk, True)),
         )
 
-    return batching.fold_batch(partitioning.differentiable_by_image(call, outputs))
+    return batching.fold_batch(
+        partitioning.trees_by_image(call, outputs, differentiable=True)
+    )
 
 
-def _like_forward(scene: Scene) -> tuple[Blend, _Softmax | None]:
+def like_forward(scene: Scene) -> tuple[Blend, Softmax | None]:
+    """As many axes as the picture of a scene has, and what its weights relate to."""
     image = scene.sigma[:, None, None]
     if scene.attributes is None:
         return Blend(image, None, None), None
-    return Blend(image, image, image[None]), _Softmax(image, image)
+    return Blend(image, image, image[None]), Softmax(image, image)
+
+
+def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
+    """The picture of `blend_xla`, and what its weights relate to.
+
+    JAX can differentiate it forwards only.
+    """
+    run = _on_each_platform(_forward, task, _has_texels(scene), like_forward)
+    return run(scene)
+
+
+def backward(
+    scene: Scene,
+    color: jax.Array | None,
+    softmax: Softmax | None,
+    cotangent: Blend,
+    task: Task,
+) -> Scene:
+    """The cotangent of the scene from that of its picture; differentiable likewise."""
+    run = _on_each_platform(
+        _backward, task, _has_texels(scene), lambda scene, *_: scene
+    )
+    return run(scene, color, softmax, cotangent)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _blend(scene: Scene, task: Task) -> Blend:
-    return _blend_forward(scene, task)[0]
+    return forward(scene, task)[0]
 
 
 def _blend_forward(scene: Scene, task: Task):
-    forward = _on_each_platform(_forward, task, _has_texels(scene), _like_forward)
-    blend, softmax = forward(scene)
+    blend, softmax = forward(scene, task)
     return blend, (scene, blend.color, softmax)
 
 
 def _blend_backward(task: Task, residuals, cotangent: Blend):
-    gradients = _on_each_platform(
-        _backward, task, _has_texels(residuals[0]), lambda scene, *_: scene
-    )
-    return (gradients(*residuals, cotangent),)
+    return (backward(*residuals, cotangent, task),)
 
 
 _blend.defvjp(_blend_forward, _blend_backward)

@@ -59,3 +59,19 @@ class Blend(NamedTuple):
     total: jax.Array
     logit: Any
     color: Any
+
+
+class Softmax(NamedTuple):
+    """What the weights of a pixel's faces are measured against; ``[B, H, W]`` each.
+
+    A weight is ``D exp(nearness - level) / sum``. The two stay apart because nearness
+    grows as 1 / gamma, and the logarithm of the sum would lose its digits beside it.
+
+    Attributes:
+        level: the greatest nearness, or another number that keeps the exponentials
+            small; of no consequence where no face has a colour.
+        log_sum: logarithm of the sum, and 0 there.
+    """
+
+    level: jax.Array
+    log_sum: jax.Array

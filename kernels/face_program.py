@@ -45,13 +45,15 @@ def parts_of(faces: int, picture: differentiation.Picture, block: Block) -> int:
 def _load_faces(faces_ref, face, count: int):
     exists = face < count
     place = jnp.where(exists, face, 0)
-    corners = (
-        triton.load(
-            faces_ref.at[place, jnp.full_like(face, k)], mask=exists, other=jnp.inf
-        )
-        for k in range(6)
-    )
-    return face_walk.contained(geometry.Corners(*corners))
+
+    def load(column: int):
+        index = faces_ref.at[place, jnp.full_like(face, column)]
+        return triton.load(index, mask=exists, other=jnp.inf)
+
+    axes = faces_ref.shape[1] // 3
+    corners = (load(axes * k + axis) for k in range(3) for axis in range(2))
+    depths = tuple(load(axes * k + 2) for k in range(3)) if axes == 3 else ()
+    return face_walk.contained(geometry.Corners(*corners), depths)
 
 
 def each_face(
@@ -81,7 +83,7 @@ def each_face(
     def visit_block(face, lanes, large_ones):
         triangle, drawn = _load_faces(faces_ref, face, count)
         box = face_walk.reach_box(
-            triangle, drawn, margin, picture.height, picture.width
+            triangle.corners, drawn, margin, picture.height, picture.width
         )
         large = box.pixels > LARGE
         mine = large if large_ones else ~large & (part == 0)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras import geometry
+from jaxsoftras.kernels import pairs
 
 State = TypeVar("State")
 
@@ -69,14 +70,19 @@ def _span(coordinates, margin, size: int):
     return first, last
 
 
-def contained(corners: geometry.Corners) -> tuple[geometry.Corners, jax.Array]:
-    """`geometry.contained`, for corners in separate arrays."""
-    largest = jnp.abs(corners[0])
-    drawn = largest <= geometry.FARTHEST
+def contained(
+    corners: geometry.Corners, depths: tuple[jax.Array, ...]
+) -> tuple[pairs.Triangle, jax.Array]:
+    """`pairs.contained`, for corners in separate arrays; without depths, 1 for them."""
+    drawn = jnp.abs(corners[0]) <= geometry.FARTHEST
     for corner in corners[1:]:
         drawn &= jnp.abs(corner) <= geometry.FARTHEST
-    safe = (jnp.where(drawn, corner, geometry.FARTHEST) for corner in corners)
-    return geometry.Corners(*safe), drawn
+    for depth in depths:
+        drawn &= (depth > 0) & (depth <= geometry.FARTHEST)
+    safe = geometry.Corners(*(jnp.where(drawn, c, geometry.FARTHEST) for c in corners))
+    depths = depths or (jnp.ones_like(corners.x0),) * 3
+    z0, z1, z2 = (jnp.where(drawn, depth, 1) for depth in depths)
+    return pairs.Triangle(safe, (z0, z1, z2)), drawn
 
 
 def reach_box(

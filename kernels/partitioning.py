@@ -79,10 +79,13 @@ def by_image(
     return call
 
 
-def differentiable_by_image(
-    kernel: Callable[..., Any], outputs: Callable[..., Any]
+def trees_by_image(
+    kernel: Callable[..., Any],
+    outputs: Callable[..., Any],
+    *,
+    differentiable: bool = False,
 ) -> Callable[..., Any]:
-    """`by_image` for pytrees, and for kernels that JAX can differentiate forwards.
+    """`by_image` for pytrees.
 
     Where a leaf has not one part for each image (a texture that all share), the kernel
     is called as it is.
@@ -91,10 +94,11 @@ def differentiable_by_image(
         kernel: takes and returns pytrees of arrays ``[B, ...]``.
         outputs: takes the same arguments, and returns a pytree like the kernel's
             result, of leaves with the same number of axes.
+        differentiable: whether JAX can differentiate the kernel forwards. If so, the
+            derivative of the result is that of the kernel, not spread over devices.
 
     Returns:
-        The same function. Its derivative is that of the kernel, not spread over devices
-        by this.
+        The same function.
     """
 
     def call(*arguments):
@@ -106,18 +110,25 @@ def differentiable_by_image(
         def plain(*leaves):
             return tuple(jax.tree.leaves(kernel(*jax.tree.unflatten(tree, leaves))))
 
-        spread = by_image(
+        flat = by_image(
             plain, inputs=[*map(jnp.ndim, leaves)], outputs=[*map(jnp.ndim, ranks)]
         )
-
-        @jax.custom_jvp
-        def flat(*leaves):
-            return spread(*leaves)
-
-        @flat.defjvp
-        def _(primals, tangents):
-            return flat(*primals), jax.jvp(plain, primals, tangents)[1]
-
+        if differentiable:
+            flat = _with_derivative(flat, plain)
         return jax.tree.unflatten(result, flat(*leaves))
 
     return functools.wraps(kernel)(call)
+
+
+def _with_derivative(function, like):
+    """A function with the forward derivative of another one."""
+
+    @jax.custom_jvp
+    def call(*arguments):
+        return function(*arguments)
+
+    @call.defjvp
+    def _(primals, tangents):
+        return call(*primals), jax.jvp(like, primals, tangents)[1]
+
+    return call

@@ -29,6 +29,17 @@ class Lookup(NamedTuple):
     size: tuple[int, int] = (1, 1)
     wrap: texture.Wrap = "clamp"
 
+    def position(self, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Column and row in an image, in texels from the centre of the first."""
+        height, width = self.size
+        return u * width - 0.5, (1 - v) * height - 0.5
+
+    def surface_texel(self, weights, face: jax.Array) -> jax.Array:
+        """The nearest texel of a face's own, among those of its mesh."""
+        _, resolution = self.size
+        cell = texture.surface_cell(weights[0], weights[1], resolution)
+        return face * resolution**2 + cell
+
 
 class Attributes(NamedTuple):
     """What colours the faces of a batch.
@@ -65,9 +76,14 @@ def interpolate(weights, values: jax.Array) -> jax.Array:
         ``[..., A, h, w]``; for n = 1, ``[..., A, 1, 1]``.
     """
     corners = [values[..., k, :, None, None] for k in range(values.shape[-2])]
+    return mix([w[..., None, :, :] for w in weights], corners)
+
+
+def mix(weights, corners):
+    """An attribute of a point from that of each corner, or from that of the face."""
     if len(corners) == 1:
         return corners[0]
-    w0, w1, w2 = (w[..., None, :, :] for w in weights)
+    w0, w1, w2 = weights
     return w0 * corners[0] + w1 * corners[1] + w2 * corners[2]
 
 
@@ -84,11 +100,8 @@ class Footprint(NamedTuple):
 
 
 def _position(lookup: Lookup, weights, values) -> tuple[jax.Array, jax.Array]:
-    """Column and row in an image, in texels from the centre of the first."""
-    height, width = lookup.size
     uv = interpolate(weights, values)
-    u, v = uv[..., 0, :, :], uv[..., 1, :, :]
-    return u * width - 0.5, (1 - v) * height - 0.5
+    return lookup.position(uv[..., 0, :, :], uv[..., 1, :, :])
 
 
 def footprint(
@@ -105,16 +118,15 @@ def footprint(
     Returns:
         Indices, without derivative.
     """
-    height, width = lookup.size
     if lookup.kind == "image":
+        height, width = lookup.size
         x, y = _position(lookup, weights, values)
         left, above = texture.texel_before(x), texture.texel_before(y)
         columns = texture.two_texels(left, width, lookup.wrap)
         rows = texture.two_texels(above, height, lookup.wrap)
         index = rows[:, None] * width + columns
         return Footprint(index.reshape(4, *index.shape[2:]), (left, above))
-    cell = texture.surface_cell(weights[0], weights[1], width)
-    return Footprint((face * width**2 + cell)[None], None)
+    return Footprint(lookup.surface_texel(weights, face)[None], None)
 
 
 def color(

@@ -13,7 +13,6 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
@@ -23,6 +22,8 @@ from jaxsoftras.kernels import (
     differentiation,
     face_program,
     face_walk,
+    fixed_point,
+    ordered_sum,
     partitioning,
     silhouette_xla,
     triton_call,
@@ -53,20 +54,13 @@ def _depth_kernel(
 
     def visit(_face, _done, triangle, walk, _lanes):
         def add(state, pixels: face_walk.Pixels):
-            signed = geometry.nearest(pixels.x, pixels.y, triangle).signed
+            signed = geometry.nearest(pixels.x, pixels.y, triangle.corners).signed
             counts = pixels.inside & (signed > -reach)
             z = signed * (_LOG2_E / sigma)
             # -log2(1 - sigmoid), the softplus in base 2
             depth = jnp.maximum(z, 0) + jnp.log2(1 + jnp.exp2(-jnp.abs(z)))
-            units = jnp.floor(depth / _UNIT) * _UNIT
-            # The interpreter knows no masks, but drops what lies outside of the array.
-            outside = (picture.height, picture.width) if interpret else (0, 0)
-            place = (
-                jnp.where(counts, pixels.row, outside[0]),
-                jnp.where(counts, pixels.column, outside[1]),
-            )
-            mask = None if interpret else counts
-            triton.atomic_add(depth_ref, place, units.astype(jnp.float64), mask=mask)
+            place = pixels.row, pixels.column
+            fixed_point.add(depth_ref, place, depth, counts, _UNIT, interpret=interpret)
             return state
 
         walk(add, 0)
@@ -97,7 +91,7 @@ def _gradient_kernel(
                 jnp.where(pixels.inside, pixels.column, 0),
             )
             weight = triton.load(weight_ref.at[place], mask=pixels.inside, other=0)
-            near = geometry.nearest(pixels.x, pixels.y, triangle)
+            near = geometry.nearest(pixels.x, pixels.y, triangle.corners)
             z = near.signed * inverse
             share = weight / (1 + jnp.exp2(z * -_LOG2_E))
             by_z = jnp.where(near.signed > -reach, share, 0)
@@ -120,30 +114,8 @@ def _gradient_kernel(
     face_program.each_face(visit, faces_ref, jnp.sqrt(reach), picture, block, parts)
 
 
-def _sum_kernel(values_ref, total_ref, *, width):
-    lane = lax.broadcasted_iota(jnp.int32, (width,), 0)
-    count = values_ref.shape[0]
-
-    def add(step, total):
-        place = step * width + lane
-        inside = place < count
-        place = jnp.where(inside, place, 0)
-        return total + triton.load(values_ref.at[place], mask=inside, other=0)
-
-    total = lax.fori_loop(0, -(-count // width), add, jnp.zeros((width,), jnp.float32))
-    total_ref[0] = jnp.sum(total)
-
-
 def _sigmas(batch: int) -> pl.BlockSpec:
     return pl.BlockSpec((batch,), lambda *_: (0,))
-
-
-def _sum_parts(values: jax.Array) -> jax.Array:
-    """Over the second axis, in pairs: XLA may choose its order by the batch."""
-    while values.shape[1] > 1:
-        half = values.shape[1] // 2
-        values = values[:, :half] + values[:, half:]
-    return values[:, 0]
 
 
 def _optical_depth(
@@ -215,23 +187,11 @@ def _gradients(
         interpret=interpret,
         name="silhouette_gradient",
     )
-    by_corner, by_sigma = _sum_parts(by_corner), _sum_parts(by_sigma)
-    (by_sigma,) = triton_call.call(
-        functools.partial(_sum_kernel, width=1024),
-        by_sigma,
-        threads=1024,
-        grid=(batch,),
-        in_specs=[triton_call.whole_image(faces)],
-        outputs=[
-            (
-                triton_call.output((batch, 1), jnp.float32, face_vertices),
-                triton_call.whole_image(1),
-            )
-        ],
-        interpret=interpret,
-        name="silhouette_sum",
+    by_corner, by_sigma = map(ordered_sum.over_parts, (by_corner, by_sigma))
+    return (
+        by_corner.reshape(face_vertices.shape),
+        ordered_sum.over_faces(by_sigma, interpret=interpret),
     )
-    return by_corner.reshape(face_vertices.shape), by_sigma[:, 0]
 
 
 def _on_batches(kernel, interpret: bool, **ranks):

@@ -117,7 +117,9 @@ def _on_each_platform(function, picture: Picture, outputs):
             ),
         )
 
-    return batching.fold_batch(partitioning.differentiable_by_image(call, outputs))
+    return batching.fold_batch(
+        partitioning.trees_by_image(call, outputs, differentiable=True)
+    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))

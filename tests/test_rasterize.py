@@ -162,9 +162,15 @@ class TestValuesAndGradients:
         corner = [[-9.0, -9.0], [9.0, -9.0], [0.0, 18.0]]
         faces = np.array([np.c_[corner, np.full(3, z)] for z in (2.0, 5.0)])
         colors = np.array([[1.0, 0.0, 0.2], [0.0, 1.0, 0.4]])
-        picture = jaxsoftras.rasterize(
-            faces, colors, 1, gamma=0.1, near=1, far=11, background=0.5
+        draw = functools.partial(
+            jaxsoftras.rasterize,
+            image_size=1,
+            gamma=0.1,
+            near=1,
+            far=11,
+            background=0.5,
         )
+        picture = jax.jit(draw)(faces, colors)
         nearness = (11 - np.array([2.0, 5.0])) / 10
         weight = np.exp([*nearness / 0.1, 1e-3 / 0.1])
         weight /= weight.sum()
@@ -178,12 +184,12 @@ class TestValuesAndGradients:
         z = 1 / (0.6 + 0.19 * x)
         face = np.stack([x, [-3.0, -3.0, 6.0], z], -1)[None]
         options: dict[str, Any] = {"sigma": 1e-6, "near": 0.1, "gamma": 1e-3}
-        picture = jaxsoftras.rasterize(face, z[None, :, None], (1, 5), **options)
+        draw = functools.partial(jaxsoftras.rasterize, image_size=(1, 5), **options)
+        picture = jax.jit(draw)(face, z[None, :, None])
         pixels = np.array([-0.8, -0.4, 0, 0.4, 0.8])
         np.testing.assert_allclose(picture[0, :, 0], 1 / (0.6 + 0.19 * pixels))
-        affine = jaxsoftras.rasterize(
-            face, z[None, :, None], (1, 5), interpolation="affine", **options
-        )
+        draw = functools.partial(draw, interpolation="affine")
+        affine = jax.jit(draw)(face, z[None, :, None])
         assert np.abs(affine[0, :, 0] - picture[0, :, 0]).max() > 0.1
 
     def test_gamma_may_be_tiny(self):
@@ -440,6 +446,7 @@ COLORS = np.ones((2, 5, 3), np.float32)
         ),
         (F4, texture.UVTexture(F4[..., :2], F4[0, 0]), {}, r"\[\.\.\., H, W, C\]"),
         (F4, COLORS, {"background": np.ones(4)}, "background must be a scalar"),
+        (F4, COLORS[..., :0], {}, "at least one channel"),
         (F4, COLORS, {"sigma": -1.0}, "sigma must be positive"),
         (F4, COLORS, {"gamma": 0.0}, "gamma must be positive"),
         (F4, COLORS, {"sigma": np.inf}, "sigma must be positive and finite"),

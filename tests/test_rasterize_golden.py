@@ -8,6 +8,7 @@ not called ``.fix``; and it passes a gradient through the hard rule for alpha.
 
 import functools
 import json
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -72,17 +73,17 @@ def compiled(surface, key, _):
     return run
 
 
-def draw(shared, name, implementation, lookup=None):
+def draw(shared, name, implementation, lookup=None, dtype: Any = float):
     """Ours and the original's: picture, gradients to vertices and to the texture."""
     archive, index = load(shared)
     case = {**index["defaults"], **index["cases"][name]}
     # the dense reference takes its time: one of the two images will do
     images = slice(1 if implementation == "reference" else 2)
-    faces = archive[f"in/{case['geom']}/fv"][images].astype(float)
-    colors = archive[f"in/{case['geom']}/tex_{case['tex']}"][images].astype(float)
-    weight = np.moveaxis(archive["in/G"][images], 1, -1).astype(float)
+    faces = archive[f"in/{case['geom']}/fv"][images].astype(dtype)
+    colors = archive[f"in/{case['geom']}/tex_{case['tex']}"][images].astype(dtype)
+    weight = np.moveaxis(archive["in/G"][images], 1, -1).astype(dtype)
     if case.get("sil"):
-        weight = weight * [0, 0, 0, 1]
+        weight = weight * np.array([0, 0, 0, 1], dtype)
     options = {
         "aggregation": case["rgb"],
         "distance": case["dist_func"],
@@ -95,7 +96,7 @@ def draw(shared, name, implementation, lookup=None):
     }
     surface = case["tex_type"] == "surface"
     run = compiled(surface, tuple(sorted(options.items())), lookup)
-    numbers = case["sigma"], case["gamma"], np.array(case["bg"], float)
+    numbers = (np.array(case[n], dtype) for n in ("sigma", "gamma", "bg"))
     ours = jax.device_get(run(faces, colors, *numbers, weight))
     names = [f"{name}/{part}" for part in ("img", "gfv", "gtex")]
     theirs = [archive[n][images] if n in archive else np.full(1, np.nan) for n in names]

@@ -1,0 +1,105 @@
+"""The nearest face at each pixel on NVIDIA GPUs, by a Pallas kernel for Triton.
+
+Depth and number of a face make one number, of which each pixel keeps the least:
+whatever the order, the nearest face, and of several at equal depth the first.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsoftras.kernels import (
+    batching,
+    blend_xla,
+    face_program,
+    face_walk,
+    fixed_point,
+    partitioning,
+    scene_program,
+)
+from jaxsoftras.kernels.blending import Scene, Task
+from jaxsoftras.kernels.scene_program import Program, of_image
+
+_BLOCK = face_program.Block(faces=2, lanes=16)
+# A double holds integers below 2**53: the 32 bits of a depth, and this many faces.
+_FACES = 1 << 21
+
+
+def _key(depth: jax.Array, face: jax.Array) -> jax.Array:
+    """Ordered by depth, then by face; the bits of positive floats are in order."""
+    bits = lax.bitcast_convert_type(depth, jnp.int32)
+    return bits.astype(jnp.float64) * _FACES + face.astype(jnp.float64)
+
+
+def _kernel(scene: Scene, sums, _, *, program: Program):
+    (key_ref,) = sums
+    sigma, gamma = of_image(scene.sigma), of_image(scene.gamma)
+
+    def visit(face, _done, triangle, walk, _lanes):
+        def look(state, pixels: face_walk.Pixels):
+            pair = program.evaluate(scene, pixels, triangle, sigma, gamma)
+            fixed_point.lower(
+                key_ref,
+                (pixels.row, pixels.column),
+                _key(pair.depth, face),
+                pair.visible & pixels.inside,
+                interpret=program.interpret,
+            )
+            return state
+
+        walk(look, 0)
+
+    program.each_face(visit, scene)
+
+
+def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
+    program = scene_program.program_for(scene, task, _BLOCK, interpret)
+    like = scene.face_vertices
+    shape = (like.shape[0], task.height, task.width)
+    with jax.enable_x64(True):  # for the doubles of this one image
+        blank = jnp.full_like(like, jnp.inf, jnp.float64, shape=shape)
+        (key,), _ = scene_program.call(
+            _kernel,
+            [scene_program.flat(scene)],
+            [blank],
+            program=program,
+            name="nearest_face",
+        )
+        shown = key < jnp.inf
+        key = jnp.where(shown, key, 0)
+        face = (key - jnp.floor(key / _FACES) * _FACES).astype(jnp.int32)
+        return jnp.where(shown, face, jnp.int32(-1))
+
+
+def visible_triton(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
+    """The nearest face at each pixel, equal to `visible_reference`.
+
+    Double precision, empty batches and meshes of more than two million faces are left
+    to `visible_xla`.
+
+    Args:
+        scene: a batch of faces with depths; attributes are not needed.
+        task: what to draw.
+        interpret: run the kernel in Pallas' interpreter, on any device; for tests.
+
+    Returns:
+        ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
+    """
+    vertices = scene.face_vertices
+    if (
+        vertices.dtype != jnp.float32
+        or 0 in vertices.shape
+        or vertices.shape[1] > _FACES
+    ):
+        return blend_xla.visible_xla(scene, task)
+    # what is drawn beyond a face plays no part
+    task = task._replace(rules=task.rules._replace(distance="hard"))
+    scene = scene._replace(attributes=None)
+    scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)
+    run = functools.partial(_visible, task=task, interpret=interpret)
+    spread = partitioning.trees_by_image(run, lambda scene: scene.sigma[:, None, None])
+    return batching.fold_batch(spread)(scene)
