@@ -1,0 +1,175 @@
+"""What the threads of a Pallas kernel for Mosaic GPU do each by itself.
+
+Mosaic works on whole vectors; here every thread of a warpgroup holds one element of
+each, its *lane*. Pallas has no loads, stores and additions at a place of the lane's
+own, no exchange between lanes and no loop of the lane's own length, so that these are
+written out in MLIR and PTX. `mosaic_lanes_interpreted` has the same for Pallas'
+interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.experimental.mosaic.gpu import FragmentedArray, utils
+from jax.experimental.pallas import mosaic_gpu
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import arith, llvm, memref, scf, vector
+
+LANES = 128
+"""Threads of a warpgroup, which is what a program has."""
+
+WARP = 32
+"""Lanes that can exchange values."""
+
+State = TypeVar("State")
+
+_LAYOUT = mosaic_gpu.Layout.WG_STRIDED((LANES,), vec_size=1)
+_REF = mosaic_gpu.RefType()
+
+
+def _vector(dtype) -> mosaic_gpu.ShapeDtypeStruct:
+    return mosaic_gpu.ShapeDtypeStruct((LANES,), dtype, layout=_LAYOUT)
+
+
+def _own(array: FragmentedArray) -> ir.Value:
+    """The element that the running thread holds."""
+    (register,) = array.registers.flat
+    return vector.extract(
+        register,
+        dynamic_position=[],
+        static_position=ir.DenseI64ArrayAttr.get([0]),
+    )
+
+
+def _index(place: ir.Value) -> ir.Value:
+    return arith.index_cast(ir.IndexType.get(), place)
+
+
+def _where(mask: FragmentedArray) -> ir.InsertionPoint:
+    """What is inserted here runs only in lanes with a true mask."""
+    block = scf.IfOp(_own(mask)).then_block
+    with ir.InsertionPoint(block):
+        end = scf.YieldOp([])
+    return ir.InsertionPoint(end)
+
+
+def number() -> jax.Array:
+    """``[LANES]`` int32: 0, 1, ..."""
+    return mosaic_gpu.broadcasted_iota(jnp.int32, (LANES,), 0, layout=_LAYOUT)
+
+
+def load(ref, place: jax.Array) -> jax.Array:
+    """``ref[place]``, for a reference to ``[N]`` in global memory."""
+    dtype = ref.dtype
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT), return_type=_vector(dtype))
+    def gather(_, ref, place):
+        return place.foreach(
+            lambda own, _: memref.load(ref, [_index(own)]),
+            create_array=True,
+            is_signed=utils.is_signed(dtype),
+        )
+
+    return gather(ref, place)
+
+
+def store(ref, place: jax.Array, values: Sequence[jax.Array], mask: jax.Array) -> None:
+    """``ref[k, place] = values[k]`` for all k, where the mask is true."""
+    layouts = (_LAYOUT,) * len(values)
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, layouts, _LAYOUT))
+    def scatter(_, ref, place, values, mask):
+        with _where(mask):
+            for k, value in enumerate(values):
+                row = arith.constant(ir.IndexType.get(), k)
+                memref.store(_own(value), ref, [row, _index(_own(place))])
+
+    scatter(ref, place, tuple(values), mask)
+
+
+def add(ref, place: jax.Array, value: jax.Array, mask: jax.Array, fraction: int):
+    """Adds to 64-bit fixed-point numbers in global memory, in any order.
+
+    Args:
+        ref: ``[N, 2]`` uint32, the low and the high word of each number.
+        place: which of the ``N``; several lanes may name the same.
+        value: not negative, and below ``2**(64 - fraction)``.
+        mask: which lanes add anything.
+        fraction: bits behind the binary point.
+    """
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, _LAYOUT, _LAYOUT))
+    def accumulate(_, ref, place, value, mask):
+        with _where(mask):
+            word = ir.IntegerType.get_signless(64)
+            number = utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word)
+            llvm.inline_asm(
+                ir.Type.parse("!llvm.void"),
+                [number, _own(value)],
+                "{ .reg .u64 units; cvt.rni.u64.f32 units, $1;"
+                " red.relaxed.gpu.global.add.u64 [$0], units; }",
+                "l,f",
+                has_side_effects=True,
+            )
+
+    accumulate(ref, place, value * 2.0**fraction, mask)
+
+
+def exchange(value: jax.Array, distance: int) -> jax.Array:
+    """In lane k what lane ``k ^ distance`` holds, both of the same warp."""
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_LAYOUT,), return_type=_vector(value.dtype))
+    def shuffle(_, value):
+        return value.foreach(
+            lambda own, _: utils.shfl_bfly(own, distance),
+            create_array=True,
+            is_signed=value.is_signed,
+        )
+
+    return shuffle(value)
+
+
+def reciprocal(value: jax.Array) -> jax.Array:
+    """``1 / value``, to 1 unit in the last place."""
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_LAYOUT,), return_type=_vector(jnp.float32))
+    def approximate(_, value):
+        def divide(own, _):
+            return llvm.inline_asm(own.type, [own], "rcp.approx.f32 $0, $1;", "=f,f")
+
+        return value.foreach(divide, create_array=True)
+
+    return approximate(value)
+
+
+def repeat(
+    count: jax.Array, body: Callable[[jax.Array | bool, State], State], state: State
+) -> State:
+    """A loop in which each lane takes as many steps as it has to.
+
+    Args:
+        count: ``[LANES]`` int32.
+        body: ``body(active, state) -> state``; ``active`` is true in the lanes that
+            take this step. It may exchange values only if all lanes of a warp take as
+            many steps as each other.
+        state: before the first step; of vectors.
+
+    Returns:
+        The state of each lane after its last step.
+    """
+    # Mosaic takes a scalar for the same in all lanes. It is not, and nothing minds: the
+    # loop becomes one of the thread's own, as in any program for GPUs.
+    result = mosaic_gpu.ShapeDtypeStruct(
+        (), jnp.int32, layout=mosaic_gpu.Layout.WG_SPLAT(())
+    )
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_LAYOUT,), return_type=result)
+    def own(_, count):
+        return FragmentedArray.splat(_own(count), (), is_signed=True)
+
+    return lax.fori_loop(0, own(count), lambda _, state: body(True, state), state)
