@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import functools
-import itertools
 import statistics
 import sys
 import time
@@ -215,8 +214,10 @@ def _prepare(name: str, draw: Draw, size: Size) -> Job:
     start = time.perf_counter()
     once = jax.jit(with_gradient).lower(inputs)
     trace_s = time.perf_counter() - start
-    chains = (_chain(forward), _chain(with_gradient))
-    pictures, both = (jax.jit(chain).lower(inputs) for chain in chains)
+    pictures = jax.jit(_chain(forward)).lower(inputs)
+    both = once
+    if _CALLS.get(jax.default_backend(), 1) > 1:
+        both = jax.jit(_chain(with_gradient)).lower(inputs)
     return Job(size, name, trace_s, (once, pictures, both))
 
 
@@ -302,14 +303,15 @@ def compare(
         or size.images * size.faces * size.pixels**2
         <= _DENSE_LIMIT.get(device.platform, 0)
     ]
+    # a chain of one call is that call
+    lowered = {id(p): p for job in jobs for p in job.programs}
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        compiled = list(
-            pool.map(_compile, itertools.chain(*(j.programs for j in jobs)))
-        )
+        done = pool.map(_compile, lowered.values())
+        compiled = dict(zip(lowered, done, strict=True))
     first: dict[Size, Result] = {}
-    for number, job in enumerate(jobs):
-        programs = compiled[3 * number : 3 * number + 3]
-        result = _measure(job._replace(programs=tuple(programs)), repeats)
+    for job in jobs:
+        programs = tuple(compiled[id(program)] for program in job.programs)
+        result = _measure(job._replace(programs=programs), repeats)
         if job.size not in first and first:
             table.add_section()
         of_size = first.setdefault(job.size, result)

@@ -1,11 +1,19 @@
 """Settings of the test run: four simulated devices, one cache of compiled programs."""
 
+import gc
 import os
 import tempfile
 
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_force_host_platform_device_count=4",
+        # programs are compiled side by side already, by the workers
+        "--xla_cpu_parallel_codegen_split_count=1",
+    ]
 )
+# tracing makes a great many objects, few of them garbage
+gc.set_threshold(100_000, 20, 20)
 # shared by the workers and by the programs that tests start
 _cache = tempfile.TemporaryDirectory(prefix="jaxsoftras-tests-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache.name)

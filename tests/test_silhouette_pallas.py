@@ -59,6 +59,7 @@ class TestTriton:
         assert f"f64[{len(faces)},{HEIGHT},{WIDTH}]" in text
 
     @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+    @pytest.mark.slow  # tests of composition spread other kernels by the same means
     @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
     def test_several_devices_draw_their_own_images(self, kind):
         count = 2 * (jax.device_count() // 2)
