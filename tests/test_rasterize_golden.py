@@ -39,7 +39,16 @@ SURFACE = [
     if (shape, resolution) != ("ico", 4)
 ]
 ALPHA = ["soup/x/sil_sum", "soup/x/sil_hardalpha", "soup/x/sil_bary"]
-each_implementation = pytest.mark.parametrize("implementation", ("reference", "xla"))
+# both ways to blend; each of the others differs from one of these by an option
+NOT_SLOW = (
+    "softmax_vert_bg",
+    "softmax_vert_gamma1e-2",
+    "hard_vert",
+    "harddist_hardrgb_vert",
+)
+each_implementation = pytest.mark.parametrize(
+    "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+)
 
 
 @functools.cache
@@ -123,7 +132,7 @@ def slow_unless(wanted, cases):
 @pytest.mark.parametrize(
     ("name", "implementation"),
     slow_unless(
-        lambda case: case[0].startswith("soup/x") and case[1] == "xla",
+        lambda case: case[0] in {f"soup/x/{v}" for v in NOT_SLOW} and case[1] == "xla",
         [(name, each) for each in ("xla", "reference") for name in VERTEX],
     ),
 )

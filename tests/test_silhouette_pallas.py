@@ -48,6 +48,7 @@ class TestTriton:
         expected = jax.jit(with_gradients(xla))(*arguments)
         assert_equal_but_for_rounding(got, expected)
 
+    @pytest.mark.slow  # they are those of the work list, which are tested there
     def test_derivatives_of_second_order(self):
         assert_products_equal(triton)
 

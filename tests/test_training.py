@@ -136,7 +136,7 @@ class TestStep:
 
 class TestRuns:
     def test_killed_run_goes_on_bit_for_bit(self, settings, cabinets, tmp_path):
-        arguments = [*SMALL, f"data.root={cabinets}", "optim.steps=60"]
+        arguments = [*SMALL, f"data.root={cabinets}", "optim.steps=40"]
         arguments += ["log.checkpoint_every=10", "log.images_every=1000"]
         killed = tmp_path / "killed"
         command = [sys.executable, "train.py", "--config", "configs/softras.py"]
@@ -148,12 +148,12 @@ class TestRuns:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (killed / "checkpoints" / "60").exists()
+        assert not (killed / "checkpoints" / "40").exists()
 
         settings = config.load(ROOT / "configs" / "softras.py", arguments)
         resumed = train.train(settings, killed, quiet=True)
         straight = train.train(settings, tmp_path / "straight", quiet=True)
-        assert int(resumed.step) == int(straight.step) == 60
+        assert int(resumed.step) == int(straight.step) == 40
         for a, b in zip(leaves(resumed), leaves(straight), strict=True):
             np.testing.assert_array_equal(a, b)
 
