@@ -13,6 +13,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxsoftras.kernels import (
     batching,
@@ -82,6 +83,8 @@ def _forward(
         if not least:
             return Blend(total, None, None), None
         level = jnp.where(least[0] < jnp.inf, -least[0], 0)
+        # so that the doubles of the one are gone before those of the other are made
+        total, level = lax.optimization_barrier((total, level))
 
         colors = []
         for group in channel_groups.groups(scene):
