@@ -98,8 +98,9 @@ def silhouette(
         squared: whether the probability is a function of the squared distance.
         distribution: of `probability.DISTRIBUTIONS`, whose CDF is the probability map.
         conorm: the T-conorm that aggregates, of `conorm.CONORMS`.
-        implementation: ``"reference"``, ``"xla"`` or ``"pallas"``; `None` chooses the
-            fastest that runs on the default device.
+        implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
+            for the default rules, on NVIDIA GPUs); `None` chooses the fastest that runs
+            on the default device, but for ``"mosaic"``.
 
     Returns:
         ``[..., H, W]`` alpha in [0, 1], of the dtype of ``face_vertices`` (half
