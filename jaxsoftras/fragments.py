@@ -38,8 +38,9 @@ def find_fragments(
         double_sided: whether faces are seen from behind.
         front_face: how the corners of a face run on the screen seen from its front; see
             `rasterize`.
-        implementation: ``"reference"``, ``"xla"`` or ``"pallas"``; `None` chooses the
-            fastest that runs on the default device.
+        implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
+            for NVIDIA GPUs); `None` chooses the fastest that runs on the default
+            device.
 
     Returns:
         Fields ``[..., H, W, ...]``; of faces at equal depth, the first.

@@ -19,9 +19,8 @@ _POINT_EDGE = 1e-12
 FARTHEST = 1e8
 """Corners beyond this (NDC) come from points at the camera plane; see `contained`."""
 
-
-LEAST_AREA = 1e-10
-"""A triangle of less than half this area (NDC squared) is a line or a point."""
+# A triangle of less than half this area (NDC squared) is a line or a point.
+_LEAST_AREA = 1e-10
 
 
 class Corners(NamedTuple):
@@ -146,6 +145,17 @@ def twice_area(triangle: Corners) -> jax.Array:
     return (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
 
 
+def has_area(triangle: Corners) -> jax.Array:
+    """Whether a triangle is neither a line nor a point, for all that rounding can tell.
+
+    A compiler may round one of the two products of `twice_area` and not the other.
+    """
+    x0, y0, x1, y1, x2, y2 = triangle
+    size = jnp.abs((x1 - x0) * (y2 - y0)) + jnp.abs((y1 - y0) * (x2 - x0))
+    noise = 4 * float(jnp.finfo(size.dtype).eps) * size
+    return jnp.abs(twice_area(triangle)) > _LEAST_AREA + noise
+
+
 def barycentric(
     px: jax.Array, py: jax.Array, triangle: Corners
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -167,8 +177,7 @@ def barycentric(
 
 
 def _inverse_area(triangle: Corners) -> jax.Array:
-    area = twice_area(triangle)
-    return 1 / jnp.where(jnp.abs(area) > LEAST_AREA, area, LEAST_AREA)
+    return 1 / jnp.where(has_area(triangle), twice_area(triangle), _LEAST_AREA)
 
 
 @jax.custom_jvp

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxsoftras import arguments
 from jaxsoftras.kernels import (
+    blend_pallas,
     blend_reference,
     blend_xla,
     blending,
@@ -23,16 +24,16 @@ try:
 except ImportError:
     blend_triton = silhouette_triton = visible_triton = None
 try:
-    from jaxsoftras.kernels import silhouette_mosaic
+    from jaxsoftras.kernels import blend_mosaic, silhouette_mosaic, visible_mosaic
 except ImportError:
-    silhouette_mosaic = None
+    blend_mosaic = silhouette_mosaic = visible_mosaic = None
 if jax.__version_info__ < (0, 11):
-    silhouette_mosaic = None
+    blend_mosaic = silhouette_mosaic = visible_mosaic = None
 
 Implementation = Literal["reference", "xla", "pallas", "mosaic"]
 """``"reference"``: dense, small scenes only. ``"xla"``: exact work list, any device.
 ``"pallas"``: kernels for NVIDIA GPUs, by the usual distribution and T-conorm.
-``"mosaic"``: those for silhouettes that need no Triton, which jax deprecates."""
+``"mosaic"``: the same without Triton, which jax deprecates; for later GPUs, faster."""
 
 Table = Mapping[str, Callable[..., Any]]
 """Functions that draw the same, by the names of their implementations."""
@@ -49,18 +50,19 @@ VISIBLE: dict[str, Callable[..., Any]] = {
     "reference": blend_reference.visible_reference,
     "xla": blend_xla.visible_xla,
 }
-if silhouette_mosaic is not None:
+if silhouette_mosaic and blend_mosaic and visible_mosaic:
     SILHOUETTE["mosaic"] = SILHOUETTE["pallas"] = silhouette_mosaic.silhouette_mosaic
+    BLEND["mosaic"] = BLEND["pallas"] = blend_mosaic.blend_mosaic
+    VISIBLE["mosaic"] = VISIBLE["pallas"] = visible_mosaic.visible_mosaic
 if silhouette_triton and blend_triton and visible_triton:
     SILHOUETTE["pallas"] = silhouette_triton.silhouette_triton
     BLEND["pallas"] = blend_triton.blend_triton
     VISIBLE["pallas"] = visible_triton.visible_triton
 
 
-def _least_capability(draw: Callable[..., Any]) -> tuple[int, int]:
+def _least_capability(table: Table, name: Implementation) -> tuple[int, int]:
     """Of the GPUs that a Pallas kernel runs on."""
-    of_mosaic = silhouette_mosaic and draw is silhouette_mosaic.silhouette_mosaic
-    return (9, 0) if of_mosaic else (8, 0)
+    return (9, 0) if table[name] is table.get("mosaic") else (8, 0)
 
 
 def _why_not(table: Table, name: Implementation) -> str | None:
@@ -72,7 +74,7 @@ def _why_not(table: Table, name: Implementation) -> str | None:
     capability = getattr(device, "compute_capability", None)
     if getattr(device, "platform", device) not in ("gpu", "cuda") or not capability:
         return "they need an NVIDIA GPU"
-    least = _least_capability(table[name])
+    least = _least_capability(table, name)
     if tuple(int(part) for part in str(capability).split(".")) < least:
         needed = ".".join(map(str, least))
         return f"this GPU has compute capability {capability}, and they need {needed}"
@@ -81,7 +83,7 @@ def _why_not(table: Table, name: Implementation) -> str | None:
 
 def why_not_blend(task: blending.Task) -> str | None:
     """What keeps the Pallas kernels from drawing soft pictures by some rules."""
-    if blend_triton is None or blend_triton.supports(task):
+    if blend_pallas.supports(task):
         return None
     return "they know the logistic distribution and the probabilistic T-conorm only"
 
@@ -115,9 +117,11 @@ def choose(
         ValueError: an unknown name, or kernels for GPUs where they do not run.
     """
     if implementation is None:
-        single = faces.dtype == jnp.float32
-        fits = single and not why_not and not _why_not(table, "pallas")
-        return table["pallas" if fits else "xla"]
+        if faces.dtype == jnp.float32 and not why_not:
+            for name in ("mosaic", "pallas"):  # the faster one first
+                if not _why_not(table, name):
+                    return table[name]
+        return table["xla"]
     arguments.check_choice("implementation", implementation, Implementation)
     if implementation in ("pallas", "mosaic"):
         reason = why_not or _why_not(table, implementation)

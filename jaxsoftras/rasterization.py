@@ -99,8 +99,8 @@ def silhouette(
         distribution: of `probability.DISTRIBUTIONS`, whose CDF is the probability map.
         conorm: the T-conorm that aggregates, of `conorm.CONORMS`.
         implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
-            for the default rules, on NVIDIA GPUs); `None` chooses the fastest that runs
-            on the default device, but for ``"mosaic"``.
+            for the default distribution and conorm, on NVIDIA GPUs); `None` chooses the
+            fastest that runs on the default device.
 
     Returns:
         ``[..., H, W]`` alpha in [0, 1], of the dtype of ``face_vertices`` (half
@@ -214,9 +214,7 @@ def rasterize(
         parity: as the original: affine interpolation, its weight of the background
             (epsilon counts twice), and no gradient through depth and attributes as a
             face slides, nor to alpha from faces out of [near, far].
-        implementation: ``"reference"``, ``"xla"`` or ``"pallas"`` (with the default
-            distribution and conorm); `None` chooses the fastest that runs on the
-            default device.
+        implementation: see `silhouette`.
 
     Returns:
         ``[..., H, W, C + 1]`` the attributes, and alpha last; of the dtype of
@@ -271,15 +269,19 @@ def rasterize(
 
     if aggregation == "hard":
         face = choose(VISIBLE, implementation, corners)(scene, task)
-        color = visibility.colors(scene, task, face, backgrounds)
+        color = jnp.unstack(visibility.colors(scene, task, face, backgrounds), axis=1)
         blend = soft_blend(scene._replace(attributes=None), task)
     else:
         blend = soft_blend(scene, task)
         own = pairs.background_logit(rules, gammas, background_epsilon)
-        weight = jax.nn.sigmoid(blend.logit - own[:, None, None])[:, None]
-        color = weight * blend.color + (1 - weight) * backgrounds[:, :, None, None]
-    alpha = conorms.aggregate(rules.conorm, blend.total)[:, None]
-    picture = jnp.moveaxis(jnp.concatenate([color, alpha], axis=1), 1, -1)
+        weight = jax.nn.sigmoid(blend.logit - own[:, None, None])
+        # channel by channel: XLA fuses this with what makes and what takes them
+        color = [
+            weight * blend.color[:, c] + (1 - weight) * backgrounds[:, c, None, None]
+            for c in range(channels)
+        ]
+    alpha = conorms.aggregate(rules.conorm, blend.total)
+    picture = jnp.stack([*color, alpha], axis=-1)
     if supersampling > 1:
         picture = picture.reshape(
             -1, size[0], supersampling, size[1], supersampling, channels + 1

@@ -1,22 +1,134 @@
-"""The Pallas kernels of `blend_triton`: they walk the pixels of each face."""
+"""The Pallas kernels of the soft picture: they walk the pixels of each face.
+
+They are the same for Triton and for Mosaic GPU. What differs is how a program finds its
+faces, its pixels and its memory: that is a *run*, `triton_run.Run` or `mosaic_run.Run`.
+What a pair of a face and a pixel amounts to is written as elementwise functions, which
+take every array as an argument: Mosaic makes them scalar code.
+"""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from jax.experimental.pallas import triton
 
-from jaxsoftras.kernels import face_walk, fixed_point, pair_color, pairs
-from jaxsoftras.kernels.blending import Scene
-from jaxsoftras.kernels.scene_program import Program, at_pixels, of_image
-
-# Optical depths are added as multiples of this: exactly, up to 2**13.
-_DEPTH_UNIT = 2.0**-40
+from jaxsoftras.kernels import pair_color, pairs
+from jaxsoftras.kernels.blending import Task
 
 
-def _colored(pair: pairs.Pair, pixels: face_walk.Pixels) -> jax.Array:
+class Pixels(Protocol):
+    """A pixel for each lane of a run.
+
+    Attributes:
+        x: its centre, NDC.
+        y: its centre, NDC.
+        inside: whether there is one.
+    """
+
+    x: jax.Array
+    y: jax.Array
+    inside: Any
+
+
+class Run(Protocol):
+    """What a program of the GPU knows and does.
+
+    Attributes:
+        task: what to draw.
+        layout: of the attributes; None for alpha alone.
+        face_count: of the image.
+        sigma: of the image.
+        gamma: of the image.
+        depth_unit: sums of all faces' shares in alpha are exact in multiples of this.
+        weight_unit: the same for sums of numbers of at most 1.
+    """
+
+    task: Task
+    layout: pair_color.Layout | None
+    face_count: int
+    sigma: jax.Array
+    gamma: jax.Array
+    depth_unit: float
+    weight_unit: float
+
+    def each_face(self, visit: Callable[..., None]) -> None:
+        """Calls ``visit(face, due, triangle, walk, lanes)`` for some faces at a time.
+
+        These are their numbers, whether their result is due now, their corners,
+        ``walk(function, state) -> state`` with ``function(state, pixels) -> state``,
+        and in how many lanes each is walked.
+        """
+        ...
+
+    def each(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What an elementwise function of pytrees of arrays returns."""
+        ...
+
+    def spread(self, tree: Any, face: jax.Array, lanes: int) -> Any:
+        """Arrays that belong to faces or to the image, for each of their lanes."""
+        ...
+
+    def attributes(self, face: jax.Array) -> pair_color.Colors:
+        """The attributes of faces."""
+        ...
+
+    def texels(self, index: list[jax.Array], counts: Any) -> list[list[jax.Array]]:
+        """For each texel, each channel."""
+        ...
+
+    def at(self, image: Any, pixels: Pixels) -> jax.Array:
+        """What a picture of one channel has at pixels."""
+        ...
+
+    def scale(self, numbers: Any, channel: int) -> jax.Array:
+        """A number of the image."""
+        ...
+
+    def add(
+        self, sums: Any, pixels: Pixels, channel: int, values, counts, unit
+    ) -> None:
+        """Adds to a picture, exactly, values rounded to multiples of a unit."""
+        ...
+
+    def lower(self, least: Any, pixels: Pixels, values, counts) -> None:
+        """Lowers numbers of a picture to these, none of them negative."""
+        ...
+
+    def add_to_texels(
+        self, sums: Any, index: jax.Array, channel: int, values, counts, unit
+    ) -> None:
+        """Adds to texels as `add` does to a picture."""
+        ...
+
+    def write(self, found: Any, face: jax.Array, due, columns, lanes: int) -> None:
+        """Writes the sums over each face's lanes, for the faces that are due.
+
+        Args:
+            found: where.
+            face: numbers of the faces.
+            due: which are due.
+            columns: lists of values, a list for each part of what is found.
+            lanes: of a face.
+        """
+        ...
+
+
+def evaluate(run: Run, pixels: Pixels, triangle, sigma, gamma) -> pairs.Pair:
+    """`pairs.evaluate` for a run's rules."""
+    return pairs.evaluate(
+        run.task.rules,
+        pixels.x,
+        pixels.y,
+        triangle,
+        sigma,
+        gamma,
+        face_count=run.face_count,
+    )
+
+
+def _colored(pair: pairs.Pair, pixels: Pixels) -> jax.Array:
     return pair.colored & pixels.inside & (pair.probability > 0)
 
 
@@ -31,90 +143,81 @@ def _weight(pair: pairs.Pair, colored: jax.Array, level: jax.Array) -> jax.Array
     return jnp.where(colored, jnp.exp(jnp.minimum(logarithm, 0)), 0)
 
 
-def total_kernel(scene: Scene, sums, _, *, program: Program):
+def total_kernel(run: Run, total: Any, least: Any) -> None:
     """Adds up the faces' shares in alpha, and finds the largest weight of a colour.
 
-    The latter, if asked for, as its negative logarithm, which is not negative.
+    The latter, unless ``least`` is None, as its negative logarithm, which is not
+    negative.
     """
-    total_ref, *least_ref = sums
-    sigma, gamma = of_image(scene.sigma), of_image(scene.gamma)
 
-    def visit(_face, _done, triangle, walk, _lanes):
-        def add(state, pixels: face_walk.Pixels):
-            pair = program.evaluate(scene, pixels, triangle, sigma, gamma)
-            place = pixels.row, pixels.column
-            fixed_point.add(
-                total_ref,
-                place,
-                pair.share,
-                pixels.inside & (pair.share > 0),
-                _DEPTH_UNIT,
-                interpret=program.interpret,
+    def of_pair(pixels, triangle, sigma, gamma):
+        pair = evaluate(run, pixels, triangle, sigma, gamma)
+        colored = _colored(pair, pixels)
+        remote = -pair.nearness - _log_probability(pair, colored)
+        return pair.share, pixels.inside & (pair.share > 0), remote, colored
+
+    def visit(_face, _due, triangle, walk, _lanes):
+        def add(state, pixels):
+            share, counts, remote, colored = run.each(
+                of_pair, pixels, triangle, run.sigma, run.gamma
             )
-            if least_ref:
-                colored = _colored(pair, pixels)
-                fixed_point.lower(
-                    least_ref[0],
-                    place,
-                    -pair.nearness - _log_probability(pair, colored),
-                    colored,
-                    interpret=program.interpret,
-                )
+            run.add(total, pixels, 0, share, counts, run.depth_unit)
+            if least is not None:
+                run.lower(least, pixels, remote, colored)
             return state
 
-        walk(add, 0)
+        walk(add, ())
 
-    program.each_face(visit, scene)
+    run.each_face(visit)
 
 
-def color_kernel(scene: Scene, level_ref, scale_ref, sums, _, *, program: Program):
-    """Adds up weights, and weighted colours: ``[1 + C, H, W]``."""
-    (sums_ref,) = sums
-    sigma, gamma = of_image(scene.sigma), of_image(scene.gamma)
-    layout = program.layout
-    unit = fixed_point.unit_for(scene.face_vertices.shape[0])
-    units = [unit, *(unit * scale_ref[c] for c in range(layout.channels))]
+def color_kernel(run: Run, level: Any, scale: Any, weights: Any, sums: Any) -> None:
+    """Adds up weights, and weighted colours."""
+    layout = run.layout
+    assert layout is not None
+    units = [run.weight_unit * run.scale(scale, c) for c in range(layout.channels)]
 
-    def visit(face, _done, triangle, walk, _lanes):
-        colors = pair_color.load(scene.attributes, face, layout)
+    def weigh(pixels, triangle, sigma, gamma, level, colors, face):
+        pair = evaluate(run, pixels, triangle, sigma, gamma)
+        weight = _weight(pair, _colored(pair, pixels), level)
+        index = pair_color.texels_at(layout, pair.weights, colors, face)
+        # less is lost in the sum, whose largest term is 1
+        return weight, weight >= run.weight_unit, pair.weights, index
 
-        def add(state, pixels: face_walk.Pixels):
-            pair = program.evaluate(scene, pixels, triangle, sigma, gamma)
-            colored = _colored(pair, pixels)
-            weight = _weight(pair, colored, at_pixels(level_ref, pixels))
-            # less is lost in the sum, whose largest term is 1
-            counts = weight >= unit
-            index = pair_color.texels_at(layout, pair.weights, colors, face)
-            texels = pair_color.load_texels(
-                scene.attributes.texels, index, counts, layout.channels
+    def shade(weight, coordinates, colors, texels):
+        shades = pair_color.shade(layout, coordinates, colors, texels)
+        return [weight * shade for shade in shades]
+
+    def visit(face, _due, triangle, walk, _lanes):
+        colors = run.attributes(face)
+
+        def add(state, pixels):
+            at_pixels = run.at(level, pixels)
+            weight, counts, coordinates, index = run.each(
+                weigh, pixels, triangle, run.sigma, run.gamma, at_pixels, colors, face
             )
-            shades = pair_color.shade(layout, pair.weights, colors, texels)
-            terms = [weight, *(weight * shade for shade in shades)]
-            for k, (term, unit_of_term) in enumerate(zip(terms, units, strict=True)):
-                fixed_point.add(
-                    sums_ref,
-                    (jnp.full_like(pixels.row, k), pixels.row, pixels.column),
-                    term,
-                    counts,
-                    unit_of_term,
-                    interpret=program.interpret,
-                )
+            texels = run.texels(index, counts)
+            shaded = run.each(shade, weight, coordinates, colors, texels)
+            run.add(weights, pixels, 0, weight, counts, run.weight_unit)
+            for c, (term, unit) in enumerate(zip(shaded, units, strict=True)):
+                run.add(sums, pixels, c, term, counts, unit)
             return state
 
-        walk(add, 0)
+        walk(add, ())
 
-    program.each_face(visit, scene)
+    run.each_face(visit)
 
 
 class Cotangents(NamedTuple):
     """What the gradient of a face needs to know of the pixels.
 
     Attributes:
-        total: ``[H, W]`` cotangent of `Blend.total`.
-        level: ``[H, W]`` `Softmax.level`; None, as the following, for alpha alone.
-        base: ``[H, W]`` cotangent of `Blend.logit`, minus the sum over channels of
+        total: ``[B, H, W]`` cotangent of `Blend.total`.
+        level: ``[B, H, W]`` `Softmax.level`; None, as the following, for alpha alone.
+        base: ``[B, H, W]`` cotangent of `Blend.logit`, minus the sum over channels of
             cotangent times colour, over the sum of weights.
-        color: ``[C, H, W]`` cotangent of `Blend.color`, over the sum of weights.
+        color: for each channel of `Blend.color`, ``[B, H, W]`` its cotangent over the
+            sum of weights.
     """
 
     total: Any
@@ -124,7 +227,7 @@ class Cotangents(NamedTuple):
 
 
 class _FaceInputs(NamedTuple):
-    """What the pairs of a face are differentiated by; arrays ``[R, lanes]``."""
+    """What the pairs of a face are differentiated by."""
 
     triangle: pairs.Triangle
     sigma: jax.Array
@@ -132,110 +235,83 @@ class _FaceInputs(NamedTuple):
     colors: pair_color.Colors | None
     texels: list[list[jax.Array]]
 
+    def columns(self) -> list[list[jax.Array]]:
+        """Of vertices, sigma, gamma, and the attributes' values and light."""
+        x0, y0, x1, y1, x2, y2 = self.triangle.corners
+        z0, z1, z2 = self.triangle.depths
+        columns = [[x0, y0, z0, x1, y1, z1, x2, y2, z2], [self.sigma], [self.gamma]]
+        if self.colors is not None:
+            columns += [jax.tree.leaves(x) for x in self.colors]
+        return columns
+
 
 def gradient_kernel(
-    scene: Scene,
-    cotangents: Cotangents,
-    texel_unit_ref,
-    by_texels,
-    by_face: Scene,
-    *,
-    program: Program,
-):
+    run: Run, cotangents: Cotangents, texel_unit: Any, by_texels: Any, found: Any
+) -> None:
     """The gradients of faces; see `blend_xla` for how a pair's follows."""
-    sigma, gamma = of_image(scene.sigma), of_image(scene.gamma)
-    layout = program.layout
-    has_color = cotangents.color is not None
+    layout = run.layout
+    has_texels = layout is not None and layout.lookup.kind != "values"
 
-    def visit(face, done, triangle, walk, lanes):
-        def spread(x):
-            return jnp.broadcast_to(x, (face.shape[0], lanes))
+    def zeros(inputs):
+        return jax.tree.map(jnp.zeros_like, inputs)
 
-        colors = pair_color.load(scene.attributes, face, layout) if has_color else None
-        inputs = _FaceInputs(triangle, sigma, gamma, colors, [])
-        inputs = jax.tree.map(spread, inputs)
+    def find_texels(pixels, inputs, face):
+        weights = evaluate(
+            run, pixels, inputs.triangle, inputs.sigma, inputs.gamma
+        ).weights
+        return pair_color.texels_at(layout, weights, inputs.colors, face)
 
-        def evaluate(pixels: face_walk.Pixels, inputs: _FaceInputs) -> pairs.Pair:
-            return program.evaluate(
-                scene, pixels, inputs.triangle, inputs.sigma, inputs.gamma
+    def add_pair(sums, pixels, inputs, pulled):
+        def of_pair(inputs):
+            pair = evaluate(run, pixels, inputs.triangle, inputs.sigma, inputs.gamma)
+            values = [pair.share]
+            if layout is not None:
+                values += [pair.probability, pair.nearness]
+                values += pair_color.shade(
+                    layout, pair.weights, inputs.colors, inputs.texels
+                )
+            return values, pair
+
+        values, pullback, pair = jax.vjp(of_pair, inputs, has_aux=True)
+        colored = _colored(pair, pixels)
+        pulls = [pulled.total]
+        if layout is not None:
+            weight = _weight(pair, colored, pulled.level)
+            pull = pulled.base
+            for cotangent, shade in zip(pulled.color, values[3:], strict=True):
+                pull += cotangent * shade
+            pull *= weight
+            rate = pull / jnp.where(colored, pair.probability, 1)
+            pulls += [rate, pull, *(weight * x for x in pulled.color)]
+        (by_inputs,) = pullback(pulls)
+        sums = jax.tree.map(jnp.add, sums, by_inputs._replace(texels=[]))
+        return sums, by_inputs.texels, colored
+
+    def visit(face, due, triangle, walk, lanes):
+        colors = run.attributes(face) if layout is not None else None
+        inputs = _FaceInputs(triangle, run.sigma, run.gamma, colors, [])
+        inputs = run.spread(inputs, face, lanes)
+
+        def add(sums, pixels):
+            index = run.each(find_texels, pixels, inputs, face) if has_texels else []
+            texels = run.texels(index, pixels.inside)
+            pulled = Cotangents(run.at(cotangents.total, pixels))
+            if layout is not None:
+                pulled = pulled._replace(
+                    level=run.at(cotangents.level, pixels),
+                    base=run.at(cotangents.base, pixels),
+                    color=[run.at(channel, pixels) for channel in cotangents.color],
+                )
+            sums, of_texels, colored = run.each(
+                add_pair, sums, pixels, inputs._replace(texels=texels), pulled
             )
+            for place, of_channels in zip(index, of_texels, strict=True):
+                for c, values in enumerate(of_channels):
+                    unit = run.scale(texel_unit, c)
+                    run.add_to_texels(by_texels, place, c, values, colored, unit)
+            return sums
 
-        def texels_of(pixels: face_walk.Pixels):
-            if not has_color or layout.lookup.kind == "values":
-                return [], []
-            weights = evaluate(pixels, inputs).weights
-            index = pair_color.texels_at(layout, weights, inputs.colors, face)
-            return index, pair_color.load_texels(
-                scene.attributes.texels, index, pixels.inside, layout.channels
-            )
+        sums = walk(add, run.each(zeros, inputs))
+        run.write(found, face, due, sums.columns(), lanes)
 
-        def add(sums, pixels: face_walk.Pixels):
-            def of_pair(inputs: _FaceInputs):
-                pair = evaluate(pixels, inputs)
-                values = [pair.share]
-                if has_color:
-                    values += [pair.probability, pair.nearness]
-                    values += pair_color.shade(
-                        layout, pair.weights, inputs.colors, inputs.texels
-                    )
-                return values, pair
-
-            index, texels = texels_of(pixels)
-            values, pullback, pair = jax.vjp(
-                of_pair, inputs._replace(texels=texels), has_aux=True
-            )
-            pulls = [at_pixels(cotangents.total, pixels)]
-            colored = _colored(pair, pixels)
-            if has_color:
-                level = at_pixels(cotangents.level, pixels)
-                weight = _weight(pair, colored, level)
-                own = [
-                    at_pixels(cotangents.color, pixels, c)
-                    for c in range(layout.channels)
-                ]
-                pull = at_pixels(cotangents.base, pixels)
-                for cotangent, shade in zip(own, values[3:], strict=True):
-                    pull += cotangent * shade
-                pull *= weight
-                rate = pull / jnp.where(colored, pair.probability, 1)
-                pulls += [rate, pull, *(weight * cotangent for cotangent in own)]
-            (by_inputs,) = pullback(pulls)
-            for place, channels in zip(index, by_inputs.texels, strict=True):
-                for c, by_texel in enumerate(channels):
-                    fixed_point.add(
-                        by_texels[0],
-                        (place, jnp.full_like(place, c)),
-                        by_texel,
-                        colored,
-                        texel_unit_ref[c],
-                        interpret=program.interpret,
-                    )
-            return jax.tree.map(jnp.add, sums, by_inputs._replace(texels=[]))
-
-        sums = walk(add, jax.tree.map(jnp.zeros_like, inputs))
-        _store(by_face, face, done, sums)
-
-    program.each_face(visit, scene)
-
-
-def _store(by_face: Scene, face: jax.Array, done: jax.Array, sums: _FaceInputs):
-    """Writes what the lanes add up to, for the faces that are done."""
-    x0, y0, x1, y1, x2, y2 = sums.triangle.corners
-    z0, z1, z2 = sums.triangle.depths
-    columns = [
-        (by_face.face_vertices, [x0, y0, z0, x1, y1, z1, x2, y2, z2]),
-        (by_face.sigma, [sums.sigma]),
-        (by_face.gamma, [sums.gamma]),
-    ]
-    if by_face.attributes is not None:
-        colors = sums.colors
-        columns += [
-            (by_face.attributes.values, jax.tree.leaves(colors.values)),
-            (by_face.attributes.light, jax.tree.leaves(colors.light)),
-        ]
-    for ref, values in columns:
-        for k, value in enumerate(values):
-            # past the end for faces that are not done: Pallas' interpreter drops it
-            place = jnp.where(done, face, ref.shape[0])
-            total = jnp.sum(value, axis=1, keepdims=True)
-            triton.store(ref.at[place, jnp.full_like(face, k)], total, mask=done)
+    run.each_face(visit)

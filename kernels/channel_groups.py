@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxsoftras.kernels import shading
 from jaxsoftras.kernels.blending import Scene
 
-# Channels that one kernel holds in registers; more are drawn in several calls.
-_CHANNELS = 4
+LARGEST = 4
+"""Channels that one kernel holds in registers; more are drawn in several calls."""
 
 
 def groups(scene: Scene) -> list[slice]:
@@ -19,7 +19,7 @@ def groups(scene: Scene) -> list[slice]:
     if scene.attributes is None:
         return []
     channels = scene.attributes.channels
-    return [slice(k, k + _CHANNELS) for k in range(0, channels, _CHANNELS)]
+    return [slice(k, k + LARGEST) for k in range(0, channels, LARGEST)]
 
 
 def with_channels(scene: Scene, group: slice) -> Scene:

@@ -16,9 +16,9 @@ from jax.experimental.pallas import triton
 _BITS = 52
 
 
-def unit_for(terms: int) -> float:
-    """The unit for sums of so many terms of at most 1."""
-    return 2.0 ** (max(terms, 1).bit_length() - _BITS)
+def unit_for(terms: int, bits: int = _BITS) -> float:
+    """The unit for sums of so many terms of at most 1, within 2**bits units."""
+    return 2.0 ** (max(terms, 1).bit_length() - bits)
 
 
 def largest(values: jax.Array, axis: int | tuple[int, ...]) -> jax.Array:
@@ -33,7 +33,7 @@ def power_above(size: jax.Array) -> jax.Array:
     Its product with a unit is the unit for sums of terms of that size.
     """
     # within what the floats allow units and their reciprocals
-    _, exponent = jnp.frexp(jnp.clip(size, 2.0**-75, 2.0**125))
+    _, exponent = jnp.frexp(jnp.clip(size, 2.0**-60, 2.0**125))
     return jnp.where(size > 0, jnp.ldexp(jnp.ones_like(size), exponent), 1)
 
 

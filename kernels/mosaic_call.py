@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -42,44 +44,42 @@ def _kernel(body, outputs, programs, interpret: bool, name: str):
     )
 
 
-def call(body, *arguments, output, programs, interpret: bool, name: str) -> jax.Array:
-    """Runs a kernel of references to the arguments and to one output.
+def call(
+    body,
+    *arguments,
+    outputs: Sequence[tuple[int, ...]] = (),
+    changing: Sequence[jax.Array] = (),
+    programs: tuple[int, int],
+    interpret: bool,
+    name: str,
+) -> list[jax.Array]:
+    """Runs a kernel of references to arguments, changing arrays, and outputs.
 
     Args:
         body: the kernel.
-        *arguments: arrays.
-        output: shape of the output, in single precision.
+        *arguments: arrays that it reads.
+        outputs: shapes of what it writes, in single precision.
+        changing: arrays of unsigned integers that it adds to.
         programs: parts, and programs of each part.
         interpret: run it in Pallas' interpreter.
         name: of the kernel.
 
     Returns:
-        The output.
+        The changed arrays, then the outputs.
     """
-    outputs = [varying.output(output, jnp.float32, arguments[0])]
-    (result,) = _kernel(body, outputs, programs, interpret, name)(*arguments)
-    return result
-
-
-def accumulate(
-    body, *arguments, shape, programs, interpret: bool, name: str
-) -> jax.Array:
-    """Runs a kernel of references to the arguments and to integers that it adds to.
-
-    Args:
-        body: the kernel.
-        *arguments: arrays.
-        shape: of the integers, unsigned and of 32 bits.
-        programs: parts, and programs of each part.
-        interpret: run it in Pallas' interpreter.
-        name: of the kernel.
-
-    Returns:
-        The integers, which were 0 before.
-    """
+    like = arguments[0]
+    if not changing:
+        types = [varying.output(shape, jnp.float32, like) for shape in outputs]
+        return list(_kernel(body, types, programs, interpret, name)(*arguments))
     kernel = _kernel(body, [], programs, interpret, name)
-    zeros = jnp.zeros(shape, jnp.uint32)
-    total = pl.run_state(lambda changing: kernel(*arguments, changing))(zeros)
+    before = [*changing, *(jnp.zeros(shape, jnp.float32) for shape in outputs)]
+    after = pl.run_state(lambda references: kernel(*arguments, *references))(before)
     # Pallas changes no arrays that vary over the axes of `jax.shard_map`, and believes
-    # that this one does not.
-    return total | jnp.zeros_like(arguments[0], jnp.uint32, shape=())
+    # that these do not.
+    return [_varying(array, like) for array in after]
+
+
+def _varying(array: jax.Array, like: jax.Array) -> jax.Array:
+    """The array, known to vary over the same axes of `jax.shard_map` as another."""
+    nothing = jnp.zeros_like(like, array.dtype, shape=())
+    return array | nothing if array.dtype == jnp.uint32 else array + nothing

@@ -10,7 +10,7 @@ interpreter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,8 @@ from jax.experimental.mosaic.gpu import FragmentedArray, utils
 from jax.experimental.pallas import mosaic_gpu
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import arith, llvm, memref, scf, vector
+
+from jaxsoftras.kernels import mosaic_elementwise
 
 LANES = 128
 """Threads of a warpgroup, which is what a program has."""
@@ -63,6 +65,47 @@ def number() -> jax.Array:
     return mosaic_gpu.broadcasted_iota(jnp.int32, (LANES,), 0, layout=_LAYOUT)
 
 
+def each(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What an elementwise function makes of vectors, with one scalar code for all.
+
+    Args:
+        function: of pytrees of vectors; it closes over no arrays.
+        *arguments: its arguments, vectors ``[LANES]`` or Python's numbers.
+
+    Returns:
+        What it returns; see `mosaic_elementwise` for the precision.
+    """
+    leaves, arguments_tree = jax.tree.flatten(arguments)
+    varies = [isinstance(leaf, jax.Array) for leaf in leaves]
+    vectors = [leaf for leaf, varying in zip(leaves, varies, strict=True) if varying]
+
+    def of_vectors(*vectors):
+        rest = iter(vectors)
+        all_leaves = [
+            next(rest) if varying else leaf
+            for leaf, varying in zip(leaves, varies, strict=True)
+        ]
+        return function(*jax.tree.unflatten(arguments_tree, all_leaves))
+
+    types, tree, write = mosaic_elementwise.scalar_code(of_vectors, *vectors)
+
+    @mosaic_gpu.inline_mgpu(
+        arg_types=(_LAYOUT,) * len(vectors), return_type=tuple(map(_vector, types))
+    )
+    def evaluate(_, *vectors):
+        like = vectors[0]
+        return tuple(
+            like.foreach(
+                lambda *_, result=result: result,
+                create_array=True,
+                is_signed=utils.is_signed(dtype),
+            )
+            for result, dtype in zip(write([*map(_own, vectors)]), types, strict=True)
+        )
+
+    return jax.tree.unflatten(tree, evaluate(*vectors))
+
+
 def load(ref, place: jax.Array) -> jax.Array:
     """``ref[place]``, for a reference to ``[N]`` in global memory."""
     dtype = ref.dtype
@@ -92,32 +135,98 @@ def store(ref, place: jax.Array, values: Sequence[jax.Array], mask: jax.Array) -
     scatter(ref, place, tuple(values), mask)
 
 
-def add(ref, place: jax.Array, value: jax.Array, mask: jax.Array, fraction: int):
-    """Adds to 64-bit fixed-point numbers in global memory, in any order.
+def _number(ref, place: FragmentedArray) -> ir.Value:
+    """The address of a number of two words."""
+    word = ir.IntegerType.get_signless(64)
+    return utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word)
+
+
+def _run(code: str, constraints: str, *operands: ir.Value) -> None:
+    nothing = ir.Type.parse("!llvm.void")
+    llvm.inline_asm(nothing, operands, code, constraints, has_side_effects=True)
+
+
+def add(ref, place: jax.Array, value: jax.Array, mask: jax.Array) -> None:
+    """Adds to 64-bit integers in global memory, in any order.
 
     Args:
-        ref: ``[N, 2]`` uint32, the low and the high word of each number.
+        ref: ``[N, 2]`` uint32, the low and the high word of each integer; a negative
+            one is the complement of two.
         place: which of the ``N``; several lanes may name the same.
-        value: not negative, and below ``2**(64 - fraction)``.
+        value: floats, which are rounded; smaller in size than ``2**63``.
         mask: which lanes add anything.
-        fraction: bits behind the binary point.
     """
 
     @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, _LAYOUT, _LAYOUT))
     def accumulate(_, ref, place, value, mask):
         with _where(mask):
-            word = ir.IntegerType.get_signless(64)
-            number = utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word)
-            llvm.inline_asm(
-                ir.Type.parse("!llvm.void"),
-                [number, _own(value)],
-                "{ .reg .u64 units; cvt.rni.u64.f32 units, $1;"
-                " red.relaxed.gpu.global.add.u64 [$0], units; }",
+            _run(
+                "{ .reg .s64 integer; cvt.rni.s64.f32 integer, $1;"
+                " red.relaxed.gpu.global.add.u64 [$0], integer; }",
                 "l,f",
-                has_side_effects=True,
+                _number(ref, place),
+                _own(value),
             )
 
-    accumulate(ref, place, value * 2.0**fraction, mask)
+    accumulate(ref, place, value, mask)
+
+
+def lower(ref, place: jax.Array, value: jax.Array, mask: jax.Array) -> None:
+    """Replaces floats in global memory by lesser ones, in any order.
+
+    Args:
+        ref: ``[N]`` uint32, the bits of floats that are not negative; they are in the
+            order of the floats.
+        place: which of the ``N``; several lanes may name the same.
+        value: floats that are not negative.
+        mask: which lanes replace anything.
+    """
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, _LAYOUT, _LAYOUT))
+    def replace(_, ref, place, value, mask):
+        with _where(mask):
+            # Mostly another lane got there first, and reading is cheaper. An old value
+            # does no harm: it is larger.
+            word = ir.IntegerType.get_signless(32)
+            _run(
+                "{ .reg .u32 known; .reg .pred less; ld.global.u32 known, [$0];"
+                " setp.lt.u32 less, $1, known;"
+                " @less red.relaxed.gpu.global.min.u32 [$0], $1; }",
+                "l,r",
+                utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word),
+                arith.bitcast(word, _own(value)),
+            )
+
+    replace(ref, place, value, mask)
+
+
+def lower_key(
+    ref, place: jax.Array, value: jax.Array, number: jax.Array, mask: jax.Array
+) -> None:
+    """Replaces 64-bit integers in global memory by lesser ones, in any order.
+
+    Args:
+        ref: ``[N, 2]`` uint32, the low and the high word of each integer.
+        place: which of the ``N``; several lanes may name the same.
+        value: floats that are not negative, which make the high word.
+        number: int32 that are not negative, which make the low word.
+        mask: which lanes replace anything.
+    """
+
+    @mosaic_gpu.inline_mgpu(arg_types=(_REF, *(_LAYOUT,) * 4))
+    def replace(_, ref, place, value, number, mask):
+        with _where(mask):
+            _run(
+                "{ .reg .b64 key, known; .reg .pred less; mov.b64 key, {$2, $1};"
+                " ld.global.u64 known, [$0]; setp.lt.u64 less, key, known;"
+                " @less red.relaxed.gpu.global.min.u64 [$0], key; }",
+                "l,r,r",
+                _number(ref, place),
+                arith.bitcast(ir.IntegerType.get_signless(32), _own(value)),
+                _own(number),
+            )
+
+    replace(ref, place, value, number, mask)
 
 
 def exchange(value: jax.Array, distance: int) -> jax.Array:

@@ -17,12 +17,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras import geometry
-from jaxsoftras.kernels import differentiation, face_walk, mosaic_lanes
+from jaxsoftras.kernels import differentiation, face_walk, mosaic_lanes, pairs
 
 # A face with more pixels than this is walked by the whole warp; by several programs, if
-# an image has so few faces that the GPU would be idle.
+# an image has so few faces that the GPU would be idle. Each of those writes a gradient
+# of every face: from a thousand faces on, that takes more than it saves.
 LARGE = 1024
-_PROGRAMS = 1024
+_PROGRAMS = 64
 
 State = TypeVar("State")
 
@@ -65,7 +66,7 @@ class Faces(NamedTuple):
     """What kernels read of faces, made by `prepare`.
 
     Attributes:
-        corners: ``[B, 6, F]`` NDC.
+        corners: ``[B, 6, F]`` NDC; with depths ``[B, 9, F]``.
         boxes: ``[B, 4, F]`` int32, a `face_walk.Box` of each.
     """
 
@@ -74,14 +75,24 @@ class Faces(NamedTuple):
 
 
 def prepare(
-    face_vertices: jax.Array, sigma: jax.Array, picture: differentiation.Picture
+    face_vertices: jax.Array, margin: jax.Array, picture: differentiation.Picture
 ) -> Faces:
-    """Corners and boxes of faces ``[B, F, 3, 2]``, outside of a kernel."""
-    triangle, drawn = face_walk.contained(geometry.corners(face_vertices), ())
-    margin = jnp.sqrt(sigma * picture.cutoff)[:, None]
-    corners = triangle.corners
-    box = face_walk.reach_box(corners, drawn, margin, picture.height, picture.width)
-    return Faces(jnp.stack(corners, axis=1), jnp.stack(box, axis=1))
+    """What `Faces` says of faces, outside of a kernel.
+
+    Args:
+        face_vertices: ``[B, F, 3, 2]`` NDC, or ``[B, F, 3, 3]`` with depths.
+        margin: ``[B]`` how far the faces reach, NDC.
+        picture: its size.
+    """
+    has_depth = face_vertices.shape[-1] == 3
+    corners = geometry.corners(face_vertices[..., :2])
+    depths = [face_vertices[..., k, 2] for k in range(3)] if has_depth else []
+    triangle, drawn = face_walk.contained(corners, tuple(depths))
+    box = face_walk.reach_box(
+        triangle.corners, drawn, margin[:, None], picture.height, picture.width
+    )
+    rows = [*triangle.corners, *(triangle.depths if has_depth else ())]
+    return Faces(jnp.stack(rows, axis=1), jnp.stack(box, axis=1))
 
 
 class Pixels(NamedTuple):
@@ -91,13 +102,13 @@ class Pixels(NamedTuple):
         place: in the image, row by row.
         x: its centre, NDC.
         y: its centre, NDC.
-        active: false if there is none for this lane.
+        inside: false if there is none for this lane.
     """
 
     place: jax.Array
     x: jax.Array
     y: jax.Array
-    active: jax.Array | bool
+    inside: jax.Array | bool
 
 
 def walk(
@@ -167,8 +178,28 @@ def walk(
     return lanes.repeat(steps, step, (row * width + column, x, y, state))[3]
 
 
-def _load(ref, place, lanes: ModuleType):
-    return (lanes.load(ref.at[k], place) for k in range(ref.shape[0]))
+def spread(ref, place: int | jax.Array, lanes: ModuleType) -> jax.Array:
+    """An element of an array, in all lanes."""
+    return lanes.load(ref, lanes.each(jnp.zeros_like, lanes.number()) + place)
+
+
+def constant(number: float, lanes: ModuleType) -> jax.Array:
+    """A number in all lanes, as what `lanes.each` takes and a loop starts from."""
+    return lanes.each(
+        lambda lane: jnp.full_like(lane, number, jnp.float32), lanes.number()
+    )
+
+
+def load(ref, place: jax.Array, lanes: ModuleType) -> list[jax.Array]:
+    """All rows of an array ``[rows, F]`` at a place of each lane's own."""
+    return [lanes.load(ref.at[k], place) for k in range(ref.shape[0])]
+
+
+def _triangle(corners_ref, place, lanes: ModuleType) -> pairs.Triangle:
+    rows = load(corners_ref, place, lanes)
+    corners = geometry.Corners(*rows[:6])
+    z0, z1, z2 = rows[6:] or [constant(1, lanes)] * 3
+    return pairs.Triangle(corners, (z0, z1, z2))
 
 
 def each_face(
@@ -185,10 +216,10 @@ def each_face(
 
     Args:
         visit: ``visit(face, due, triangle, walk, group)`` with, for each lane, the
-            number of its face, whether the face's result is due now, and the face's
-            corners; ``walk(function, state) -> state``, which is `walk` over its
-            pixels; and how many lanes walk it together.
-        corners_ref: ``[6, F]``.
+            number of its face, whether the face's result is due now, and its triangle;
+            ``walk(function, state) -> state``, which is `walk` over its pixels; and how
+            many lanes walk it together.
+        corners_ref: ``[6, F]`` or ``[9, F]``.
         boxes_ref: ``[4, F]``.
         picture: its size.
         plan: how the faces are divided.
@@ -201,8 +232,8 @@ def each_face(
     def visit_faces(face, group, large_ones):
         exists = face < plan.faces
         place = jnp.minimum(face, plan.faces - 1)
-        triangle = geometry.Corners(*_load(corners_ref, place, lanes))
-        box = face_walk.Box(*_load(boxes_ref, place, lanes))
+        triangle = _triangle(corners_ref, place, lanes)
+        box = face_walk.Box(*load(boxes_ref, place, lanes))
         large = exists & (box.pixels > LARGE)
         if large_ones:
             mine = due = large
@@ -249,3 +280,11 @@ def sum_of_group(value: jax.Array, group: int, lanes: ModuleType) -> jax.Array:
     for distance in _distances(group):
         value = value + lanes.exchange(value, distance)
     return value
+
+
+def sum_parts(values: jax.Array) -> jax.Array:
+    """Over the first axis, in pairs: XLA may choose its order by the batch."""
+    while values.shape[0] > 1:
+        half = values.shape[0] // 2
+        values = values[:half] + values[half:]
+    return values[0]

@@ -1,7 +1,7 @@
 """Within a Pallas kernel: the colour that a pixel sees on a face.
 
-The rules of `shading`, for kernels: a block there has a row for each face and a column
-for each lane, and no further axes, so that channels are kept apart.
+The rules of `shading`, for kernels: arrays there have an element for each pair of a
+face and a pixel, and no further axes, so that channels are kept apart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental.pallas import triton
 
 from jaxsoftras import texture
 from jaxsoftras.kernels import shading
@@ -42,8 +41,23 @@ class Layout(NamedTuple):
         return 2 if self.lookup.kind == "image" else self.channels
 
 
+def layout_of(
+    attributes: shading.Attributes | None, lookup: shading.Lookup
+) -> Layout | None:
+    """The layout of the attributes of a batch, if there are any."""
+    if attributes is None:
+        return None
+    values = attributes.values
+    return Layout(
+        lookup,
+        attributes.channels,
+        0 if values is None else values.shape[2],
+        attributes.light is not None,
+    )
+
+
 class Colors(NamedTuple):
-    """The attributes of a block of faces, each ``[R, 1]``; a pytree.
+    """The attributes of some faces, each an array; a pytree.
 
     Attributes:
         values: for each corner, each attribute.
@@ -54,31 +68,10 @@ class Colors(NamedTuple):
     light: list[list[jax.Array]]
 
 
-def _load_columns(ref, face, corners: int, columns: int) -> list[list[jax.Array]]:
-    if ref is None:
-        return []
-    exists = face < ref.shape[0]
-    place = jnp.where(exists, face, 0)
-
-    def load(column):
-        index = ref.at[place, jnp.full_like(face, column)]
-        return triton.load(index, mask=exists, other=0)
-
-    return [[load(k * columns + c) for c in range(columns)] for k in range(corners)]
-
-
-def load(attributes: shading.Attributes, face: jax.Array, layout: Layout) -> Colors:
-    """The attributes of faces.
-
-    Args:
-        attributes: references to values ``[F, n * A]`` and light ``[F, 3 * 2 * C]``.
-        face: ``[R, 1]`` numbers; those past the end have attributes of 0.
-        layout: of the attributes.
-    """
-    return Colors(
-        _load_columns(attributes.values, face, layout.corners, layout.attributes),
-        _load_columns(attributes.light, face, 3, 2 * layout.channels),
-    )
+def rows(columns: list[jax.Array], corners: int) -> list[list[jax.Array]]:
+    """Columns of a face's attributes, as a list for each corner."""
+    each = len(columns) // max(corners, 1)
+    return [columns[k * each : (k + 1) * each] for k in range(corners)]
 
 
 def _position(layout: Layout, weights: Weights, values):
@@ -105,19 +98,6 @@ def texels_at(
         + texture.texel(left + right, width, lookup.wrap)
         for down, right in itertools.product((0, 1), repeat=2)
     ]
-
-
-def load_texels(
-    texels_ref, index: list[jax.Array], valid: jax.Array, channels: int
-) -> list[list[jax.Array]]:
-    """For each texel, each channel; from a reference to ``[N, C]``."""
-
-    def load(place, channel):
-        place = jnp.where(valid, place, 0)
-        ref = texels_ref.at[place, jnp.full_like(place, channel)]
-        return triton.load(ref, mask=valid, other=0)
-
-    return [[load(place, c) for c in range(channels)] for place in index]
 
 
 def shade(

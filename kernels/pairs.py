@@ -127,8 +127,10 @@ def _in_box(px, py, corners: geometry.Corners, margin):
 
 def _clipped(weights, fallback, has_area):
     """Barycentric coordinates of a point of the face: clipped to [0, 1], of sum 1."""
-    clipped = [jnp.clip(w, 0, 1) for w in weights]
-    inverse = 1 / jnp.maximum(clipped[0] + clipped[1] + clipped[2], 1e-5)
+    # `where`: the derivative of `clip` is shared at its ends, which costs time
+    clipped = [jnp.where(w < 0, 0, jnp.where(w > 1, 1, w)) for w in weights]
+    total = clipped[0] + clipped[1] + clipped[2]
+    inverse = 1 / jnp.where(total > 1e-5, total, 1e-5)
     return [
         jnp.where(has_area, w * inverse, other)
         for w, other in zip(clipped, fallback, strict=True)
@@ -153,7 +155,7 @@ def surface_point(
 def _surface_point(rules: Rules, px, py, face: Triangle, coordinates):
     # a face without area has the weights of the nearest point, as constants
     nearest = lax.stop_gradient(geometry.nearest(px, py, face.corners).weights)
-    has_area = jnp.abs(geometry.twice_area(face.corners)) > geometry.LEAST_AREA
+    has_area = geometry.has_area(face.corners)
     weights = _clipped(coordinates, nearest, has_area)
     if rules.parity:
         weights = [lax.stop_gradient(w) for w in weights]
@@ -190,7 +192,7 @@ def evaluate(
         All fields finite, with finite derivatives.
     """
     area = geometry.twice_area(face.corners)
-    has_area = jnp.abs(area) > geometry.LEAST_AREA
+    has_area = geometry.has_area(face.corners)
     inside = geometry.nearest(px, py, face.corners).inside & has_area
     distance2, coordinates = geometry.locate(px, py, face.corners)
     weights, depth = _surface_point(rules, px, py, face, coordinates)

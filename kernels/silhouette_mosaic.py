@@ -9,20 +9,21 @@ gradient of a face in registers and writes it once. docs/kernels.md tells why.
 from __future__ import annotations
 
 import functools
-import math
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import (
     batching,
     differentiation,
     mosaic_call,
+    mosaic_fixed_point,
     mosaic_lanes,
     mosaic_lanes_interpreted,
+    mosaic_sum,
     mosaic_walk,
+    pairs,
     partitioning,
     silhouette_xla,
 )
@@ -31,37 +32,27 @@ from jaxsoftras.kernels import (
 _DEPTH_GROUP = 8
 _GRADIENT_GROUP = 4
 
-_LOG2_E = math.log2(math.e)
-# Bits of optical depth before the binary point that a face may add to a pixel: beyond
-# 150 bits, alpha is 1 and its derivative 0 in single precision.
-_WHOLE_BITS = 8
-
-
-def _fraction(faces: int) -> int:
-    """Bits behind the binary point, so that no sum over the faces overflows."""
-    return 64 - _WHOLE_BITS - faces.bit_length()
+# Beyond an optical depth of 104, alpha is 1 and its derivative 0 in single precision.
+_DEEPEST = 104.0
 
 
 def _depth_kernel(corners_ref, boxes_ref, sigma_ref, depth_ref, *, picture, plan):
     part, (image, block) = mosaic_call.program(plan.blocks)
-    sigma = sigma_ref[image]
-    reach = sigma * picture.cutoff
-    scale = _LOG2_E / sigma
-    most = 2.0**_WHOLE_BITS - 1
+    sigma = mosaic_walk.spread(sigma_ref, image, plan.lanes)
+    unit = mosaic_fixed_point.depth_unit(plan.faces)
+
+    def of_pair(pixels: mosaic_walk.Pixels, triangle: pairs.Triangle, sigma):
+        signed = geometry.nearest(pixels.x, pixels.y, triangle.corners).signed
+        z = signed * (1 / sigma)
+        # -log(1 - sigmoid), the softplus
+        depth = jnp.maximum(z, 0) + jnp.log1p(jnp.exp(-jnp.abs(z)))
+        counts = pixels.inside & (signed > -sigma * picture.cutoff)
+        return jnp.minimum(depth, _DEEPEST) * (1 / unit), counts
 
     def visit(_face, _due, triangle, walk, _group):
         def add(state, pixels: mosaic_walk.Pixels):
-            signed = geometry.nearest(pixels.x, pixels.y, triangle).signed
-            z = signed * scale
-            # -log2(1 - sigmoid), the softplus in base 2
-            depth = jnp.maximum(z, 0) + jnp.log2(1 + jnp.exp2(-jnp.abs(z)))
-            plan.lanes.add(
-                depth_ref.at[image],
-                pixels.place,
-                jnp.minimum(depth, most),
-                pixels.active & (signed > -reach),
-                _fraction(plan.faces),
-            )
+            units, counts = plan.lanes.each(of_pair, pixels, triangle, sigma)
+            plan.lanes.add(depth_ref.at[image], pixels.place, units, counts)
             return state
 
         walk(add, ())
@@ -82,27 +73,28 @@ def _gradient_kernel(
 ):
     part, (image, block) = mosaic_call.program(plan.blocks)
     lanes = plan.lanes
-    sigma = sigma_ref[image]
-    reach = sigma * picture.cutoff
-    inverse = 1 / sigma
+    sigma = mosaic_walk.spread(sigma_ref, image, lanes)
+
+    def add_pair(sums, pixels: mosaic_walk.Pixels, weight, triangle, sigma):
+        near = geometry.nearest(pixels.x, pixels.y, triangle.corners)
+        z = near.signed * (1 / sigma)
+        share = weight * jax.nn.sigmoid(z)
+        by_z = jnp.where(near.signed > -sigma * picture.cutoff, share, 0)
+        pull = jnp.where(near.signed > 0, -by_z, by_z)
+        x, y = pull * near.x, pull * near.y
+        terms = [w * p for w in near.weights for p in (x, y)] + [by_z * z]
+        return [total + term for total, term in zip(sums, terms, strict=True)]
 
     def visit(face, due, triangle, walk, group):
         def add(sums, pixels: mosaic_walk.Pixels):
             weight = lanes.load(weight_ref.at[image], pixels.place)
-            near = geometry.nearest(pixels.x, pixels.y, triangle)
-            z = near.signed * inverse
-            share = weight * lanes.reciprocal(1 + jnp.exp2(z * -_LOG2_E))
-            by_z = jnp.where(near.signed > -reach, share, 0)
-            pull = jnp.where(near.signed > 0, -by_z, by_z)
-            x, y = pull * near.x, pull * near.y
-            terms = [w * p for w in near.weights for p in (x, y)] + [by_z * z]
-            return tuple(total + term for total, term in zip(sums, terms, strict=True))
+            return lanes.each(add_pair, sums, pixels, weight, triangle, sigma)
 
-        zero = jnp.zeros((mosaic_lanes.LANES,), jnp.float32)
-        sums = walk(add, (zero,) * 7)
+        sums = walk(add, [mosaic_walk.constant(0, lanes)] * 7)
         *by_corner, by_sigma = (
             mosaic_walk.sum_of_group(total, group, lanes) for total in sums
         )
+        inverse = 1 / sigma
         rows = [total * (2 * inverse) for total in by_corner] + [by_sigma * -inverse]
         writes = due & ((lanes.number() & (group - 1)) == 0)
         lanes.store(gradient_ref.at[part, image], face, rows, writes)
@@ -118,32 +110,13 @@ def _gradient_kernel(
     )
 
 
-def _sum_kernel(values_ref, total_ref, *, row, lanes):
-    _, (image, _) = mosaic_call.program(1)
-    count = values_ref.shape[-1]
-    lane = lanes.number()
-
-    def add(_, carry):
-        place, total = carry
-        value = lanes.load(values_ref.at[image, row], jnp.minimum(place, count - 1))
-        return place + mosaic_lanes.LANES, total + value
-
-    steps = lax.div(count - lane + (mosaic_lanes.LANES - 1), mosaic_lanes.LANES)
-    zero = jnp.zeros((mosaic_lanes.LANES,), jnp.float32)
-    _, total = lanes.repeat(steps, add, (lane, zero))
-    total_ref[image] = jnp.sum(total)
-
-
-def _sum_parts(values: jax.Array) -> jax.Array:
-    """Over the first axis, in pairs: XLA may choose its order by the batch."""
-    while values.shape[0] > 1:
-        half = values.shape[0] // 2
-        values = values[:half] + values[half:]
-    return values[0]
-
-
 def _lanes(interpret: bool):
     return mosaic_lanes_interpreted if interpret else mosaic_lanes
+
+
+def _prepare(face_vertices, sigma, picture: differentiation.Picture):
+    margin = jnp.sqrt(sigma * picture.cutoff)
+    return mosaic_walk.prepare(face_vertices, margin, picture)
 
 
 def _optical_depth(
@@ -152,19 +125,17 @@ def _optical_depth(
     batch, faces = face_vertices.shape[:2]
     height, width, _ = picture
     plan = mosaic_walk.plan(faces, picture, _DEPTH_GROUP, _lanes(interpret))
-    words = mosaic_call.accumulate(
+    (words,) = mosaic_call.call(
         functools.partial(_depth_kernel, picture=picture, plan=plan),
-        *mosaic_walk.prepare(face_vertices, sigma, picture),
+        *_prepare(face_vertices, sigma, picture),
         sigma,
-        shape=(batch, height * width, 2),
+        changing=[mosaic_fixed_point.words(batch, height * width)],
         programs=(plan.parts, batch * plan.blocks),
         interpret=interpret,
         name="silhouette_depth",
     )
-    low, high = (words[..., k].astype(jnp.float32) for k in range(2))
-    fraction = _fraction(faces)
-    bits = high * 2.0 ** (32 - fraction) + low * 2.0**-fraction
-    return (bits * (1 / _LOG2_E)).reshape(batch, height, width)
+    depth = mosaic_fixed_point.floats(words, mosaic_fixed_point.depth_unit(faces))
+    return depth.reshape(batch, height, width)
 
 
 def _gradients(
@@ -177,30 +148,22 @@ def _gradients(
     interpret: bool,
 ):
     batch, faces = face_vertices.shape[:2]
-    lanes = _lanes(interpret)
-    plan = mosaic_walk.plan(faces, picture, _GRADIENT_GROUP, lanes)
+    plan = mosaic_walk.plan(faces, picture, _GRADIENT_GROUP, _lanes(interpret))
     weight = cotangent * jnp.exp(-depth)
-    gradients = mosaic_call.call(
+    (gradients,) = mosaic_call.call(
         functools.partial(_gradient_kernel, picture=picture, plan=plan),
-        *mosaic_walk.prepare(face_vertices, sigma, picture),
+        *_prepare(face_vertices, sigma, picture),
         sigma,
         weight.reshape(batch, -1),
-        output=(plan.parts, batch, 7, faces),
+        outputs=[(plan.parts, batch, 7, faces)],
         programs=(plan.parts, batch * plan.blocks),
         interpret=interpret,
         name="silhouette_gradient",
     )
-    gradients = _sum_parts(gradients)
+    gradients = mosaic_walk.sum_parts(gradients)
     by_corner = jnp.swapaxes(gradients[:, :6], 1, 2).reshape(face_vertices.shape)
     # by a kernel, as XLA may choose its order by the batch
-    by_sigma = mosaic_call.call(
-        functools.partial(_sum_kernel, row=6, lanes=lanes),
-        gradients,
-        output=(batch,),
-        programs=(1, batch),
-        interpret=interpret,
-        name="silhouette_sum",
-    )
+    by_sigma = mosaic_sum.over_faces(gradients, 6, interpret=interpret)
     return by_corner, by_sigma
 
 

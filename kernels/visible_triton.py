@@ -14,15 +14,13 @@ from jax import lax
 
 from jaxsoftras.kernels import (
     batching,
+    blend_kernels,
     blend_xla,
     face_program,
-    face_walk,
-    fixed_point,
     partitioning,
-    scene_program,
+    triton_run,
 )
 from jaxsoftras.kernels.blending import Scene, Task
-from jaxsoftras.kernels.scene_program import Program, of_image
 
 _BLOCK = face_program.Block(faces=2, lanes=16)
 # A double holds integers below 2**53: the 32 bits of a depth, and this many faces.
@@ -35,36 +33,29 @@ def _key(depth: jax.Array, face: jax.Array) -> jax.Array:
     return bits.astype(jnp.float64) * _FACES + face.astype(jnp.float64)
 
 
-def _kernel(scene: Scene, sums, _, *, program: Program):
-    (key_ref,) = sums
-    sigma, gamma = of_image(scene.sigma), of_image(scene.gamma)
-
-    def visit(face, _done, triangle, walk, _lanes):
-        def look(state, pixels: face_walk.Pixels):
-            pair = program.evaluate(scene, pixels, triangle, sigma, gamma)
-            fixed_point.lower(
-                key_ref,
-                (pixels.row, pixels.column),
-                _key(pair.depth, face),
-                pair.visible & pixels.inside,
-                interpret=program.interpret,
-            )
+def _kernel(run: triton_run.Run, key_ref):
+    def visit(face, _due, triangle, walk, _lanes):
+        def look(state, pixels):
+            pair = blend_kernels.evaluate(run, pixels, triangle, run.sigma, run.gamma)
+            visible = pair.visible & pixels.inside
+            run.lower(key_ref, pixels, _key(pair.depth, face), visible)
             return state
 
-        walk(look, 0)
+        walk(look, ())
 
-    program.each_face(visit, scene)
+    run.each_face(visit)
 
 
 def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
-    program = scene_program.program_for(scene, task, _BLOCK, interpret)
+    program = triton_run.program_for(scene, task, _BLOCK, interpret)
     like = scene.face_vertices
     shape = (like.shape[0], task.height, task.width)
     with jax.enable_x64(True):  # for the doubles of this one image
         blank = jnp.full_like(like, jnp.inf, jnp.float64, shape=shape)
-        (key,), _ = scene_program.call(
+        (key,), _ = triton_run.call(
             _kernel,
-            [scene_program.flat(scene)],
+            scene,
+            [],
             [blank],
             program=program,
             name="nearest_face",

@@ -34,6 +34,7 @@ if jax.default_backend() == "cpu":
     jax.config.update("jax_disable_most_optimizations", True)
 
 KERNEL_TESTS = {
+    "test_blend_mosaic",
     "test_blend_pallas",
     "test_silhouette_mosaic",
     "test_silhouette_pallas",

@@ -61,9 +61,12 @@ def test_silhouettes(name, implementation, shared):
 HARD_ALPHA = "soup/x/harddist_hardrgb_vert"
 
 
+@pytest.mark.parametrize("implementation", ["pallas", "mosaic"])
 @pytest.mark.parametrize("name", [name for name in VERTEX if name != HARD_ALPHA])
-def test_vertex_colors(name, shared):
-    ours, theirs = test_rasterize_golden.draw(shared, name, "pallas", dtype=np.float32)
+def test_vertex_colors(name, implementation, shared):
+    ours, theirs = test_rasterize_golden.draw(
+        shared, name, implementation, dtype=np.float32
+    )
     np.testing.assert_allclose(ours[0], theirs[0], atol=1e-4)
     for mine, other in zip(ours[1:], theirs[1:], strict=True):
         assert np.abs(mine - other).max() <= 2e-4 * np.abs(other).max()
@@ -74,9 +77,12 @@ def test_refuses_other_rules_for_alpha(shared):
         test_rasterize_golden.draw(shared, HARD_ALPHA, "pallas", dtype=np.float32)
 
 
+@pytest.mark.parametrize("implementation", ["pallas", "mosaic"])
 @pytest.mark.parametrize("name", [n for n in SURFACE if n.startswith("soup")])
-def test_surface_textures(name, shared):
-    ours, theirs = test_rasterize_golden.draw(shared, name, "pallas", dtype=np.float32)
+def test_surface_textures(name, implementation, shared):
+    ours, theirs = test_rasterize_golden.draw(
+        shared, name, implementation, dtype=np.float32
+    )
     own = np.abs(ours[0] - theirs[0]).max(axis=-1) < 1e-4
     # elsewhere the original reads the texels of other faces
     assert own.mean() > 0.85 and not own.all()

@@ -27,10 +27,14 @@ silhouette_mosaic = pytest.importorskip(
     reason="this jax has no Mosaic GPU",
     exc_type=ImportError,
 )
-from jaxsoftras.kernels import mosaic_lanes_interpreted, mosaic_walk  # noqa: E402
+from jaxsoftras.kernels import (  # noqa: E402
+    mosaic_fixed_point,
+    mosaic_lanes_interpreted,
+    mosaic_walk,
+)
 
 INTERPRET = jax.default_backend() != "gpu"
-KERNELS = ("silhouette_depth", "silhouette_gradient", "silhouette_sum")
+KERNELS = ("silhouette_depth", "silhouette_gradient", "sum_over_faces")
 
 
 def mosaic(faces, sigma, height=HEIGHT, width=WIDTH, interpret=INTERPRET):
@@ -72,23 +76,25 @@ class TestMosaic:
 
 class TestFixedPoint:
     def test_additions_carry(self):
-        lanes, fraction = mosaic_lanes_interpreted, 40
-        rng = np.random.default_rng(0)
-        values = rng.uniform(0, 2.0**15, 128).astype(np.float32)
+        rng = np.random.default_rng(1)
+        values = np.round(rng.uniform(-(2.0**15), 2.0**15, 128) * 2.0**40)
+        values = values.astype(np.float32)
         place = rng.integers(0, 3, 128)
         mask = rng.uniform(size=128) < 0.9
         words = np.array([[0xFFFFFFFF, 5], [0, 0], [0xFFFF, 1]], np.uint32)
         totals = [int(low) + (int(high) << 32) for low, high in words]
         for k, value, counts in zip(place, values, mask, strict=True):
-            totals[k] += int(value * 2.0**fraction) if counts else 0
-        lanes.add(words, place, jnp.asarray(values), mask, fraction)
-        assert [int(low) + (int(high) << 32) for low, high in words] == totals
+            totals[k] += int(value) if counts else 0
+        mosaic_lanes_interpreted.add(words, place, jnp.asarray(values), mask)
+        got = [int(low) + (int(high.view(np.int32)) << 32) for low, high in words]
+        assert got == totals and min(totals) < 0 < max(totals)
+        floats = mosaic_fixed_point.floats(jnp.asarray(words), 0.5)
+        np.testing.assert_allclose(floats, np.array(totals) * 0.5, rtol=1e-6)
 
     @pytest.mark.parametrize("faces", [1, 1280, 20480, 2**20])
     def test_no_sum_over_faces_overflows(self, faces):
-        most = 2.0**silhouette_mosaic._WHOLE_BITS
-        largest = faces * most * 2.0 ** silhouette_mosaic._fraction(faces)
-        assert 2**62 < largest < 2**64
+        largest = faces * 104 / mosaic_fixed_point.depth_unit(faces)
+        assert 2**60 < largest < 2**63
 
 
 class TestLowering:

@@ -1,0 +1,84 @@
+"""The nearest face at each pixel on NVIDIA GPUs, by a Pallas kernel for Mosaic GPU.
+
+Depth and number of a face make one integer of 64 bits, of which each pixel keeps the
+least: whatever the order, the nearest face, and of several at equal depth the first.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsoftras.kernels import (
+    batching,
+    blend_kernels,
+    blend_xla,
+    mosaic_fixed_point,
+    mosaic_run,
+    partitioning,
+)
+from jaxsoftras.kernels.blending import Scene, Task
+
+_GROUP = 8  # lanes that walk a face
+
+
+def _kernel(run: mosaic_run.Run, key_ref):
+    def of_pair(pixels, triangle, sigma, gamma):
+        pair = blend_kernels.evaluate(run, pixels, triangle, sigma, gamma)
+        return pair.depth, pair.visible & pixels.inside
+
+    def visit(face, _due, triangle, walk, _lanes):
+        def look(state, pixels):
+            depth, visible = run.each(of_pair, pixels, triangle, run.sigma, run.gamma)
+            run.lower_key(key_ref, pixels, depth, face, visible)
+            return state
+
+        walk(look, ())
+
+    run.each_face(visit)
+
+
+def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
+    batch = len(scene.sigma)
+    blank = mosaic_fixed_point.words(batch, task.height * task.width, fill=0xFFFFFFFF)
+    (key,), _ = mosaic_run.call(
+        _kernel,
+        scene,
+        [],
+        [blank],
+        task=task,
+        group=_GROUP,
+        interpret=interpret,
+        name="nearest_face",
+    )
+    # the words of no face, as an integer with a sign, are -1
+    face = lax.bitcast_convert_type(key[..., 0], jnp.int32)
+    return face.reshape(batch, task.height, task.width)
+
+
+def visible_mosaic(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
+    """The nearest face at each pixel, equal to `visible_reference`.
+
+    Double precision and empty batches are left to `visible_xla`.
+
+    Args:
+        scene: a batch of faces with depths; attributes are not needed.
+        task: what to draw.
+        interpret: run the kernel in Pallas' interpreter, on any device; for tests.
+
+    Returns:
+        ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
+    """
+    if scene.face_vertices.dtype != jnp.float32 or 0 in scene.face_vertices.shape:
+        return blend_xla.visible_xla(scene, task)
+    # what is drawn beyond a face plays no part
+    task = task._replace(rules=task.rules._replace(distance="hard"))
+    scene = scene._replace(attributes=None)
+    scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)
+    run = functools.partial(_visible, task=task, interpret=interpret)
+    if not interpret:  # the interpreter has side effects, which forbid this
+        run = partitioning.trees_by_image(run, lambda scene: scene.sigma[:, None, None])
+    return batching.fold_batch(run)(scene)
