@@ -60,9 +60,13 @@ if silhouette_triton and blend_triton and visible_triton:
     VISIBLE["pallas"] = visible_triton.visible_triton
 
 
-def _least_capability(table: Table, name: Implementation) -> tuple[int, int]:
-    """Of the GPUs that a Pallas kernel runs on."""
-    return (9, 0) if table[name] is table.get("mosaic") else (8, 0)
+def _capability() -> tuple[int, ...] | None:
+    """Of the default device, if it is an NVIDIA GPU."""
+    device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
+    capability = getattr(device, "compute_capability", None)
+    if getattr(device, "platform", device) not in ("gpu", "cuda") or not capability:
+        return None
+    return tuple(int(part) for part in str(capability).split("."))
 
 
 def _why_not(table: Table, name: Implementation) -> str | None:
@@ -70,15 +74,26 @@ def _why_not(table: Table, name: Implementation) -> str | None:
     if name not in table:
         which = "Mosaic" if name == "mosaic" else "Triton"
         return f"there are none for this with Pallas' {which} in jax {jax.__version__}"
-    device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
-    capability = getattr(device, "compute_capability", None)
-    if getattr(device, "platform", device) not in ("gpu", "cuda") or not capability:
+    capability = _capability()
+    if capability is None:
         return "they need an NVIDIA GPU"
-    least = _least_capability(table, name)
-    if tuple(int(part) for part in str(capability).split(".")) < least:
-        needed = ".".join(map(str, least))
-        return f"this GPU has compute capability {capability}, and they need {needed}"
+    least = (9, 0) if table[name] is table.get("mosaic") else (8, 0)
+    if capability < least:
+        have, needed = (".".join(map(str, version)) for version in (capability, least))
+        return f"this GPU has compute capability {have}, and they need {needed}"
     return None
+
+
+def _fastest(table: Table) -> Implementation:
+    """The name of the fastest implementation that runs here."""
+    # Those for Mosaic were measured on Hopper alone; Triton's run on more.
+    names: list[Implementation] = ["pallas", "mosaic"]
+    if (_capability() or (0,))[0] == 9:
+        names.reverse()
+    for name in names:
+        if not _why_not(table, name):
+            return name
+    return "xla"
 
 
 def why_not_blend(task: blending.Task) -> str | None:
@@ -117,11 +132,8 @@ def choose(
         ValueError: an unknown name, or kernels for GPUs where they do not run.
     """
     if implementation is None:
-        if faces.dtype == jnp.float32 and not why_not:
-            for name in ("mosaic", "pallas"):  # the faster one first
-                if not _why_not(table, name):
-                    return table[name]
-        return table["xla"]
+        single = faces.dtype == jnp.float32
+        return table[_fastest(table) if single and not why_not else "xla"]
     arguments.check_choice("implementation", implementation, Implementation)
     if implementation in ("pallas", "mosaic"):
         reason = why_not or _why_not(table, implementation)

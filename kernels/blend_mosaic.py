@@ -22,6 +22,8 @@ from jaxsoftras.kernels import (
 )
 from jaxsoftras.kernels.blending import Blend, Scene, Task
 
+_INFINITY = 0x7F800000  # the bits of this float
+
 
 class _Groups(NamedTuple):
     """Lanes that walk a face, in each kernel."""
@@ -36,9 +38,6 @@ def _groups(task: Task) -> _Groups:
     if min(task.height, task.width) < 384:
         return _Groups(total=8, color=8, gradient=4)
     return _Groups(total=16, color=32, gradient=16)
-
-
-_INFINITY = 0x7F800000  # the bits of this float
 
 
 class _Mosaic:
@@ -126,8 +125,10 @@ class _Mosaic:
         if texels is not None:
             texels = mosaic_fixed_point.floats(sums, unit).reshape(texels.shape)
             texels = texels * largest[:, None]
+        vertices = columns[0]
         sigma, gamma = (
-            mosaic_sum.over_faces(found, row, interpret=interpret) for row in (9, 10)
+            mosaic_sum.over_faces(found, row, interpret=interpret)
+            for row in (vertices, vertices + 1)
         )
         by_face, first = [], 0
         for count in columns:
