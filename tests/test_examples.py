@@ -43,6 +43,7 @@ def test_deform_sphere(tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"deform.obj", "deform.png"}
 
 
+@pytest.mark.slow  # it fits silhouettes, as the one before does
 def test_recover_pose(tmp_path, capsys):
     printed = run("recover_pose", tmp_path, capsys, "--steps", "40", "--attempts", "8")
     best = printed.splitlines()[-1]

@@ -115,7 +115,13 @@ class TestStep:
             [m.learning_rate for m in metrics], [1e-4, 1e-4, 3e-5, 3e-5]
         )
 
-    @pytest.mark.parametrize("encoder", ["resnet", "attention"])
+    @pytest.mark.parametrize(
+        "encoder",
+        [
+            pytest.param("resnet", marks=pytest.mark.slow),
+            "attention",
+        ],  # see test_models
+    )
     def test_other_encoders_learn(self, settings, encoder):
         settings = config.override(
             settings,
