@@ -243,19 +243,6 @@ def exchange(value: jax.Array, distance: int) -> jax.Array:
     return shuffle(value)
 
 
-def reciprocal(value: jax.Array) -> jax.Array:
-    """``1 / value``, to 1 unit in the last place."""
-
-    @mosaic_gpu.inline_mgpu(arg_types=(_LAYOUT,), return_type=_vector(jnp.float32))
-    def approximate(_, value):
-        def divide(own, _):
-            return llvm.inline_asm(own.type, [own], "rcp.approx.f32 $0, $1;", "=f,f")
-
-        return value.foreach(divide, create_array=True)
-
-    return approximate(value)
-
-
 def repeat(
     count: jax.Array, body: Callable[[jax.Array | bool, State], State], state: State
 ) -> State:

@@ -80,11 +80,6 @@ def exchange(value, distance):
     return value[number() ^ distance]
 
 
-def reciprocal(value):
-    """See `mosaic_lanes.reciprocal`."""
-    return 1 / value
-
-
 def repeat(count, body, state):
     """See `mosaic_lanes.repeat`."""
 
