@@ -62,11 +62,15 @@ if silhouette_triton and blend_triton and visible_triton:
 
 def _capability() -> tuple[int, ...] | None:
     """Of the default device, if it is an NVIDIA GPU."""
-    device = getattr(jax.config, "jax_default_device", None) or jax.devices()[0]
-    capability = getattr(device, "compute_capability", None)
-    if getattr(device, "platform", device) not in ("gpu", "cuda") or not capability:
+    device = getattr(jax.config, "jax_default_device", None)
+    if device is None or isinstance(device, str):  # or the name of a platform
+        device = jax.devices(device)[0]
+    if device.platform not in ("gpu", "cuda"):
         return None
-    return tuple(int(part) for part in str(capability).split("."))
+    try:
+        return tuple(int(part) for part in str(device.compute_capability).split("."))
+    except ValueError:  # gfx942: a GPU of AMD's
+        return None
 
 
 def _why_not(table: Table, name: Implementation) -> str | None:

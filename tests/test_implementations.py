@@ -26,7 +26,7 @@ def table(request):
 def on(monkeypatch, capability):
     """Pretends that the default device is a GPU."""
     device = SimpleNamespace(platform="gpu", compute_capability=capability)
-    monkeypatch.setattr(jax, "devices", lambda: [device])
+    monkeypatch.setattr(jax, "devices", lambda platform=None: [device])
 
 
 class TestChoose:
@@ -39,6 +39,7 @@ class TestChoose:
             ("9.0", "mosaic"),
             ("10.0", "pallas"),
             ("12.0", "pallas"),
+            ("gfx942", "xla"),
         ],
     )
     def test_fastest(self, monkeypatch, table, capability, name):
@@ -59,6 +60,11 @@ class TestChoose:
         on(monkeypatch, "9.0")
         assert implementations.choose(table, None, FACES, "no") == "xla"
         assert implementations.choose(table, None, FACES.astype(float)) == "xla"
+
+    def test_the_default_device_counts(self, monkeypatch, table):
+        on(monkeypatch, "9.0")
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):
+            assert implementations.choose(table, None, FACES) == "xla"
 
     @pytest.mark.skipif(jax.default_backend() == "gpu", reason="needs no GPU")
     def test_no_gpu(self, table):
