@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from pallas_silhouettes import assert_same_bytes
@@ -158,11 +159,14 @@ def assert_leaves_to_xla(draw, call):
     assert call not in str(jax.make_jaxpr(draw)(nothing))
 
 
-def assert_devices_draw_their_own_images(draw, kind):
-    """Two devices, of a mesh of a kind of axis; on GPUs, with the same bytes as one."""
+def assert_devices_draw_their_own_images(draw, kind, count):
+    """Of a mesh of a kind of axis; on GPUs, with the same bytes as one device."""
+    if jax.device_count() < count:
+        pytest.skip(f"needs {count} devices")
     inputs, lookup = scene("corners")
+    inputs = jax.tree.map(lambda x: jnp.concatenate([x, x]), inputs)
     run = with_gradients(draw, task(lookup))
-    mesh = jax.make_mesh((2,), ("data",), axis_types=(kind,))
+    mesh = jax.make_mesh((count,), ("data",), axis_types=(kind,))
     spread = jax.device_put(inputs, NamedSharding(mesh, P("data")))
     with jax.set_mesh(mesh):
         compiled = jax.jit(run).lower(spread).compile()

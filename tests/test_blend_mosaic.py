@@ -196,7 +196,7 @@ class TestOnDevice:
     def test_fifty_thousand_faces_in_one_tile(self):
         pallas_pictures.assert_order_of_faces_is_of_no_consequence(draw_mosaic)
 
-    @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+    @pytest.mark.parametrize("count", [2, 4])
     @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
-    def test_several_devices_draw_their_own_images(self, kind):
-        pallas_pictures.assert_devices_draw_their_own_images(draw_mosaic, kind)
+    def test_several_devices_draw_their_own_images(self, kind, count):
+        pallas_pictures.assert_devices_draw_their_own_images(draw_mosaic, kind, count)

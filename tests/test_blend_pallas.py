@@ -72,11 +72,11 @@ class TestBlend:
         # in single precision, gamma's has few digits in any implementation
         assert_close(product(draw_pallas), product(blend_xla.blend_xla), rtol=2e-3)
 
-    @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
     @pytest.mark.slow
+    @pytest.mark.parametrize("count", [2, 4])
     @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
-    def test_several_devices_draw_their_own_images(self, kind):
-        pallas_pictures.assert_devices_draw_their_own_images(draw_pallas, kind)
+    def test_several_devices_draw_their_own_images(self, kind, count):
+        pallas_pictures.assert_devices_draw_their_own_images(draw_pallas, kind, count)
 
 
 class TestVisible:
