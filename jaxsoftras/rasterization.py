@@ -99,8 +99,8 @@ def silhouette(
         distribution: of `probability.DISTRIBUTIONS`, whose CDF is the probability map.
         conorm: the T-conorm that aggregates, of `conorm.CONORMS`.
         implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
-            for the default distribution and conorm, on NVIDIA GPUs); `None` chooses the
-            fastest that runs on the default device.
+            for the default distance, distribution and conorm, on NVIDIA GPUs); `None`
+            chooses the fastest that runs on the default device.
 
     Returns:
         ``[..., H, W]`` alpha in [0, 1], of the dtype of ``face_vertices`` (half
@@ -214,7 +214,7 @@ def rasterize(
         parity: as the original: affine interpolation, its weight of the background
             (epsilon counts twice), and no gradient through depth and attributes as a
             face slides, nor to alpha from faces out of [near, far].
-        implementation: see `silhouette`.
+        implementation: see `silhouette`; here the kernels know every distance.
 
     Returns:
         ``[..., H, W, C + 1]`` the attributes, and alpha last; of the dtype of

@@ -1,8 +1,8 @@
 """The soft picture on NVIDIA GPUs, by Pallas kernels for Triton.
 
 Like those of `silhouette_triton`, the kernels walk the pixels of each face
-(`face_walk`), and sums over faces are exact (`fixed_point`), so that their order does
-not matter.
+(`face_walk`), and sums over faces are exact (`triton_fixed_point`), so that their order
+does not matter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from jaxsoftras.kernels import (
     face_program,
     fixed_point,
     ordered_sum,
+    triton_fixed_point,
     triton_run,
 )
 from jaxsoftras.kernels.blending import Blend, Scene, Task
@@ -88,7 +89,7 @@ class _Triton:
             if texels is not None:
                 sums = jnp.zeros_like(texels, jnp.float64)
                 images = len(scene.sigma) // len(texels)
-                unit = fixed_point.unit_for(images * task.height * task.width)
+                unit = triton_fixed_point.unit_for(images * task.height * task.width)
                 largest = blend_pallas.largest_texel_gradient(scene, cotangents)
                 units = unit * fixed_point.power_above(largest)
                 units = jnp.repeat(units, images, axis=0)

@@ -44,7 +44,7 @@ def add(ref, place, value, mask):
     words = ref[...]
     zeros = jnp.zeros_like(words[:, 0])
     first, second, third, fourth = (
-        zeros.at[place].add(quarter, mode="drop") for quarter in quarters
+        zeros.at[place].add(quarter) for quarter in quarters
     )
     first += words[:, 0] & 0xFFFF
     second += (words[:, 0] >> 16) + (first >> 16)

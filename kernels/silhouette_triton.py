@@ -22,11 +22,11 @@ from jaxsoftras.kernels import (
     differentiation,
     face_program,
     face_walk,
-    fixed_point,
     ordered_sum,
     partitioning,
     silhouette_xla,
     triton_call,
+    triton_fixed_point,
 )
 
 # docs/kernels.md has the timings of others
@@ -60,7 +60,9 @@ def _depth_kernel(
             # -log2(1 - sigmoid), the softplus in base 2
             depth = jnp.maximum(z, 0) + jnp.log2(1 + jnp.exp2(-jnp.abs(z)))
             place = pixels.row, pixels.column
-            fixed_point.add(depth_ref, place, depth, counts, _UNIT, interpret=interpret)
+            triton_fixed_point.add(
+                depth_ref, place, depth, counts, _UNIT, interpret=interpret
+            )
             return state
 
         walk(add, 0)

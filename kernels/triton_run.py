@@ -13,10 +13,10 @@ from jax.experimental.pallas import triton
 from jaxsoftras.kernels import (
     differentiation,
     face_program,
-    fixed_point,
     pair_color,
     shading,
     triton_call,
+    triton_fixed_point,
 )
 from jaxsoftras.kernels.blending import Scene, Task
 
@@ -58,7 +58,7 @@ class Run:
         image = pl.program_id(0)
         self.sigma, self.gamma = scene.sigma[image], scene.gamma[image]
         self.depth_unit = _DEPTH_UNIT
-        self.weight_unit = fixed_point.unit_for(self.face_count)
+        self.weight_unit = triton_fixed_point.unit_for(self.face_count)
 
     def each_face(self, visit) -> None:
         """Walks the faces of this program."""
@@ -118,7 +118,7 @@ class Run:
 
     def lower(self, least, pixels, values, counts):
         """Lowers numbers of a picture."""
-        fixed_point.lower(
+        triton_fixed_point.lower(
             least,
             self._place(least, pixels),
             values,
@@ -144,7 +144,7 @@ class Run:
 
     def _add(self, sums, place, values, counts, unit):
         interpret = self._program.interpret
-        fixed_point.add(sums, place, values, counts, unit, interpret=interpret)
+        triton_fixed_point.add(sums, place, values, counts, unit, interpret=interpret)
 
     def _place(self, image, pixels, channel=0):
         """Where an image ``[H, W]`` or ``[C, H, W]`` has its pixels."""

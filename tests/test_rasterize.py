@@ -336,7 +336,7 @@ class TestAdversarial:
             np.tile(TEXTURES["corners"][:, :2], (1, 4, 1, 1)),
             LIGHT,
             1e-3,
-            1e-3,
+            1e-2,  # its gradient is a difference of terms that grow as its square falls
             np.zeros(3),
         )
         inputs = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), inputs)
@@ -344,8 +344,7 @@ class TestAdversarial:
         expected = compiled("corners", "reference", dist_eps=1e-4)(*inputs)
         for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
             assert np.all(np.isfinite(a))
-            # gamma's is a difference of large numbers, in single precision
-            np.testing.assert_allclose(a, b, atol=5e-4 * max(1, np.abs(b).max()))
+            np.testing.assert_allclose(a, b, atol=2e-4 * max(1, np.abs(b).max()))
         assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
         assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
 
