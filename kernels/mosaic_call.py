@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +14,25 @@ from jax.experimental.pallas import mosaic_gpu
 from jaxsoftras.kernels import varying
 
 
-def program(blocks: int):
-    """Numbers of the running program: its part, and its image and block.
+class Place(NamedTuple):
+    """Numbers of a running program.
 
-    Args:
-        blocks: programs for each image.
+    Attributes:
+        part: among those that share the same faces.
+        image: that it works on.
+        block: among the programs for the faces of that image.
     """
+
+    part: jax.Array
+    image: jax.Array
+    block: jax.Array
+
+
+def place(blocks: int) -> Place:
+    """That of the running program, where each image has so many blocks."""
     number = lax.axis_index("program")
     image = lax.div(number, jnp.int32(blocks))
-    return lax.axis_index("part"), (image, number - image * blocks)
+    return Place(lax.axis_index("part"), image, number - image * blocks)
 
 
 def _kernel(body, outputs, programs, interpret: bool, name: str):

@@ -85,8 +85,8 @@ class Run:
         self._program = program
         self._inputs = inputs
         self._lanes = program.plan.lanes
-        self._part, place = mosaic_call.program(program.plan.blocks)
-        self._image, self._block = place
+        self._place = mosaic_call.place(program.plan.blocks)
+        self._image = self._place.image
         self._pixels = program.task.height * program.task.width
         self.task = program.task
         self.layout = program.layout
@@ -100,12 +100,10 @@ class Run:
         """Walks the faces of this program."""
         mosaic_walk.each_face(
             visit,
-            self._inputs.faces.corners.at[self._image],
-            self._inputs.faces.boxes.at[self._image],
+            *self._inputs.faces,
             _picture(self.task),
             self._program.plan,
-            block=self._block,
-            part=self._part,
+            self._place,
         )
 
     def each(self, function, *arguments):
@@ -154,7 +152,7 @@ class Run:
     def add(self, sums, pixels, channel, values, counts, unit):
         """Adds to a picture, exactly."""
         self._add(
-            sums.at[self._image], self._place(pixels, channel), values, counts, unit
+            sums.at[self._image], self._of_pixels(pixels, channel), values, counts, unit
         )
 
     def lower(self, least, pixels, values, counts):
@@ -180,7 +178,9 @@ class Run:
             for value in values
         ]
         first = (self._lanes.number() & (lanes - 1)) == 0
-        self._lanes.store(found.at[self._part, self._image], face, rows, due & first)
+        self._lanes.store(
+            found.at[self._place.part, self._image], face, rows, due & first
+        )
 
     def _add(self, sums, place, values, counts, unit):
         self._lanes.add(sums, place, values * (1 / unit), counts)
@@ -188,7 +188,7 @@ class Run:
     def _of_image(self, numbers):
         return mosaic_walk.spread(numbers, self._image, self._lanes)
 
-    def _place(self, pixels, channel):
+    def _of_pixels(self, pixels, channel):
         return pixels.place + channel * self._pixels
 
     def _texel(self, index, channel):

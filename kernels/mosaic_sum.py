@@ -12,7 +12,7 @@ from jaxsoftras.kernels import mosaic_call, mosaic_lanes, mosaic_lanes_interpret
 
 
 def _kernel(values_ref, total_ref, *, row, lanes):
-    _, (image, _) = mosaic_call.program(1)
+    image = mosaic_call.place(1).image
     count = values_ref.shape[-1]
     lane = lanes.number()
 

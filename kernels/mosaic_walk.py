@@ -17,7 +17,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras import geometry
-from jaxsoftras.kernels import differentiation, face_walk, mosaic_lanes, pairs
+from jaxsoftras.kernels import (
+    differentiation,
+    face_walk,
+    mosaic_call,
+    mosaic_lanes,
+    pairs,
+)
 
 # A face with more pixels than this is walked by the whole warp; by several programs, if
 # an image has so few faces that the GPU would be idle. Each of those writes a gradient
@@ -208,9 +214,7 @@ def each_face(
     boxes_ref,
     picture: differentiation.Picture,
     plan: Plan,
-    *,
-    block: jax.Array,
-    part: jax.Array,
+    place: mosaic_call.Place,
 ) -> None:
     """Walks the small faces of this program together, then each large one by itself.
 
@@ -219,21 +223,22 @@ def each_face(
             number of its face, whether the face's result is due now, and its triangle;
             ``walk(function, state) -> state``, which is `walk` over its pixels; and how
             many lanes walk it together.
-        corners_ref: ``[6, F]`` or ``[9, F]``.
-        boxes_ref: ``[4, F]``.
+        corners_ref: ``[B, 6, F]`` or ``[B, 9, F]``.
+        boxes_ref: ``[B, 4, F]``.
         picture: its size.
         plan: how the faces are divided.
-        block: number of this program among those for the faces of an image.
-        part: number of this program among those that share these faces.
+        place: of this program.
     """
+    part, image, block = place
+    corners_ref, boxes_ref = corners_ref.at[image], boxes_ref.at[image]
     lanes, group = plan.lanes, plan.group
     lane = lanes.number()
 
     def visit_faces(face, group, large_ones):
         exists = face < plan.faces
-        place = jnp.minimum(face, plan.faces - 1)
-        triangle = _triangle(corners_ref, place, lanes)
-        box = face_walk.Box(*load(boxes_ref, place, lanes))
+        number = jnp.minimum(face, plan.faces - 1)
+        triangle = _triangle(corners_ref, number, lanes)
+        box = face_walk.Box(*load(boxes_ref, number, lanes))
         large = exists & (box.pixels > LARGE)
         if large_ones:
             mine = due = large
@@ -250,7 +255,7 @@ def each_face(
             first=(lane & (group - 1)) + start,
             stride=group * parts,
         )
-        visit(place, due, triangle, pixels, group)
+        visit(number, due, triangle, pixels, group)
         return jnp.where(large, 1, 0)
 
     def in_groups_of(lanes_):

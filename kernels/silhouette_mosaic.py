@@ -15,7 +15,6 @@ import jax.numpy as jnp
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import (
-    batching,
     differentiation,
     mosaic_call,
     mosaic_fixed_point,
@@ -24,8 +23,7 @@ from jaxsoftras.kernels import (
     mosaic_sum,
     mosaic_walk,
     pairs,
-    partitioning,
-    silhouette_xla,
+    silhouette_pallas,
 )
 
 # lanes that walk a face; docs/kernels.md has the timings of others
@@ -37,8 +35,8 @@ _DEEPEST = 104.0
 
 
 def _depth_kernel(corners_ref, boxes_ref, sigma_ref, depth_ref, *, picture, plan):
-    part, (image, block) = mosaic_call.program(plan.blocks)
-    sigma = mosaic_walk.spread(sigma_ref, image, plan.lanes)
+    place = mosaic_call.place(plan.blocks)
+    sigma = mosaic_walk.spread(sigma_ref, place.image, plan.lanes)
     unit = mosaic_fixed_point.depth_unit(plan.faces)
 
     def of_pair(pixels: mosaic_walk.Pixels, triangle: pairs.Triangle, sigma):
@@ -52,28 +50,20 @@ def _depth_kernel(corners_ref, boxes_ref, sigma_ref, depth_ref, *, picture, plan
     def visit(_face, _due, triangle, walk, _group):
         def add(state, pixels: mosaic_walk.Pixels):
             units, counts = plan.lanes.each(of_pair, pixels, triangle, sigma)
-            plan.lanes.add(depth_ref.at[image], pixels.place, units, counts)
+            plan.lanes.add(depth_ref.at[place.image], pixels.place, units, counts)
             return state
 
         walk(add, ())
 
-    mosaic_walk.each_face(
-        visit,
-        corners_ref.at[image],
-        boxes_ref.at[image],
-        picture,
-        plan,
-        block=block,
-        part=part,
-    )
+    mosaic_walk.each_face(visit, corners_ref, boxes_ref, picture, plan, place)
 
 
 def _gradient_kernel(
     corners_ref, boxes_ref, sigma_ref, weight_ref, gradient_ref, *, picture, plan
 ):
-    part, (image, block) = mosaic_call.program(plan.blocks)
+    place = mosaic_call.place(plan.blocks)
     lanes = plan.lanes
-    sigma = mosaic_walk.spread(sigma_ref, image, lanes)
+    sigma = mosaic_walk.spread(sigma_ref, place.image, lanes)
 
     def add_pair(sums, pixels: mosaic_walk.Pixels, weight, triangle, sigma):
         near = geometry.nearest(pixels.x, pixels.y, triangle.corners)
@@ -87,7 +77,7 @@ def _gradient_kernel(
 
     def visit(face, due, triangle, walk, group):
         def add(sums, pixels: mosaic_walk.Pixels):
-            weight = lanes.load(weight_ref.at[image], pixels.place)
+            weight = lanes.load(weight_ref.at[place.image], pixels.place)
             return lanes.each(add_pair, sums, pixels, weight, triangle, sigma)
 
         sums = walk(add, [mosaic_walk.constant(0, lanes)] * 7)
@@ -97,17 +87,9 @@ def _gradient_kernel(
         inverse = 1 / sigma
         rows = [total * (2 * inverse) for total in by_corner] + [by_sigma * -inverse]
         writes = due & ((lanes.number() & (group - 1)) == 0)
-        lanes.store(gradient_ref.at[part, image], face, rows, writes)
+        lanes.store(gradient_ref.at[place.part, place.image], face, rows, writes)
 
-    mosaic_walk.each_face(
-        visit,
-        corners_ref.at[image],
-        boxes_ref.at[image],
-        picture,
-        plan,
-        block=block,
-        part=part,
-    )
+    mosaic_walk.each_face(visit, corners_ref, boxes_ref, picture, plan, place)
 
 
 def _lanes(interpret: bool):
@@ -167,24 +149,7 @@ def _gradients(
     return by_corner, by_sigma
 
 
-def _on_batches(kernel, interpret: bool, **ranks):
-    def call(*arguments):
-        *arrays, picture = arguments
-        function = functools.partial(kernel, picture=picture, interpret=interpret)
-        if not interpret:  # the interpreter has side effects, which forbid this
-            function = partitioning.by_image(function, **ranks)
-        return batching.fold_batch(function)(*arrays)
-
-    return call
-
-
-_SILHOUETTE = {
-    interpret: differentiation.differentiable(
-        _on_batches(_optical_depth, interpret, inputs=(4, 1), outputs=(3,)),
-        _on_batches(_gradients, interpret, inputs=(4, 1, 3, 3), outputs=(4, 1)),
-    )
-    for interpret in (False, True)
-}
+_draw = silhouette_pallas.of_kernels(_optical_depth, _gradients, effects=True)
 
 
 def silhouette_mosaic(
@@ -212,9 +177,11 @@ def silhouette_mosaic(
     Returns:
         ``[B, H, W]`` alpha.
     """
-    if face_vertices.dtype != jnp.float32 or 0 in face_vertices.shape:
-        return silhouette_xla.silhouette_xla(
-            face_vertices, sigma, height=height, width=width, cutoff=cutoff
-        )
-    picture = differentiation.Picture(height, width, cutoff)
-    return _SILHOUETTE[interpret](face_vertices, sigma.astype(jnp.float32), picture)
+    return _draw(
+        face_vertices,
+        sigma,
+        height=height,
+        width=width,
+        cutoff=cutoff,
+        interpret=interpret,
+    )

@@ -18,13 +18,11 @@ from jax.experimental.pallas import triton
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import (
-    batching,
     differentiation,
     face_program,
     face_walk,
     ordered_sum,
-    partitioning,
-    silhouette_xla,
+    silhouette_pallas,
     triton_call,
     triton_fixed_point,
 )
@@ -196,22 +194,7 @@ def _gradients(
     )
 
 
-def _on_batches(kernel, interpret: bool, **ranks):
-    def call(*arguments):
-        *arrays, picture = arguments
-        function = functools.partial(kernel, picture=picture, interpret=interpret)
-        return batching.fold_batch(partitioning.by_image(function, **ranks))(*arrays)
-
-    return call
-
-
-_SILHOUETTE = {
-    interpret: differentiation.differentiable(
-        _on_batches(_optical_depth, interpret, inputs=(4, 1), outputs=(3,)),
-        _on_batches(_gradients, interpret, inputs=(4, 1, 3, 3), outputs=(4, 1)),
-    )
-    for interpret in (False, True)
-}
+_draw = silhouette_pallas.of_kernels(_optical_depth, _gradients, effects=False)
 
 
 def silhouette_triton(
@@ -239,11 +222,11 @@ def silhouette_triton(
     Returns:
         ``[B, H, W]`` alpha.
     """
-    if face_vertices.dtype != jnp.float32 or 0 in face_vertices.shape:
-        return silhouette_xla.silhouette_xla(
-            face_vertices, sigma, height=height, width=width, cutoff=cutoff
-        )
-    picture = differentiation.Picture(height, width, cutoff)
-    # Not weakly typed: in the depth kernel a Python number would make it a double.
-    face_vertices, sigma = (x.astype(jnp.float32) for x in (face_vertices, sigma))
-    return _SILHOUETTE[interpret](face_vertices, sigma, picture)
+    return _draw(
+        face_vertices,
+        sigma,
+        height=height,
+        width=width,
+        cutoff=cutoff,
+        interpret=interpret,
+    )

@@ -6,19 +6,15 @@ least: whatever the order, the nearest face, and of several at equal depth the f
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels import (
-    batching,
     blend_kernels,
-    blend_xla,
     mosaic_fixed_point,
     mosaic_run,
-    partitioning,
+    visible_pallas,
 )
 from jaxsoftras.kernels.blending import Scene, Task
 
@@ -60,25 +56,8 @@ def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
 
 
 def visible_mosaic(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
-    """The nearest face at each pixel, equal to `visible_reference`.
-
-    Double precision and empty batches are left to `visible_xla`.
-
-    Args:
-        scene: a batch of faces with depths; attributes are not needed.
-        task: what to draw.
-        interpret: run the kernel in Pallas' interpreter, on any device; for tests.
-
-    Returns:
-        ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
-    """
-    if scene.face_vertices.dtype != jnp.float32 or 0 in scene.face_vertices.shape:
-        return blend_xla.visible_xla(scene, task)
-    # what is drawn beyond a face plays no part
-    task = task._replace(rules=task.rules._replace(distance="hard"))
-    scene = scene._replace(attributes=None)
-    scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)
-    run = functools.partial(_visible, task=task, interpret=interpret)
-    if not interpret:  # the interpreter has side effects, which forbid this
-        run = partitioning.trees_by_image(run, lambda scene: scene.sigma[:, None, None])
-    return batching.fold_batch(run)(scene)
+    """`visible_pallas`, for NVIDIA GPUs of compute capability 9.0 or higher."""
+    # the interpreter has side effects, which forbid to spread the images
+    return visible_pallas.visible_pallas(
+        scene, task, _visible, interpret=interpret, spread=not interpret
+    )

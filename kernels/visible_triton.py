@@ -6,19 +6,16 @@ whatever the order, the nearest face, and of several at equal depth the first.
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels import (
-    batching,
     blend_kernels,
     blend_xla,
     face_program,
-    partitioning,
     triton_run,
+    visible_pallas,
 )
 from jaxsoftras.kernels.blending import Scene, Task
 
@@ -67,30 +64,12 @@ def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
 
 
 def visible_triton(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
-    """The nearest face at each pixel, equal to `visible_reference`.
+    """`visible_pallas`, for NVIDIA GPUs of compute capability 8.0 or higher.
 
-    Double precision, empty batches and meshes of more than two million faces are left
-    to `visible_xla`.
-
-    Args:
-        scene: a batch of faces with depths; attributes are not needed.
-        task: what to draw.
-        interpret: run the kernel in Pallas' interpreter, on any device; for tests.
-
-    Returns:
-        ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
+    Meshes of more than two million faces are left to `visible_xla`.
     """
-    vertices = scene.face_vertices
-    if (
-        vertices.dtype != jnp.float32
-        or 0 in vertices.shape
-        or vertices.shape[1] > _FACES
-    ):
+    if scene.face_vertices.shape[1] > _FACES:
         return blend_xla.visible_xla(scene, task)
-    # what is drawn beyond a face plays no part
-    task = task._replace(rules=task.rules._replace(distance="hard"))
-    scene = scene._replace(attributes=None)
-    scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)
-    run = functools.partial(_visible, task=task, interpret=interpret)
-    spread = partitioning.trees_by_image(run, lambda scene: scene.sigma[:, None, None])
-    return batching.fold_batch(spread)(scene)
+    return visible_pallas.visible_pallas(
+        scene, task, _visible, interpret=interpret, spread=True
+    )
