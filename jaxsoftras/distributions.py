@@ -138,16 +138,27 @@ def _reversed(family: Definition) -> Definition:
     )
 
 
-def _logistic_logs(x: jax.Array, _: float) -> Pair:
-    # -softplus(-x), -softplus(x); in operations that every accelerator's kernels have
+@jax.custom_jvp
+def _log_sigmoids(x: jax.Array) -> Pair:
+    """Of the logistic distribution, log F and log(1 - F), of slopes 1 - F and -F.
+
+    In operations that every accelerator's kernels have.
+    """
     outside = x < 0
     rest = jnp.log1p(jnp.exp(jnp.where(outside, x, -x)))
     return jnp.where(outside, x, 0) - rest, -jnp.where(outside, 0, x) - rest
 
 
+@_log_sigmoids.defjvp
+def _(primals, tangents):
+    (x,), (change,) = primals, tangents
+    changes = jax.nn.sigmoid(-x) * change, -jax.nn.sigmoid(x) * change
+    return _log_sigmoids(x), changes
+
+
 _LOGISTIC = Definition(
     lambda x, _: (jax.nn.sigmoid(x), jax.nn.sigmoid(-x)),
-    _logistic_logs,
+    lambda x, _: _log_sigmoids(x),
     lambda e, _: (float(special.logit(e)), -float(special.logit(e))),
 )
 

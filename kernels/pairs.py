@@ -125,10 +125,25 @@ def _in_box(px, py, corners: geometry.Corners, margin):
     )
 
 
+@jax.custom_jvp
+def _unit_interval(x: jax.Array) -> jax.Array:
+    """Clips to [0, 1]; at both ends the derivative is 1.
+
+    That of `clip` is shared there between x and the end, which costs time.
+    """
+    return jnp.minimum(jnp.maximum(x, 0), 1)
+
+
+@_unit_interval.defjvp
+def _(primals, tangents):
+    (x,), (change,) = primals, tangents
+    clipped = _unit_interval(x)
+    return clipped, jnp.where(clipped == x, change, 0)
+
+
 def _clipped(weights, fallback, has_area):
     """Barycentric coordinates of a point of the face: clipped to [0, 1], of sum 1."""
-    # `where`: the derivative of `clip` is shared at its ends, which costs time
-    clipped = [jnp.where(w < 0, 0, jnp.where(w > 1, 1, w)) for w in weights]
+    clipped = [_unit_interval(w) for w in weights]
     total = clipped[0] + clipped[1] + clipped[2]
     inverse = 1 / jnp.where(total > 1e-5, total, 1e-5)
     return [
