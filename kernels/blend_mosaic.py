@@ -37,7 +37,7 @@ def _groups(task: Task) -> _Groups:
     """In large images faces have more pixels; docs/kernels.md has the timings."""
     if min(task.height, task.width) < 384:
         return _Groups(total=8, color=8, gradient=4)
-    return _Groups(total=16, color=32, gradient=16)
+    return _Groups(total=8, color=16, gradient=8)
 
 
 class _Mosaic:
@@ -121,6 +121,7 @@ class _Mosaic:
             group=_groups(task).gradient,
             interpret=interpret,
             name="blend_gradient",
+            team=4,
         )
         if texels is not None:
             texels = mosaic_fixed_point.floats(sums, unit).reshape(texels.shape)

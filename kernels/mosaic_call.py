@@ -28,20 +28,24 @@ class Place(NamedTuple):
     block: jax.Array
 
 
-def place(blocks: int) -> Place:
-    """That of the running program, where each image has so many blocks."""
-    number = lax.axis_index("program")
+def place(blocks: int, team: int = 1) -> Place:
+    """That of the running program, where each image has so many teams of programs."""
+    number = lax.axis_index("team")
     image = lax.div(number, jnp.int32(blocks))
-    return Place(lax.axis_index("part"), image, number - image * blocks)
+    block = number - image * blocks
+    if team > 1:
+        block = block * team + lax.axis_index("member")
+    return Place(lax.axis_index("part"), image, block)
 
 
-def _kernel(body, outputs, programs, interpret: bool, name: str):
+def _kernel(body, outputs, grid, team: int, interpret: bool, name: str):
+    members = {"num_threads": team, "thread_name": "member"} if team > 1 else {}
     return pl.kernel(
         body,
         outputs,
         # the last of them may be the largest: CUDA wants the others below 2**16
         mesh=mosaic_gpu.Mesh(
-            grid=programs, grid_names=("part", "program"), kernel_name=name
+            grid=grid, grid_names=("part", "team"), kernel_name=name, **members
         ),
         compiler_params=mosaic_gpu.CompilerParams(
             approx_math=True,
@@ -60,7 +64,8 @@ def call(
     *arguments,
     outputs: Sequence[tuple[int, ...]] = (),
     changing: Sequence[jax.Array] = (),
-    programs: tuple[int, int],
+    grid: tuple[int, int],
+    team: int = 1,
     interpret: bool,
     name: str,
 ) -> list[jax.Array]:
@@ -71,7 +76,9 @@ def call(
         *arguments: arrays that it reads.
         outputs: shapes of what it writes, in single precision.
         changing: arrays of unsigned integers that it adds to.
-        programs: parts, and programs of each part.
+        grid: parts, and teams of programs for each part.
+        team: programs that the GPU starts as one. Four have 512 threads, of which none
+            can have more than 128 registers, so that as many run at the same time.
         interpret: run it in Pallas' interpreter.
         name: of the kernel.
 
@@ -81,8 +88,8 @@ def call(
     like = arguments[0]
     if not changing:
         types = [varying.output(shape, jnp.float32, like) for shape in outputs]
-        return list(_kernel(body, types, programs, interpret, name)(*arguments))
-    kernel = _kernel(body, [], programs, interpret, name)
+        return list(_kernel(body, types, grid, team, interpret, name)(*arguments))
+    kernel = _kernel(body, [], grid, team, interpret, name)
     before = [*changing, *(jnp.zeros(shape, jnp.float32) for shape in outputs)]
     after = pl.run_state(lambda references: kernel(*arguments, *references))(before)
     # Pallas changes no arrays that vary over the axes of `jax.shard_map`, and believes

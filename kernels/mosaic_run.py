@@ -11,6 +11,7 @@ from jax import lax
 from jaxsoftras.kernels import (
     differentiation,
     mosaic_call,
+    mosaic_faces,
     mosaic_fixed_point,
     mosaic_lanes,
     mosaic_lanes_interpreted,
@@ -48,7 +49,7 @@ class _Inputs(NamedTuple):
         texels: ``[T, N * C]``, or None.
     """
 
-    faces: mosaic_walk.Faces
+    faces: mosaic_faces.Faces
     sigma: Any
     gamma: Any
     values: Any = None
@@ -62,8 +63,8 @@ def _inputs(scene: Scene, task: Task) -> _Inputs:
             return None
         return jnp.swapaxes(array.reshape(*array.shape[:2], -1), 1, 2)
 
-    faces = mosaic_walk.prepare(
-        scene.face_vertices, task.rules.margin(scene.sigma), _picture(task)
+    faces = mosaic_faces.prepare(
+        scene.face_vertices, task.rules.margin(scene.sigma), _picture(task), sort=True
     )
     inputs = _Inputs(faces, scene.sigma, scene.gamma)
     if scene.attributes is None:
@@ -85,7 +86,7 @@ class Run:
         self._program = program
         self._inputs = inputs
         self._lanes = program.plan.lanes
-        self._place = mosaic_call.place(program.plan.blocks)
+        self._place = mosaic_call.place(program.plan.blocks, program.plan.team)
         self._image = self._place.image
         self._pixels = program.task.height * program.task.width
         self.task = program.task
@@ -100,7 +101,7 @@ class Run:
         """Walks the faces of this program."""
         mosaic_walk.each_face(
             visit,
-            *self._inputs.faces,
+            self._inputs.faces,
             _picture(self.task),
             self._program.plan,
             self._place,
@@ -211,6 +212,7 @@ def call(
     *,
     task: Task,
     group: int,
+    team: int = 1,
     interpret: bool,
     name: str,
 ):
@@ -225,6 +227,7 @@ def call(
         by_face: how many numbers it writes for each face.
         task: what to draw.
         group: lanes that walk one face.
+        team: programs that the GPU starts as one.
         interpret: whether Pallas interprets the kernel.
         name: of the kernel.
 
@@ -233,7 +236,9 @@ def call(
     """
     batch, faces = scene.face_vertices.shape[:2]
     lanes = mosaic_lanes_interpreted if interpret else mosaic_lanes
-    plan = mosaic_walk.plan(faces, _picture(task), group, lanes)
+    # the interpreter would lose what all but one of the members of a team write
+    team = 1 if interpret else team
+    plan = mosaic_walk.plan(faces, _picture(task), group, lanes, team)
     layout = pair_color.layout_of(scene.attributes, task.lookup)
     shared = scene.attributes is not None and scene.attributes.texels is not None
     images = batch // len(scene.attributes.texels) if shared else 1
@@ -252,7 +257,8 @@ def call(
         *leaves,
         changing=before,
         outputs=[(plan.parts, batch, by_face, faces)] if by_face else [],
-        programs=(plan.parts, batch * plan.blocks),
+        grid=(plan.parts, batch * plan.blocks),
+        team=plan.team,
         interpret=interpret,
         name=name,
     )

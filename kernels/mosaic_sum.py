@@ -37,7 +37,7 @@ def over_faces(values: jax.Array, row: int, *, interpret: bool) -> jax.Array:
         ),
         values,
         outputs=[(len(values),)],
-        programs=(1, len(values)),
+        grid=(1, len(values)),
         interpret=interpret,
         name="sum_over_faces",
     )

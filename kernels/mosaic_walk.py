@@ -21,6 +21,7 @@ from jaxsoftras.kernels import (
     differentiation,
     face_walk,
     mosaic_call,
+    mosaic_faces,
     mosaic_lanes,
     pairs,
 )
@@ -42,63 +43,37 @@ class Plan(NamedTuple):
         group: lanes that walk one face; a power of two, at most a warp.
         parts: programs that share the large ones of the same faces.
         lanes: the module of what a lane can do.
+        team: programs that the GPU starts as one.
     """
 
     faces: int
     group: int
     parts: int
     lanes: ModuleType
+    team: int = 1
 
     @property
     def blocks(self) -> int:
-        """Programs for the small faces of an image."""
-        return -(-self.faces * self.group // mosaic_lanes.LANES)
+        """Teams for the small faces of an image."""
+        return -(-self.faces * self.group // (mosaic_lanes.LANES * self.team))
 
 
 def plan(
-    faces: int, picture: differentiation.Picture, group: int, lanes: ModuleType
+    faces: int,
+    picture: differentiation.Picture,
+    group: int,
+    lanes: ModuleType,
+    team: int = 1,
 ) -> Plan:
     """Of the shape of one image alone, never of their number.
 
-    The same image has to give the same bytes in every batch.
+    The same image has to give the same bytes in every batch. No team is larger than an
+    image needs.
     """
     one = Plan(faces, group, 1, lanes)
     most = max(picture.height * picture.width // LARGE, 1)
     parts = max(min(_PROGRAMS // one.blocks, most), 1)
-    return one._replace(parts=1 << (parts.bit_length() - 1))
-
-
-class Faces(NamedTuple):
-    """What kernels read of faces, made by `prepare`.
-
-    Attributes:
-        corners: ``[B, 6, F]`` NDC; with depths ``[B, 9, F]``.
-        boxes: ``[B, 4, F]`` int32, a `face_walk.Box` of each.
-    """
-
-    corners: jax.Array
-    boxes: jax.Array
-
-
-def prepare(
-    face_vertices: jax.Array, margin: jax.Array, picture: differentiation.Picture
-) -> Faces:
-    """What `Faces` says of faces, outside of a kernel.
-
-    Args:
-        face_vertices: ``[B, F, 3, 2]`` NDC, or ``[B, F, 3, 3]`` with depths.
-        margin: ``[B]`` how far the faces reach, NDC.
-        picture: its size.
-    """
-    has_depth = face_vertices.shape[-1] == 3
-    corners = geometry.corners(face_vertices[..., :2])
-    depths = [face_vertices[..., k, 2] for k in range(3)] if has_depth else []
-    triangle, drawn = face_walk.contained(corners, tuple(depths))
-    box = face_walk.reach_box(
-        triangle.corners, drawn, margin[:, None], picture.height, picture.width
-    )
-    rows = [*triangle.corners, *(triangle.depths if has_depth else ())]
-    return Faces(jnp.stack(rows, axis=1), jnp.stack(box, axis=1))
+    return one._replace(parts=1 << (parts.bit_length() - 1), team=min(team, one.blocks))
 
 
 class Pixels(NamedTuple):
@@ -210,38 +185,36 @@ def _triangle(corners_ref, place, lanes: ModuleType) -> pairs.Triangle:
 
 def each_face(
     visit: Callable[..., None],
-    corners_ref,
-    boxes_ref,
+    faces: mosaic_faces.Faces,
     picture: differentiation.Picture,
     plan: Plan,
     place: mosaic_call.Place,
 ) -> None:
     """Walks the small faces of this program together, then each large one by itself.
 
+    The small ones in their order, so that they take about as long as each other; the
+    large ones as they are numbered, lest all of them fall to the same few warps.
+
     Args:
         visit: ``visit(face, due, triangle, walk, group)`` with, for each lane, the
             number of its face, whether the face's result is due now, and its triangle;
             ``walk(function, state) -> state``, which is `walk` over its pixels; and how
             many lanes walk it together.
-        corners_ref: ``[B, 6, F]`` or ``[B, 9, F]``.
-        boxes_ref: ``[B, 4, F]``.
+        faces: references to them.
         picture: its size.
         plan: how the faces are divided.
         place: of this program.
     """
     part, image, block = place
-    corners_ref, boxes_ref = corners_ref.at[image], boxes_ref.at[image]
+    corners_ref, boxes_ref, order_ref = (ref.at[image] for ref in faces)
     lanes, group = plan.lanes, plan.group
     lane = lanes.number()
 
-    def visit_faces(face, group, large_ones):
-        exists = face < plan.faces
-        number = jnp.minimum(face, plan.faces - 1)
+    def visit_faces(number, exists, group, large_ones):
         triangle = _triangle(corners_ref, number, lanes)
         box = face_walk.Box(*load(boxes_ref, number, lanes))
-        large = exists & (box.pixels > LARGE)
         if large_ones:
-            mine = due = large
+            mine = due = exists & (box.pixels > LARGE)
             parts, start = plan.parts, part * group
         else:
             due = exists & (box.pixels <= LARGE)
@@ -256,20 +229,25 @@ def each_face(
             stride=group * parts,
         )
         visit(number, due, triangle, pixels, group)
-        return jnp.where(large, 1, 0)
 
     def in_groups_of(lanes_):
         return lax.shift_right_logical(lane, jnp.int32(lanes_.bit_length() - 1))
 
+    def number_of(face):
+        return jnp.minimum(face, plan.faces - 1), face < plan.faces
+
     first = block * (mosaic_lanes.LANES // group)
-    large = visit_faces(first + in_groups_of(group), group, False)
+    number, exists = number_of(first + in_groups_of(group))
+    visit_faces(lanes.load(order_ref, number), exists, group, False)
+    pixels = lanes.load(boxes_ref.at[face_walk.Box._fields.index("pixels")], number)
+    large = jnp.where(exists & (pixels > LARGE), 1, 0)
     for distance in _distances(mosaic_lanes.WARP):
         large = jnp.maximum(large, lanes.exchange(large, distance))
     faces_of_warp = mosaic_lanes.WARP // group
     first_of_warp = first + in_groups_of(mosaic_lanes.WARP) * faces_of_warp
 
     def alone(_, face):
-        visit_faces(face, mosaic_lanes.WARP, True)
+        visit_faces(*number_of(face), mosaic_lanes.WARP, True)
         return face + 1
 
     lanes.repeat(large * faces_of_warp, alone, first_of_warp)

@@ -17,6 +17,7 @@ from jaxsoftras import geometry
 from jaxsoftras.kernels import (
     differentiation,
     mosaic_call,
+    mosaic_faces,
     mosaic_fixed_point,
     mosaic_lanes,
     mosaic_lanes_interpreted,
@@ -29,12 +30,17 @@ from jaxsoftras.kernels import (
 # lanes that walk a face; docs/kernels.md has the timings of others
 _DEPTH_GROUP = 8
 _GRADIENT_GROUP = 4
+# Pixels of an image; in smaller ones, sorting faces takes as long as it saves.
+_SORTED_FROM = 128 * 128
 
 # Beyond an optical depth of 104, alpha is 1 and its derivative 0 in single precision.
 _DEEPEST = 104.0
 
 
-def _depth_kernel(corners_ref, boxes_ref, sigma_ref, depth_ref, *, picture, plan):
+def _depth_kernel(
+    corners_ref, boxes_ref, order_ref, sigma_ref, depth_ref, *, picture, plan
+):
+    faces = mosaic_faces.Faces(corners_ref, boxes_ref, order_ref)
     place = mosaic_call.place(plan.blocks)
     sigma = mosaic_walk.spread(sigma_ref, place.image, plan.lanes)
     unit = mosaic_fixed_point.depth_unit(plan.faces)
@@ -55,12 +61,21 @@ def _depth_kernel(corners_ref, boxes_ref, sigma_ref, depth_ref, *, picture, plan
 
         walk(add, ())
 
-    mosaic_walk.each_face(visit, corners_ref, boxes_ref, picture, plan, place)
+    mosaic_walk.each_face(visit, faces, picture, plan, place)
 
 
 def _gradient_kernel(
-    corners_ref, boxes_ref, sigma_ref, weight_ref, gradient_ref, *, picture, plan
+    corners_ref,
+    boxes_ref,
+    order_ref,
+    sigma_ref,
+    weight_ref,
+    gradient_ref,
+    *,
+    picture,
+    plan,
 ):
+    faces = mosaic_faces.Faces(corners_ref, boxes_ref, order_ref)
     place = mosaic_call.place(plan.blocks)
     lanes = plan.lanes
     sigma = mosaic_walk.spread(sigma_ref, place.image, lanes)
@@ -89,7 +104,7 @@ def _gradient_kernel(
         writes = due & ((lanes.number() & (group - 1)) == 0)
         lanes.store(gradient_ref.at[place.part, place.image], face, rows, writes)
 
-    mosaic_walk.each_face(visit, corners_ref, boxes_ref, picture, plan, place)
+    mosaic_walk.each_face(visit, faces, picture, plan, place)
 
 
 def _lanes(interpret: bool):
@@ -98,7 +113,8 @@ def _lanes(interpret: bool):
 
 def _prepare(face_vertices, sigma, picture: differentiation.Picture):
     margin = jnp.sqrt(sigma * picture.cutoff)
-    return mosaic_walk.prepare(face_vertices, margin, picture)
+    sort = picture.height * picture.width >= _SORTED_FROM
+    return mosaic_faces.prepare(face_vertices, margin, picture, sort=sort)
 
 
 def _optical_depth(
@@ -112,7 +128,7 @@ def _optical_depth(
         *_prepare(face_vertices, sigma, picture),
         sigma,
         changing=[mosaic_fixed_point.words(batch, height * width)],
-        programs=(plan.parts, batch * plan.blocks),
+        grid=(plan.parts, batch * plan.blocks),
         interpret=interpret,
         name="silhouette_depth",
     )
@@ -138,7 +154,7 @@ def _gradients(
         sigma,
         weight.reshape(batch, -1),
         outputs=[(plan.parts, batch, 7, faces)],
-        programs=(plan.parts, batch * plan.blocks),
+        grid=(plan.parts, batch * plan.blocks),
         interpret=interpret,
         name="silhouette_gradient",
     )

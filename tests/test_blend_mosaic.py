@@ -179,7 +179,7 @@ class TestOnDevice:
             body,
             inputs,
             outputs=[(count, 128)],
-            programs=(1, 1),
+            grid=(1, 1),
             interpret=False,
             name="operations",
         )
