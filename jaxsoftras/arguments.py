@@ -139,8 +139,9 @@ def spread_alike(face_vertices: jax.Array, arrays: Any) -> Any:
         Both.
     """
     zero = jnp.float32(0)
-    for array in jax.tree.leaves((face_vertices, arrays)):
-        zero = zero + jnp.zeros_like(array, shape=(), dtype=jnp.float32)
+    if jax.sharding.get_abstract_mesh().manual_axes:
+        for array in jax.tree.leaves((face_vertices, arrays)):
+            zero = zero + jnp.zeros_like(array, shape=(), dtype=jnp.float32)
     face_vertices = face_vertices + zero.astype(face_vertices.dtype)
     zeros = jnp.sum(jnp.zeros_like(face_vertices), axis=(1, 2, 3))
 

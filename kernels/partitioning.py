@@ -28,6 +28,29 @@ def _rule(inputs: Sequence[int], outputs: Sequence[int]) -> tuple[str, tuple[str
     return rule, tuple(others)
 
 
+def _explicit_mesh(arrays: Sequence[jax.Array]):
+    """The mesh over which the types of arrays say that they are spread, or None.
+
+    It need not be that of `jax.set_mesh`: types alone may know of it.
+    """
+    for mesh in (
+        jax.sharding.get_abstract_mesh(),
+        *(jax.typeof(array).sharding.mesh for array in arrays),
+    ):
+        if mesh.explicit_axes:
+            return mesh
+    return None
+
+
+def _images_axis(arrays: Sequence[jax.Array]):
+    """The axes of the mesh over which the first of the arrays that is spread is."""
+    for array in arrays:
+        spec = jax.typeof(array).sharding.spec
+        if spec and spec[0] is not None:
+            return spec[0]
+    return None
+
+
 def by_image(
     kernel: Callable[..., Any], *, inputs: Sequence[int], outputs: Sequence[int]
 ) -> Callable[..., Any]:
@@ -66,15 +89,16 @@ def by_image(
 
     @functools.wraps(kernel)
     def call(*arrays):
-        mesh = jax.sharding.get_abstract_mesh()
-        if mesh.manual_axes:
+        if jax.sharding.get_abstract_mesh().manual_axes:
             return kernel(*arrays)
-        if mesh.explicit_axes:
-            images = P(jax.typeof(arrays[0]).sharding.spec[0])
-            return jax.shard_map(
-                kernel, mesh=mesh, in_specs=images, out_specs=images, check_vma=False
-            )(*(jax.sharding.reshard(x, images) for x in arrays))
-        return automatic(*arrays)
+        mesh = _explicit_mesh(arrays)
+        if mesh is None:
+            return automatic(*arrays)
+        images = P(_images_axis(arrays))
+        placed = NamedSharding(mesh, images)
+        return jax.shard_map(
+            kernel, mesh=mesh, in_specs=images, out_specs=images, check_vma=False
+        )(*(jax.sharding.reshard(x, placed) for x in arrays))
 
     return call
 

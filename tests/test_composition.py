@@ -93,19 +93,32 @@ def test_plain_jit_over_devices(axis_type):
         np.testing.assert_array_equal(got, expected)
 
 
-def test_silhouettes_by_plain_jit_over_devices():
-    def of_silhouette(faces, sigma, weight):
-        return jax.grad(
-            lambda f: jnp.sum(weight * jaxsoftras.silhouette(f, SIZE, sigma=sigma))
-        )(faces)
+def _gradient_of_silhouette(faces, sigma, weight):
+    return jax.grad(
+        lambda f: jnp.sum(weight * jaxsoftras.silhouette(f, SIZE, sigma=sigma))
+    )(faces)
 
+
+@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
+def test_silhouettes_by_plain_jit_over_devices(axis_type):
+    """Without `jax.set_mesh`: explicit axes are known from types alone."""
     arguments = FACES, SIGMA, WEIGHT[..., 0]
-    sharded = jax.device_put(arguments, NamedSharding(_devices(), P("data")))
-    compiled = jax.jit(of_silhouette).lower(*sharded).compile()
+    sharded = jax.device_put(arguments, NamedSharding(_devices(axis_type), P("data")))
+    compiled = jax.jit(_gradient_of_silhouette).lower(*sharded).compile()
     assert "all-gather" not in str(compiled.as_text())
     np.testing.assert_array_equal(
-        compiled(*sharded), jax.jit(of_silhouette)(*arguments)
+        compiled(*sharded), jax.jit(_gradient_of_silhouette)(*arguments)
     )
+
+
+def test_gradients_without_jit_over_devices():
+    mesh = _devices(AxisType.Explicit)
+    arguments = FACES, SIGMA, WEIGHT[..., 0]
+    with jax.set_mesh(mesh):
+        sharded = jax.device_put(arguments, NamedSharding(mesh, P("data")))
+        got = _gradient_of_silhouette(*sharded)
+    expected = _gradient_of_silhouette(*arguments)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize(
