@@ -16,6 +16,7 @@ from jaxsoftras.kernels import (
     blending,
     silhouette_reference,
     silhouette_xla,
+    visible_xla,
 )
 
 # Both backends of Pallas for GPUs may come and go with the version of JAX.
@@ -48,7 +49,7 @@ BLEND: dict[str, Callable[..., Any]] = {
 }
 VISIBLE: dict[str, Callable[..., Any]] = {
     "reference": blend_reference.visible_reference,
-    "xla": blend_xla.visible_xla,
+    "xla": visible_xla.visible_xla,
 }
 if silhouette_mosaic and blend_mosaic and visible_mosaic:
     SILHOUETTE["mosaic"] = SILHOUETTE["pallas"] = silhouette_mosaic.silhouette_mosaic

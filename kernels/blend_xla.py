@@ -4,157 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras import gather
-from jaxsoftras.kernels import batching, pairs, partitioning, shading, worklist
+from jaxsoftras.kernels import item_walk, pairs, shading, worklist
 from jaxsoftras.kernels.blending import Blend, Scene, Softmax, Task
-
-_CPU_CHUNK = 1 << 11
-_ACCELERATOR_CHUNK = 1 << 16
-# every pixel of an item adds to texels of its own, which are sorted
-_ACCELERATOR_TEXEL_CHUNK = 1 << 13
-
-
-class _Faces(NamedTuple):
-    """What is known of the faces of a chunk of ``K`` items."""
-
-    vertices: jax.Array  # [K, 3, D]
-    sigma: jax.Array  # [K]
-    gamma: jax.Array  # [K]
-    values: jax.Array | None  # [K, n, A]
-    light: jax.Array | None  # [K, 3, 2 C]
-
-
-class _Walk(NamedTuple):
-    """How the items are visited; static.
-
-    Attributes:
-        task: what to draw.
-        chunk: items at a time.
-        ordered: whether sums are brought into a fixed order; where one thread adds at a
-            time, they have one.
-    """
-
-    task: Task
-    chunk: int
-    ordered: bool
-
-    @property
-    def grid(self) -> worklist.Grid:
-        return worklist.Grid(self.task.height, self.task.width)
-
-    def add(self, total: jax.Array, index: jax.Array, values: jax.Array) -> jax.Array:
-        """Adds values ``[K, ...]`` to places of ``[N, ...]``, of ordered index."""
-        if self.ordered:
-            return gather.add_in_order(total, index, values)
-        return total.at[index].add(values, mode="drop")
-
-    def add_anywhere(
-        self, total: jax.Array, index: jax.Array, values: jax.Array
-    ) -> jax.Array:
-        """The same for an index in no order."""
-        if self.ordered:
-            order = jnp.argsort(index, stable=True)
-            index, values = index[order], values[order]
-        return self.add(total, index, values)
-
-    def fold(self, visit: Callable, carry, scene: Scene, *, windows: bool = False):
-        """`worklist.fold` with ``visit(carry, items, faces)``, by tile or windows."""
-        safe, drawn = pairs.contained(scene.face_vertices)
-        flat = safe.reshape(-1, *safe.shape[2:])
-        values, _, light = scene.attributes or (None, None, None)
-        values, light = (
-            None if a is None else a.reshape(-1, *a.shape[2:]) for a in (values, light)
-        )
-
-        def visit_items(carry, items: worklist.Items):
-            faces = _Faces(
-                flat[items.face],
-                scene.sigma[items.image],
-                scene.gamma[items.image],
-                None if values is None else values[items.face],
-                None if light is None else light[items.face],
-            )
-            return visit(carry, items, faces)
-
-        return worklist.fold(
-            visit_items,
-            carry,
-            safe[..., :2],
-            drawn,
-            self.task.rules.margin(scene.sigma),
-            self.grid,
-            chunk=self.chunk,
-            by_tile=self.ordered and not windows,
-            windows=windows,
-        )
-
-    def evaluate(
-        self, scene: Scene, items: worklist.Items, faces: _Faces
-    ) -> pairs.Pair:
-        return pairs.evaluate(
-            self.task.rules,
-            items.x,
-            items.y,
-            pairs.triangle(faces.vertices[:, None, None]),
-            faces.sigma[:, None, None],
-            faces.gamma[:, None, None],
-            face_count=scene.face_vertices.shape[1],
-        )
-
-    def footprint(
-        self, scene: Scene, items: worklist.Items, faces: _Faces, pair: pairs.Pair
-    ) -> shading.Footprint | None:
-        """The texels that pairs need, among those of all textures."""
-        if not _has_texels(scene):
-            return None
-        images, faces_each = scene.face_vertices.shape[:2]
-        textures, texels_each = scene.attributes.texels.shape[:2]
-        texture = items.image // (images // textures)
-        index, first = shading.footprint(
-            self.task.lookup,
-            pair.weights,
-            faces.values,
-            (items.face % faces_each)[:, None, None],
-        )
-        return shading.Footprint(texture[:, None, None] * texels_each + index, first)
-
-    def relative(
-        self, pair: pairs.Pair, items: worklist.Items, level: jax.Array
-    ) -> jax.Array:
-        """Nearness against a level ``[K, h, w]``; -inf where there is no colour."""
-        colored = pair.colored & items.valid[:, None, None] & (pair.probability > 0)
-        relative = pair.nearness - level
-        # The level is the greatest, but for the rounding of a second computation.
-        relative = relative - lax.stop_gradient(jnp.maximum(relative, 0))
-        # Its exponential is lost in the rounding of the sum, and is among the numbers
-        # below the smallest normal one, with which a CPU computes a hundred times
-        # slower.
-        lost = 0.9 * math.log(jnp.finfo(relative.dtype).tiny)
-        return jnp.where(colored & (relative > lost), relative, -jnp.inf)
-
-    def color(self, faces: _Faces, pair: pairs.Pair, texels, footprint) -> jax.Array:
-        """``[K, C, h, w]``."""
-        return shading.color(
-            self.task.lookup,
-            pair.weights,
-            faces.values,
-            texels,
-            None if footprint is None else footprint.first,
-            faces.light,
-        )
-
-    def blank(self, scene: Scene, *channels: int, fill: float = 0) -> jax.Array:
-        """``[tiles, *channels, h, w]``, of the type and mesh axes of the scene."""
-        tiles = scene.face_vertices.shape[0] * self.grid.rows * self.grid.columns
-        shape = (tiles, *channels, worklist.TILE_HEIGHT, worklist.TILE_WIDTH)
-        return jnp.full_like(scene.face_vertices, fill, shape=shape)
 
 
 def _log(probability: jax.Array) -> jax.Array:
@@ -162,20 +18,20 @@ def _log(probability: jax.Array) -> jax.Array:
     return jnp.log(jnp.where(probability > 0, probability, 1))
 
 
-def _has_texels(scene: Scene) -> bool:
-    return scene.attributes is not None and scene.attributes.texels is not None
+def _relative(pair: pairs.Pair, items: worklist.Items, level: jax.Array) -> jax.Array:
+    """Nearness against a level ``[K, h, w]``; -inf where there is no colour."""
+    colored = pair.colored & items.valid[:, None, None] & (pair.probability > 0)
+    relative = pair.nearness - level
+    # The level is the greatest, but for the rounding of a second computation.
+    relative = relative - lax.stop_gradient(jnp.maximum(relative, 0))
+    # Its exponential is lost in the rounding of the sum, and is among the numbers
+    # below the smallest normal one, with which a CPU computes a hundred times
+    # slower.
+    lost = 0.9 * math.log(jnp.finfo(relative.dtype).tiny)
+    return jnp.where(colored & (relative > lost), relative, -jnp.inf)
 
 
-def _texels(scene: Scene, footprint: shading.Footprint | None) -> jax.Array | None:
-    """``[n, K, C, h, w]``."""
-    if footprint is None:
-        return None
-    table = scene.attributes.texels
-    table = table.reshape(-1, table.shape[-1])
-    return jnp.moveaxis(table[footprint.index], -1, -3)
-
-
-def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, Softmax | None]:
+def _forward(scene: Scene, walk: item_walk.Walk) -> tuple[Blend, Softmax | None]:
     lowest = float(jnp.finfo(scene.face_vertices.dtype).min)
 
     def first_pass(carry, items, faces):
@@ -197,9 +53,11 @@ def _forward(scene: Scene, walk: _Walk) -> tuple[Blend, Softmax | None]:
     def second_pass(sums, items, faces):
         pair = walk.evaluate(scene, items, faces)
         footprint = walk.footprint(scene, items, faces, pair)
-        color = walk.color(faces, pair, _texels(scene, footprint), footprint)
+        color = walk.color(
+            faces, pair, item_walk.texels_of(scene, footprint), footprint
+        )
         level = worklist.of_items(highest, items)
-        relative = walk.relative(pair, items, level)
+        relative = _relative(pair, items, level)
         # XLA computes an exponential once, and a product again for each channel.
         weight = jnp.exp(relative + _log(pair.probability))[:, None]
         values = jnp.concatenate([weight, weight * color], axis=1)
@@ -226,7 +84,7 @@ def _backward(
     color: jax.Array | None,
     softmax: Softmax | None,
     cotangent: Blend,
-    walk: _Walk,
+    walk: item_walk.Walk,
 ) -> Scene:
     """The cotangent of the scene.
 
@@ -240,7 +98,7 @@ def _backward(
         for image in (*cotangent, color, *(softmax or (None, None)))
     )
 
-    def visit(carry, items: worklist.Items, faces: _Faces):
+    def visit(carry, items: worklist.Items, faces: item_walk.Faces):
         gradients, texel_gradients = carry
 
         def pair_values(faces, texels):
@@ -257,13 +115,13 @@ def _backward(
             scene, items, faces, walk.evaluate(scene, items, faces)
         )
         values, pullback, pair = jax.vjp(
-            pair_values, faces, _texels(scene, footprint), has_aux=True
+            pair_values, faces, item_walk.texels_of(scene, footprint), has_aux=True
         )
         cotangents = (jnp.where(items.valid[:, None, None], at(by_total), 0),)
         if color is not None:
             own = at(by_color)
             pull = at(by_logit) + jnp.sum(own * (values[3] - at(color)), axis=1)
-            relative = walk.relative(pair, items, at(level)) - at(log_sum)
+            relative = _relative(pair, items, at(level)) - at(log_sum)
             part = jnp.exp(relative + _log(values[1]))
             cotangents += (jnp.exp(relative) * pull, part * pull, part[:, None] * own)
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
@@ -294,7 +152,7 @@ def _backward(
     faces, texel_gradients = walk.fold(
         visit,
         (
-            _Faces(
+            item_walk.Faces(
                 zeros(scene.face_vertices, per_face, *scene.face_vertices.shape[2:]),
                 zeros(scene.sigma, per_face),
                 zeros(scene.gamma, per_face),
@@ -328,25 +186,6 @@ def _backward(
     )
 
 
-def _on_each_platform(function, task: Task, has_texels: bool, outputs):
-    """Chooses chunk size and summation when the platform is known: at lowering.
-
-    ``outputs`` makes arrays of as many axes as the function's results of its arguments.
-    """
-    chunk = _ACCELERATOR_TEXEL_CHUNK if has_texels else _ACCELERATOR_CHUNK
-
-    def call(*arguments):
-        return lax.platform_dependent(
-            *arguments,
-            cpu=functools.partial(function, walk=_Walk(task, _CPU_CHUNK, False)),
-            default=functools.partial(function, walk=_Walk(task, chunk, True)),
-        )
-
-    return batching.fold_batch(
-        partitioning.trees_by_image(call, outputs, differentiable=True)
-    )
-
-
 def like_forward(scene: Scene) -> tuple[Blend, Softmax | None]:
     """As many axes as the picture of a scene has, and what its weights relate to."""
     image = scene.sigma[:, None, None]
@@ -360,7 +199,9 @@ def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
 
     JAX can differentiate it forwards only.
     """
-    run = _on_each_platform(_forward, task, _has_texels(scene), like_forward)
+    run = item_walk.on_each_platform(
+        _forward, task, item_walk.has_texels(scene), like_forward
+    )
     return run(scene)
 
 
@@ -372,8 +213,8 @@ def backward(
     task: Task,
 ) -> Scene:
     """The cotangent of the scene from that of its picture; differentiable likewise."""
-    run = _on_each_platform(
-        _backward, task, _has_texels(scene), lambda scene, *_: scene
+    run = item_walk.on_each_platform(
+        _backward, task, item_walk.has_texels(scene), lambda scene, *_: scene
     )
     return run(scene, color, softmax, cotangent)
 
@@ -406,45 +247,3 @@ def blend_xla(scene: Scene, task: Task) -> Blend:
         See `Blend`.
     """
     return _blend(scene, task)
-
-
-def _visible(scene: Scene, walk: _Walk) -> jax.Array:
-    nobody = jnp.iinfo(jnp.int32).max
-
-    def visit(carry, items, faces):
-        nearest, winner = carry
-        pair = walk.evaluate(scene, items, faces)
-        shown = pair.visible & items.valid[:, None, None]
-        # compared with itself below: it must not be computed twice, rounded differently
-        depth = lax.optimization_barrier(jnp.where(shown, pair.depth, jnp.inf))
-        nearer = nearest.at[items.tile].min(depth, mode="drop")
-        first = shown & (depth <= worklist.of_items(nearer, items))
-        candidate = jnp.where(first, items.face[:, None, None], nobody)
-        winner = jnp.where(nearer < nearest, nobody, winner)
-        return nearer, winner.at[items.tile].min(candidate, mode="drop")
-
-    carry = (
-        walk.blank(scene, fill=jnp.inf),
-        jnp.full_like(walk.blank(scene), nobody, jnp.int32),
-    )
-    _, winner = walk.fold(visit, carry, scene)
-    winner = worklist.from_tiles(winner, walk.grid)
-    faces = scene.face_vertices.shape[1]
-    return jnp.where(winner < nobody, winner % max(faces, 1), -1)
-
-
-def visible_xla(scene: Scene, task: Task) -> jax.Array:
-    """The nearest face at each pixel, equal to `visible_reference`.
-
-    Args:
-        scene: a batch of faces; attributes are not needed.
-        task: what to draw.
-
-    Returns:
-        ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
-    """
-    scene = jax.tree.map(lax.stop_gradient, scene._replace(attributes=None))
-    find = _on_each_platform(
-        _visible, task, False, lambda scene: scene.sigma[:, None, None]
-    )
-    return find(scene)

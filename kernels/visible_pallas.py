@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras.kernels import batching, blend_xla, partitioning
+from jaxsoftras.kernels import batching, partitioning, visible_xla
 from jaxsoftras.kernels.blending import Scene, Task
 
 
@@ -36,7 +36,7 @@ def visible_pallas(
         ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
     """
     if scene.face_vertices.dtype != jnp.float32 or 0 in scene.face_vertices.shape:
-        return blend_xla.visible_xla(scene, task)
+        return visible_xla.visible_xla(scene, task)
     # what is drawn beyond a face plays no part
     task = task._replace(rules=task.rules._replace(distance="hard"))
     scene = scene._replace(attributes=None)

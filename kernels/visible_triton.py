@@ -12,10 +12,10 @@ from jax import lax
 
 from jaxsoftras.kernels import (
     blend_kernels,
-    blend_xla,
     face_program,
     triton_run,
     visible_pallas,
+    visible_xla,
 )
 from jaxsoftras.kernels.blending import Scene, Task
 
@@ -69,7 +69,7 @@ def visible_triton(scene: Scene, task: Task, *, interpret: bool = False) -> jax.
     Meshes of more than two million faces are left to `visible_xla`.
     """
     if scene.face_vertices.shape[1] > _FACES:
-        return blend_xla.visible_xla(scene, task)
+        return visible_xla.visible_xla(scene, task)
     return visible_pallas.visible_pallas(
         scene, task, _visible, interpret=interpret, spread=True
     )

@@ -12,7 +12,7 @@ from jax.sharding import AxisType
 from pallas_pictures import KINDS, scene, task, with_gradients
 from pallas_silhouettes import lowered
 
-from jaxsoftras.kernels import blend_xla, channel_groups
+from jaxsoftras.kernels import blend_xla, channel_groups, visible_xla
 
 if jax.__version_info__ < (0, 11):
     pytest.skip("needs Mosaic GPU as of jax 0.11", allow_module_level=True)
@@ -77,7 +77,7 @@ class TestVisible:
     def test_equals_the_work_list(self):
         inputs, _ = scene("corners")
         got = look(inputs, interpret=INTERPRET)
-        expected = blend_xla.visible_xla(inputs, task())
+        expected = visible_xla.visible_xla(inputs, task())
         assert len(np.unique(expected)) > 4
         np.testing.assert_array_equal(got, expected)
 

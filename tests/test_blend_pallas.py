@@ -17,6 +17,7 @@ from jaxsoftras.kernels import (
     face_program,
     shading,
     visible_triton,
+    visible_xla,
 )
 
 INTERPRET = jax.default_backend() != "gpu"
@@ -85,7 +86,7 @@ class TestVisible:
         # the interpreter computes a minimum in the precision of its surroundings
         with jax.enable_x64(INTERPRET):
             got = visible_triton.visible_triton(inputs, task(), interpret=INTERPRET)
-        expected = blend_xla.visible_xla(inputs, task())
+        expected = visible_xla.visible_xla(inputs, task())
         assert len(np.unique(expected)) > 4
         np.testing.assert_array_equal(got, expected)
 

@@ -8,44 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scenes
+from pictures import FACES, LIGHT, SIZE, TEXTURES, WEIGHT, compiled
 
 import jaxsoftras
-from jaxsoftras import attributes, conorm, geometry, probability, texture
-from jaxsoftras.kernels import (
-    blend_reference,
-    blend_xla,
-    blending,
-    pairs,
-    worklist,
-)
+from jaxsoftras import attributes, conorm, probability, texture
 
-SIZE = (6, 9)
-RNG = np.random.default_rng(7)
-FACES = np.array(
-    [
-        # overlapping at different depths, of both orientations, tilted
-        [[-0.61, -0.52, 2.0], [0.57, -0.48, 2.4], [0.03, 0.71, 1.7]],
-        [[-0.33, 0.42, 2.1], [0.66, 0.29, 1.9], [0.12, -0.77, 2.3]],
-        [[-0.83, 0.62, 3.1], [-0.11, 0.77, 2.9], [-0.47, -0.13, 3.3]],
-        [[0.21, 0.11, 1.3], [0.93, 0.81, 1.1], [0.97, 0.07, 0.85]],  # crosses near = 1
-        [[-0.9, -0.8, 2.0], [0.9, -0.83, 2.0], [0.03, -0.812, 2.0]],  # a sliver
-        [[-0.4, -0.6, 1.5], [0.4, -0.6, -0.5], [0.1, 0.6, 1.5]],  # behind the camera
-    ]
-)[None]
-TEXTURES = {
-    "corners": RNG.uniform(size=(1, 6, 3, 3)),
-    "faces": RNG.uniform(size=(1, 6, 3)),
-    "surface": texture.SurfaceTexture(RNG.uniform(size=(1, 6, 9, 3))),
-    "image": texture.UVTexture(
-        RNG.uniform(0.2, 0.8, size=(1, 6, 3, 2)), RNG.uniform(size=(5, 4, 3))
-    ),
-    "light": texture.UVTexture(
-        RNG.uniform(0.2, 0.8, size=(1, 6, 3, 2)), RNG.uniform(size=(5, 4, 3))
-    ),
-}
-LIGHT = attributes.FaceLight(
-    RNG.uniform(0.2, 1, size=(1, 6, 3, 3)), RNG.uniform(size=(1, 6, 3, 3))
-)
 OPTIONS: dict[str, Any] = {
     "corners": {},
     "faces": {"supersampling": 2},
@@ -53,33 +20,6 @@ OPTIONS: dict[str, Any] = {
     "image": {"double_sided": False, "front_face": "counterclockwise"},
     "light": {"squared": False},
 }
-WEIGHT = RNG.normal(size=(1, *SIZE, 4))
-
-
-@functools.cache
-def compiled(name, implementation, **options: Any):
-    """Picture, and the gradients of sum(WEIGHT * picture)."""
-    options.setdefault("dist_eps", 1e-12)
-
-    def draw(faces, colors, light, sigma, gamma, background):
-        return jaxsoftras.rasterize(
-            faces,
-            colors,
-            SIZE,
-            sigma=sigma,
-            gamma=gamma,
-            background=background,
-            face_light=light if name == "light" else None,
-            implementation=implementation,
-            **options,
-        )
-
-    @jax.jit
-    def run(*arguments):
-        picture, pullback = jax.vjp(draw, *arguments)
-        return picture, pullback(jnp.asarray(WEIGHT, picture.dtype))
-
-    return run
 
 
 def arguments(name, sigma=0.02, gamma=0.3):
@@ -201,7 +141,7 @@ class TestValuesAndGradients:
 
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
-        eight = jnp.arange(8) % 6  # the shape of the degenerate faces: one program
+        eight = jnp.arange(8) % 6  # as many as test_degenerate_faces: one program
         # at 1e-9, depths that differ by their rounding are far apart
         for gamma, rel in ((1e-6, 5e-3), (1e-9, 0.2), (1e-30, 0.2)):
             faces, colors, *rest = arguments("corners", 1e-4, gamma)
@@ -255,187 +195,6 @@ class TestValuesAndGradients:
             exact = 2 * float(np.sum(gradient[0] * shift))
             numeric = float(np.sum(weight * (above - below)))
             assert numeric == pytest.approx(exact, rel=1e-4, abs=1e-10)
-
-
-class TestAdversarial:
-    def test_the_way_of_a_gpu_equals_that_of_a_cpu(self, x64):
-        """Sums in a fixed order, never scatter-adding two values to one place."""
-        kernel, lookup, _ = attributes.kernel_attributes(
-            TEXTURES["image"], None, "clamp", jnp.asarray(FACES)
-        )
-        scene = blending.Scene(
-            jnp.asarray(FACES), jnp.array([0.01]), jnp.array([0.1]), kernel
-        )
-        task = blending.Task(*SIZE, pairs.Rules(), lookup)
-        cotangent = blending.Blend(
-            *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in ((), (), (3,)))
-        )
-        walk = blend_xla._Walk(task, chunk=24, ordered=True)
-
-        @jax.jit
-        def ordered(scene, cotangent):
-            blend, softmax = blend_xla._forward(scene, walk=walk)
-            return blend, blend_xla._backward(
-                scene, blend.color, softmax, cotangent, walk=walk
-            )
-
-        @jax.jit
-        def reference(scene, cotangent):
-            blend, pullback = jax.vjp(
-                lambda scene: blend_reference.blend_reference(scene, task), scene
-            )
-            return blend, pullback(cotangent)[0]
-
-        got, expected = (f(scene, cotangent) for f in (ordered, reference))
-        for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
-
-    def test_many_faces_in_one_tile(self):
-        """50,000 faces within 16 x 16 pixels: none is dropped, the nearest is found."""
-        rng = np.random.default_rng(0)
-        center = rng.uniform(-0.9, 0.9, (50_000, 1, 2))
-        corners = center + rng.uniform(-0.01, 0.01, (50_000, 3, 2))
-        depth = rng.uniform(2, 3, (50_000, 1, 1)) * np.ones((1, 3, 1))
-        faces = np.concatenate([corners, depth], -1).astype(np.float32)
-        colors = rng.uniform(size=(50_000, 3)).astype(np.float32)
-        draw = jax.jit(
-            lambda f, c: jaxsoftras.rasterize(f, c, 16, sigma=1e-6, gamma=1e-2)
-        )
-        picture = np.asarray(draw(faces, colors))
-        order = rng.permutation(50_000)
-        permuted = np.asarray(draw(faces[order], colors[order]))
-        np.testing.assert_allclose(permuted[..., 3], picture[..., 3], atol=1e-6)
-        np.testing.assert_allclose(permuted, picture, atol=1e-4)
-        assert np.all((picture >= 0) & (picture <= 1)) and picture[..., 3].max() > 0.5
-
-        @jax.jit
-        def by_parts(parts):  # the definition, 1000 faces at a time
-            def log_rest(part):
-                alpha = jaxsoftras.silhouette(
-                    part, 16, sigma=1e-6, implementation="reference"
-                )
-                return jnp.log1p(-jnp.minimum(alpha, 1 - 1e-7))
-
-            return -jnp.expm1(jnp.sum(jax.lax.map(log_rest, parts), axis=0))
-
-        expected = by_parts(faces.reshape(50, 1000, 3, 3))
-        np.testing.assert_allclose(picture[..., 3], expected, atol=1e-5)
-
-    def test_degenerate_faces(self):
-        """No area, edge-on, coincident, on a pixel centre, off-screen, not finite."""
-        faces = np.tile(FACES[0, :1], (8, 1, 1)).astype(np.float32)
-        faces[1] = faces[1, 0]  # a point
-        faces[2, 2] = (faces[2, 0] + faces[2, 1]) / 2  # a line
-        faces[3] = faces[0]  # coincident with the first
-        faces[4, 0, :2] = [1 / 9, 1 / 6]  # on a pixel centre
-        faces[5, :, 0] += 7  # off-screen
-        faces[6, 1, 0] = np.nan
-        faces[7, 2, 2] = np.inf
-        inputs = (
-            faces[None],
-            np.tile(TEXTURES["corners"][:, :2], (1, 4, 1, 1)),
-            LIGHT,
-            1e-3,
-            1e-2,  # its gradient is a difference of terms that grow as its square falls
-            np.zeros(3),
-        )
-        inputs = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), inputs)
-        got = compiled("corners", "xla", dist_eps=1e-4)(*inputs)
-        expected = compiled("corners", "reference", dist_eps=1e-4)(*inputs)
-        for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
-            assert np.all(np.isfinite(a))
-            np.testing.assert_allclose(a, b, atol=2e-4 * max(1, np.abs(b).max()))
-        assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
-        assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
-
-    @pytest.mark.parametrize(
-        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
-    )
-    def test_nothing_to_draw(self, implementation):
-        @jax.jit
-        def run(faces):
-            picture, pullback = jax.vjp(
-                lambda f: jaxsoftras.rasterize(
-                    f,
-                    jnp.ones((len(f), 2)),
-                    4,
-                    background=jnp.array([0.25, 0.5]),
-                    implementation=implementation,
-                ),
-                faces,
-            )
-            return picture, pullback(picture)[0]
-
-        for count in (0, 2):
-            picture, gradient = run(
-                np.tile(FACES[0, 5], (count, 1, 1)).astype(np.float32)
-            )
-            np.testing.assert_array_equal(picture[1, 2], [0.25, 0.5, 0])
-            assert np.all(gradient == 0)
-
-    @pytest.mark.slow  # silhouettes are divided by the same lines
-    def test_items_beyond_32_bits_are_divided(self, monkeypatch):
-        """Blocks of faces, each within the counter's range, add up to the whole."""
-        faces = jnp.asarray(FACES, jnp.float32)
-        colors = jnp.asarray(TEXTURES["faces"], jnp.float32)
-
-        def draw(faces, colors):
-            return jaxsoftras.rasterize(faces, colors, (9, 17), gamma=1e-2)
-
-        expected = jax.jit(draw)(faces, colors)
-        for name in ("_CPU_CHUNK", "_ACCELERATOR_CHUNK"):
-            monkeypatch.setattr(blend_xla, name, 16)
-        # the image has 9 tiles: blocks of 2 of the 6 faces
-        monkeypatch.setattr(worklist, "LARGEST_COUNT", 16 + 9 * 2)
-        got = jax.jit(lambda *a: draw(*a))(faces, colors)
-        np.testing.assert_allclose(got, expected, atol=1e-5)
-
-
-class TestFragments:
-    def test_depth_normals_and_barycentrics(self, x64):
-        faces = jnp.asarray(FACES[0])
-        found, reference = (
-            jax.jit(
-                functools.partial(
-                    jaxsoftras.find_fragments,
-                    image_size=(20, 30),
-                    implementation=implementation,
-                )
-            )(faces)
-            for implementation in ("xla", "reference")
-        )
-        for a, b in zip(found, reference, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-12)
-        assert found.face.dtype == jnp.int32
-        seen = np.asarray(found.face) >= 0
-        assert set(np.unique(found.face)) >= {-1, 0, 1, 2, 3}
-        np.testing.assert_allclose(found.weights.sum(-1), seen)
-        with pytest.raises(ValueError, match="has 2 faces, and the fragments show"):
-            jaxsoftras.interpolate(found, faces[:2])
-        # depth interpolates like any attribute, and position is where the pixel is
-        depth = jaxsoftras.interpolate(found, faces[..., 2:], background=100.0)
-        np.testing.assert_allclose(depth[..., 0], found.depth)
-        plane = jaxsoftras.interpolate(found, faces[..., :2] * faces[..., 2:])
-        x, y = geometry.pixel_centers(20, 30, jnp.float64)
-        np.testing.assert_allclose(
-            (plane[..., 0] / found.depth)[seen], (seen * x)[seen]
-        )
-        np.testing.assert_allclose(
-            (plane[..., 1] / found.depth)[seen], (seen * y[:, None])[seen]
-        )
-
-    def test_depth_has_a_gradient(self, x64):
-        weight = scenes.random_like(12, 12)
-
-        @jax.jit
-        @jax.value_and_grad
-        def loss(faces):
-            return jnp.sum(weight * jaxsoftras.find_fragments(faces, 12, far=9).depth)
-
-        shift = 1e-6 * scenes.random_like(*FACES[0].shape)
-        _, gradient = loss(FACES[0])
-        numeric = float(loss(FACES[0] + shift)[0] - loss(FACES[0] - shift)[0])
-        assert numeric == pytest.approx(float(2 * np.sum(gradient * shift)), rel=1e-5)
 
 
 F4 = np.zeros((2, 5, 3, 3), np.float32) + 1

@@ -1,0 +1,85 @@
+"""Where cameras are and how they are turned: angles, rotations and their gradients."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from cameras import POINTS, make_camera
+from jax.test_util import check_grads
+
+from jaxsoftras import camera, pose
+
+
+@pytest.mark.parametrize(
+    ("elevation", "azimuth", "expected"),
+    [
+        (0, 0, [0, 0, -2]),
+        (0, 90, [2, 0, 0]),
+        (90, 0, [0, 2, 0]),
+        (30, 180, [0, 1, np.sqrt(3)]),
+    ],
+)
+def test_eye_from_angles(elevation, azimuth, expected):
+    eye = camera.eye_from_angles(2.0, elevation, azimuth)
+    np.testing.assert_allclose(eye, expected, atol=1e-6)
+
+
+class TestRotation:
+    rotation = staticmethod(jax.jit(pose.rotation_from_axis_angle))
+
+    @pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-3, 0.499, 0.501, 3.0, np.pi, 7.0])
+    def test_turns_about_its_axis(self, angle, x64):
+        axis = np.array([2.0, -1, 2]) / 3
+        turned = np.asarray(self.rotation(angle * axis))
+        np.testing.assert_allclose(turned @ turned.T, np.eye(3), atol=1e-14)
+        np.testing.assert_allclose(turned @ axis, axis, atol=1e-14)
+        across = np.array([1.0, 2, 0]) / np.sqrt(5)
+        beyond = np.cross(axis, across)
+        expected = np.cos(angle) * across + np.sin(angle) * beyond
+        np.testing.assert_allclose(turned @ across, expected, atol=1e-14)
+
+    def test_is_right_handed(self):
+        quarter = self.rotation(np.array([0, 0, np.pi / 2]))
+        np.testing.assert_allclose(quarter @ np.eye(3)[0], [0, 1, 0], atol=1e-6)
+
+    def test_derivatives_at_zero(self, x64):
+        """R = I + [v] + [v]^2 / 2 + ..., so they are known."""
+        columns = np.cross(np.eye(3)[:, None], np.eye(3))
+        generators = np.swapaxes(columns, -1, -2)  # [e_i] = e_i x .
+        jacobian = jax.jacrev(pose.rotation_from_axis_angle)
+        both = jax.jit(lambda v: (jacobian(v), jax.jacfwd(jacobian)(v)))
+        first, second = both(np.zeros(3))
+        np.testing.assert_allclose(np.moveaxis(first, -1, 0), generators, atol=1e-15)
+        products = np.einsum("iab,jbc->ijac", generators, generators)
+        np.testing.assert_allclose(
+            np.moveaxis(second, (-2, -1), (0, 1)),
+            (products + np.swapaxes(products, 0, 1)) / 2,
+            atol=1e-15,
+        )
+
+    @pytest.mark.parametrize("angle", [0.0, 1e-5, 0.499, 0.501, 4.0])
+    def test_gradients(self, angle, x64):
+        vector = angle * np.array([2.0, -1, 2]) / 3
+        check_grads(self.rotation, (vector,), order=1, modes=["rev"])
+
+    def test_recovers_a_pose(self, x64):
+        """Gauss-Newton on a pose, from pictures of points."""
+        start = make_camera()
+
+        @jax.jit
+        def picture(motion):
+            moved = dataclasses.replace(
+                start,
+                axes=start.axes @ pose.rotation_from_axis_angle(motion[:3]).T,
+                position=start.position + motion[3:],
+            )
+            return camera.project(moved, POINTS)[:, :2].ravel()
+
+        jacobian = jax.jit(jax.jacfwd(picture))
+        true = np.array([0.2, -0.3, 0.1, 0.2, 0.1, -0.3])
+        target, found = picture(true), np.zeros(6)
+        for _ in range(10):
+            residual = np.asarray(picture(found) - target)
+            found = found - np.linalg.lstsq(jacobian(found), residual)[0]
+        np.testing.assert_allclose(found, true, atol=1e-9)
