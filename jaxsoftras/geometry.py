@@ -180,11 +180,31 @@ def _inverse_area(triangle: Corners) -> jax.Array:
     return 1 / jnp.where(has_area(triangle), twice_area(triangle), _LEAST_AREA)
 
 
+class Location(NamedTuple):
+    """Where pixels lie with respect to triangles.
+
+    Attributes:
+        signed: `Nearest.signed`.
+        coordinates: `barycentric`.
+        nearest: `Nearest.weights`, as constants.
+        inside: 1 in the closed triangle, and 0 elsewhere: a number, as the rules of JAX
+            for derivatives return no truth values within `jax.shard_map`.
+    """
+
+    signed: jax.Array
+    coordinates: tuple[jax.Array, jax.Array, jax.Array]
+    nearest: tuple[jax.Array, jax.Array, jax.Array]
+    inside: jax.Array
+
+
+def _located(near: Nearest, coordinates) -> Location:
+    inside = jnp.where(near.inside, jnp.ones_like(near.signed), 0)
+    return Location(near.signed, coordinates, near.weights, inside)
+
+
 @jax.custom_jvp
-def locate(
-    px: jax.Array, py: jax.Array, triangle: Corners
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-    """`nearest(...).signed` and `barycentric`, with a derivative that costs little.
+def locate(px: jax.Array, py: jax.Array, triangle: Corners) -> Location:
+    """`nearest` and `barycentric` at once, with a derivative that costs little.
 
     A shift of the nearest boundary point Q along the boundary does not change the
     distance to first order, so that its derivative follows from Q alone: with the
@@ -192,7 +212,7 @@ def locate(
     opposite outside. A shift of corner k moves the plane of a barycentric coordinate w
     of P by its part at that corner: ``d w / d A_k = -w_k grad w``.
     """
-    return nearest(px, py, triangle).signed, barycentric(px, py, triangle)
+    return _located(nearest(px, py, triangle), barycentric(px, py, triangle))
 
 
 @locate.defjvp
@@ -222,7 +242,9 @@ def _locate_derivative(primals, tangents):
     inverse = _inverse_area(triangle)
     gradients = ((y1 - y2, x2 - x1), (y2 - y0, x0 - x2), (y0 - y1, x1 - x0))
     changes = tuple(inverse * (gx * shift_x + gy * shift_y) for gx, gy in gradients)
-    return (near.signed, weights), (change, changes)
+    location = _located(near, weights)
+    constant = jax.tree.map(jnp.zeros_like, location)
+    return location, constant._replace(signed=change, coordinates=changes)
 
 
 def support(dist_eps: float) -> float:

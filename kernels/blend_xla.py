@@ -111,9 +111,10 @@ def _backward(
         def at(image):
             return worklist.of_windows(image, items)
 
-        footprint = walk.footprint(
-            scene, items, faces, walk.evaluate(scene, items, faces)
-        )
+        footprint = None
+        if item_walk.has_texels(scene):
+            pair = walk.evaluate(scene, items, faces)
+            footprint = walk.footprint(scene, items, faces, pair)
         values, pullback, pair = jax.vjp(
             pair_values, faces, item_walk.texels_of(scene, footprint), has_aux=True
         )

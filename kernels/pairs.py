@@ -164,14 +164,13 @@ def surface_point(
     Returns:
         The weights of the corners' attributes, of sum 1, and the depth.
     """
-    return _surface_point(rules, px, py, face, geometry.locate(px, py, face.corners)[1])
+    return _surface_point(rules, face, geometry.locate(px, py, face.corners))
 
 
-def _surface_point(rules: Rules, px, py, face: Triangle, coordinates):
-    # a face without area has the weights of the nearest point, as constants
-    nearest = lax.stop_gradient(geometry.nearest(px, py, face.corners).weights)
+def _surface_point(rules: Rules, face: Triangle, location: geometry.Location):
+    # a face without area has the weights of the nearest point
     has_area = geometry.has_area(face.corners)
-    weights = _clipped(coordinates, nearest, has_area)
+    weights = _clipped(location.coordinates, location.nearest, has_area)
     if rules.parity:
         weights = [lax.stop_gradient(w) for w in weights]
     over_depth = [w * (1 / z) for w, z in zip(weights, face.depths, strict=True)]
@@ -208,9 +207,9 @@ def evaluate(
     """
     area = geometry.twice_area(face.corners)
     has_area = geometry.has_area(face.corners)
-    inside = geometry.nearest(px, py, face.corners).inside & has_area
-    distance2, coordinates = geometry.locate(px, py, face.corners)
-    weights, depth = _surface_point(rules, px, py, face, coordinates)
+    location = geometry.locate(px, py, face.corners)
+    inside = (location.inside > 0) & has_area
+    weights, depth = _surface_point(rules, face, location)
 
     if rules.distance == "hard":
         counts = inside
@@ -218,7 +217,7 @@ def evaluate(
         cdf = jnp.ones_like(depth)
         log_survival = jnp.full_like(depth, smallest)
     else:
-        signed = _signed(rules, distance2, coordinates)
+        signed = _signed(rules, location.signed, location.coordinates)
         counts = signed > -sigma * rules.cutoff
         if rules.distance == "barycentric":
             box = _in_box(px, py, face.corners, rules.margin(sigma))

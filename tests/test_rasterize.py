@@ -91,6 +91,7 @@ class TestValuesAndGradients:
         ):
             np.testing.assert_allclose(a, b, atol=1e-9)
 
+    @pytest.mark.slow  # recorded scenes have it too
     def test_barycentric_distance(self, x64):
         # barycentric coordinates have no unit: the cut lies at another place
         options: dict[str, Any] = {"distance": "barycentric", "dist_eps": 1e-300}
