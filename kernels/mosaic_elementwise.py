@@ -67,7 +67,7 @@ def _plus_one(x: ir.Value) -> ir.Value:
 def _divide(x: ir.Value, y: ir.Value) -> ir.Value:
     if not _is_float(x):
         return arith.divsi(x, y)
-    # a division that keeps to the range of floats takes six instructions
+    # in fewer instructions than a division that keeps to the range of floats
     return arith.mulf(x, _reciprocal(y), **_FUSED)
 
 

@@ -28,7 +28,7 @@ def of_kernels(
     *,
     effects: bool,
 ) -> Callable[..., jax.Array]:
-    """A differentiable silhouette for any batch, on any number of devices.
+    """`silhouette_xla` by kernels, for any batch, on any number of devices.
 
     Args:
         optical_depth: see `differentiation.differentiable`; with ``picture`` and
@@ -38,8 +38,7 @@ def of_kernels(
             partitioning.
 
     Returns:
-        A function of the arguments of `silhouette_xla`, and of ``interpret``. It leaves
-        double precision and empty batches to that.
+        The differentiable function ``draw`` below.
     """
     draws = {
         interpret: differentiation.differentiable(
@@ -54,7 +53,30 @@ def of_kernels(
         for interpret in (False, True)
     }
 
-    def draw(face_vertices, sigma, *, height, width, cutoff, interpret=False):
+    def draw(
+        face_vertices: jax.Array,
+        sigma: jax.Array,
+        *,
+        height: int,
+        width: int,
+        cutoff: float,
+        interpret: bool = False,
+    ) -> jax.Array:
+        """Soft silhouettes, equal to `silhouette_reference` in value and gradient.
+
+        Double precision and empty batches are left to `silhouette_xla`.
+
+        Args:
+            face_vertices: ``[B, F, 3, 2]`` NDC.
+            sigma: ``[B]`` NDC squared.
+            height: pixels.
+            width: pixels.
+            cutoff: squared radius of a face's influence, in units of sigma.
+            interpret: run the kernels in Pallas' interpreter, on any device; for tests.
+
+        Returns:
+            ``[B, H, W]`` alpha.
+        """
         if face_vertices.dtype != jnp.float32 or 0 in face_vertices.shape:
             return silhouette_xla.silhouette_xla(
                 face_vertices, sigma, height=height, width=width, cutoff=cutoff

@@ -198,35 +198,7 @@ _draw = silhouette_pallas.of_kernels(_optical_depth, _gradients, effects=False)
 
 
 def silhouette_triton(
-    face_vertices: jax.Array,
-    sigma: jax.Array,
-    *,
-    height: int,
-    width: int,
-    cutoff: float,
-    interpret: bool = False,
+    face_vertices: jax.Array, sigma: jax.Array, **options
 ) -> jax.Array:
-    """Soft silhouettes, equal to `silhouette_reference` in value and gradient.
-
-    For NVIDIA GPUs of compute capability 8.0 or higher. Double precision and empty
-    batches are left to `silhouette_xla`.
-
-    Args:
-        face_vertices: ``[B, F, 3, 2]`` NDC.
-        sigma: ``[B]`` NDC squared.
-        height: pixels.
-        width: pixels.
-        cutoff: squared radius of a face's influence, in units of sigma.
-        interpret: run the kernels in Pallas' interpreter, on any device; for tests.
-
-    Returns:
-        ``[B, H, W]`` alpha.
-    """
-    return _draw(
-        face_vertices,
-        sigma,
-        height=height,
-        width=width,
-        cutoff=cutoff,
-        interpret=interpret,
-    )
+    """`silhouette_pallas.of_kernels`, for GPUs of compute capability 8.0 or higher."""
+    return _draw(face_vertices, sigma, **options)

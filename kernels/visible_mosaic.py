@@ -57,7 +57,6 @@ def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
 
 def visible_mosaic(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
     """`visible_pallas`, for NVIDIA GPUs of compute capability 9.0 or higher."""
-    # the interpreter has side effects, which forbid to spread the images
     return visible_pallas.visible_pallas(
-        scene, task, _visible, interpret=interpret, spread=not interpret
+        scene, task, _visible, interpret=interpret, effects=True
     )

@@ -19,7 +19,7 @@ def visible_pallas(
     find: Callable[..., jax.Array],
     *,
     interpret: bool,
-    spread: bool,
+    effects: bool,
 ) -> jax.Array:
     """The nearest face at each pixel, equal to `visible_reference`.
 
@@ -30,7 +30,8 @@ def visible_pallas(
         task: what to draw.
         find: the kernel: of a scene, and of ``task`` and ``interpret`` as keywords.
         interpret: whether Pallas interprets the kernel.
-        spread: whether several devices may share the images.
+        effects: whether Pallas' interpreter has side effects, which forbid
+            partitioning.
 
     Returns:
         ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
@@ -42,6 +43,6 @@ def visible_pallas(
     scene = scene._replace(attributes=None)
     scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)
     run = functools.partial(find, task=task, interpret=interpret)
-    if spread:
+    if not (interpret and effects):
         run = partitioning.trees_by_image(run, lambda scene: scene.sigma[:, None, None])
     return batching.fold_batch(run)(scene)

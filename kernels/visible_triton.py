@@ -71,5 +71,5 @@ def visible_triton(scene: Scene, task: Task, *, interpret: bool = False) -> jax.
     if scene.face_vertices.shape[1] > _FACES:
         return visible_xla.visible_xla(scene, task)
     return visible_pallas.visible_pallas(
-        scene, task, _visible, interpret=interpret, spread=True
+        scene, task, _visible, interpret=interpret, effects=False
     )
