@@ -16,18 +16,10 @@ import rich.console
 import rich.progress
 import rich.table
 
-from jaxsoftras import (
-    checkpoint,
-    config,
-    data,
-    datasets,
-    evaluation,
-    gallery,
-    meshfile,
-    models,
-    training,
-)
+from jaxsoftras import config, data, meshfile, models
 from jaxsoftras.mesh import Mesh
+from jaxsoftras.reconstruction import datasets, evaluation, gallery, training
+from jaxsoftras.reconstruction import runs as checkpoint
 
 
 def evaluate(
@@ -50,7 +42,7 @@ def evaluate(
         console: where to print.
 
     Returns:
-        What ``metrics.json`` holds; see `jaxsoftras.evaluation.summarize`.
+        The content of ``metrics.json``; see `evaluation.summarize`.
 
     Raises:
         ConfigError, RunError, ValueError, OSError: with a sentence that says what is

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import jax
 
-from jaxsoftras import checkpoint, config, data, datasets, gallery, monitor, training
+from jaxsoftras import config, data
+from jaxsoftras.reconstruction import datasets, gallery, monitor, training
+from jaxsoftras.reconstruction import runs as checkpoint
 
 
 def train(

@@ -1,6 +1,5 @@
 """Differentiable soft rasterization of triangle meshes in JAX."""
 
-from jaxsoftras.attributes import FaceLight as FaceLight
 from jaxsoftras.camera import Camera as Camera
 from jaxsoftras.camera import camera_from_axes as camera_from_axes
 from jaxsoftras.camera import eye_from_angles as eye_from_angles
@@ -18,8 +17,6 @@ from jaxsoftras.conventions import to_blender as to_blender
 from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d
-from jaxsoftras.fragments import find_fragments as find_fragments
-from jaxsoftras.fragments import interpolate as interpolate
 from jaxsoftras.lighting import DEFAULT_LIGHTS as DEFAULT_LIGHTS
 from jaxsoftras.lighting import AmbientLight as AmbientLight
 from jaxsoftras.lighting import DirectionalLight as DirectionalLight
@@ -36,8 +33,12 @@ from jaxsoftras.normals import face_normals as face_normals
 from jaxsoftras.normals import vertex_normals as vertex_normals
 from jaxsoftras.pose import rotation_from_axis_angle as rotation_from_axis_angle
 from jaxsoftras.probability import Distribution as Distribution
-from jaxsoftras.rasterization import rasterize as rasterize
-from jaxsoftras.rasterization import silhouette as silhouette
+from jaxsoftras.rasterization.attributes import FaceLight as FaceLight
+from jaxsoftras.rasterization.fragments import find_fragments as find_fragments
+from jaxsoftras.rasterization.fragments import interpolate as interpolate
+from jaxsoftras.rasterization.soft import rasterize as rasterize
+from jaxsoftras.rasterization.soft import silhouette as silhouette
+from jaxsoftras.rasterization.visibility import Fragments as Fragments
 from jaxsoftras.renderer import Settings as Settings
 from jaxsoftras.renderer import render as render
 from jaxsoftras.subdivision import subdivide as subdivide
@@ -46,6 +47,5 @@ from jaxsoftras.texture import FaceColors as FaceColors
 from jaxsoftras.texture import SurfaceTexture as SurfaceTexture
 from jaxsoftras.texture import UVTexture as UVTexture
 from jaxsoftras.texture import VertexColors as VertexColors
-from jaxsoftras.visibility import Fragments as Fragments
 
 __version__ = "0.1.0"

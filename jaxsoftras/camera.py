@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import arguments, checks
+from jaxsoftras import checks
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.pose import Handedness, axes_from_direction
 from jaxsoftras.pose import eye_from_angles as eye_from_angles
@@ -85,7 +85,7 @@ class Camera:
     )
 
     def __post_init__(self):
-        arguments.check_choice("projection", self.projection, Projection)
+        checks.check_choice("projection", self.projection, Projection)
 
 
 def camera_from_axes(

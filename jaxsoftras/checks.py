@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,9 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 VectorLike: TypeAlias = ArrayLike | Sequence[float]
+
+# The item counters of the work list are 32-bit: one face may touch this many tiles.
+_LARGEST_SIDE = 32768
 
 
 def as_floats(*values: VectorLike) -> list[jax.Array]:
@@ -22,6 +25,31 @@ def as_floats(*values: VectorLike) -> list[jax.Array]:
     typed = [value for value in values if hasattr(value, "dtype")]
     dtype = jnp.promote_types(jnp.result_type(float, *typed), jnp.float32)
     return [jnp.asarray(value, dtype) for value in values]
+
+
+def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width in pixels, from a side or a pair."""
+    sides = size if isinstance(size, (tuple, list)) else (size,) * 2
+    if len(sides) != 2 or not all(
+        isinstance(side, (int, np.integer))
+        and not isinstance(side, bool)
+        and 0 < side <= _LARGEST_SIDE
+        for side in sides
+    ):
+        raise ValueError(
+            "image_size must be an int or a pair (height, width) of ints from 1 to "
+            f"{_LARGEST_SIDE}, not {size!r}."
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def check_choice(name: str, value: Any, choices: Any) -> None:
+    """Raises a ValueError unless a value is one of a ``Literal``'s."""
+    if value not in get_args(choices):
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(str, get_args(choices)))}, "
+            f"not {value!r}."
+        )
 
 
 def check_shape(name: str, array: jax.Array, *trailing: int) -> None:

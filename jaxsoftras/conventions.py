@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import arguments, checks, pose
+from jaxsoftras import checks, pose
 from jaxsoftras.camera import Camera, Projection, camera_from_axes
 from jaxsoftras.checks import VectorLike
 
@@ -44,7 +44,7 @@ def _focal_lengths(matrix: jax.Array) -> jax.Array:
 
 
 def _width_and_height(image_size: ImageSize, dtype) -> jax.Array:
-    return jnp.asarray(arguments.image_size(image_size)[::-1], dtype)
+    return jnp.asarray(checks.image_size(image_size)[::-1], dtype)
 
 
 def _matrix(*rows: tuple[ArrayLike, ...]) -> jax.Array:
@@ -321,7 +321,7 @@ def _sensor(
     image_size: ImageSize, width: float, height: float, fit: SensorFit, dtype
 ) -> tuple[float, jax.Array]:
     """Its length in mm, and ``[2]`` the side it spans per width and per height."""
-    arguments.check_choice("sensor_fit", fit, SensorFit)
+    checks.check_choice("sensor_fit", fit, SensorFit)
     size = _width_and_height(image_size, dtype)
     side = {"AUTO": jnp.max(size), "HORIZONTAL": size[0], "VERTICAL": size[1]}[fit]
     return height if fit == "VERTICAL" else width, side / size

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import gather, mesh
+from jaxsoftras import deterministic as gather
+from jaxsoftras import mesh
 
 
 def silhouette_iou(predicted: jax.Array, target: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import gather
+from jaxsoftras import deterministic as gather
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges

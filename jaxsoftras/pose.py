@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import arguments, checks
+from jaxsoftras import checks
 
 Handedness = Literal["left", "right"]
 """``"left"``: the frame of Soft Rasterizer, whose pictures are mirrored left to right;
@@ -82,7 +82,7 @@ def axes_from_direction(
     Raises:
         ValueError: wrong shapes, or a direction that is zero or parallel to ``up``.
     """
-    arguments.check_choice("handedness", handedness, Handedness)
+    checks.check_choice("handedness", handedness, Handedness)
     checks.check_shape("direction", direction, 3)
     checks.check_shape("up", up, 3)
     checks.check_values(

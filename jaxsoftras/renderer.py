@@ -12,13 +12,12 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import arguments, normals, probability
+from jaxsoftras import checks, normals, probability
 from jaxsoftras import conorm as conorms
 from jaxsoftras import texture as textures
-from jaxsoftras.attributes import FaceAttributes, FaceLight
 from jaxsoftras.camera import Camera, project
-from jaxsoftras.implementations import Implementation
 from jaxsoftras.kernels import pairs
+from jaxsoftras.kernels.dispatch import Implementation
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
     DEFAULT_MATERIAL,
@@ -27,7 +26,8 @@ from jaxsoftras.lighting import (
     illuminate,
 )
 from jaxsoftras.mesh import Mesh, checked_faces, face_vertices
-from jaxsoftras.rasterization import Aggregation, Interpolation, rasterize
+from jaxsoftras.rasterization.attributes import FaceAttributes, FaceLight
+from jaxsoftras.rasterization.soft import Aggregation, Interpolation, rasterize
 
 Shading = Literal["smooth", "flat"]
 """Light at the vertices, by their normals; or one light for each face, by its own."""
@@ -238,7 +238,7 @@ def render(
     """
     if not isinstance(settings, Settings):
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
-    arguments.check_choice("shading", settings.shading, Shading)
+    checks.check_choice("shading", settings.shading, Shading)
     mesh = _checked(mesh)
     vertices = jnp.asarray(mesh.vertices)
     some = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import gather, topology
+from jaxsoftras import deterministic as gather
+from jaxsoftras import topology
 from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsoftras import gather
+from jaxsoftras import deterministic as gather
 
 Wrap = Literal["clamp", "repeat"]
 """What lies beyond the image: its border texels, or the image again."""

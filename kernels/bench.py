@@ -28,8 +28,9 @@ import rich.console
 import rich.table
 from jax import lax
 
-from jaxsoftras import geometry, implementations, rasterization
+from jaxsoftras import geometry, rasterization
 from jaxsoftras.kernels import bench_inputs
+from jaxsoftras.kernels import dispatch as implementations
 
 _SIGMA, _GAMMA, _DIST_EPS = 1e-4, 1e-4, 1e-4
 _CPU_SIZES = ("8x1280x64", "64x1280x64")

@@ -24,7 +24,8 @@ from pathlib import Path
 
 import jax
 import pytest
-from small_run import CABINET
+
+from tests.support.small_run import CABINET
 
 if jax.default_backend() == "cpu":
     # Nearly all the time of a test is compilation, and half of that is what LLVM spends

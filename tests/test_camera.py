@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cameras import DISTORTION, POINTS, make_camera
 from jax.test_util import check_grads
 
 from jaxsoftras import camera, mesh
+from tests.support.cameras import DISTORTION, POINTS, make_camera
 
 project = jax.jit(camera.project)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsoftras import gather, mesh, texture, topology
+from jaxsoftras import deterministic as gather
+from jaxsoftras import mesh, texture, topology
 
 
 class TestIcosphere:

@@ -1,8 +1,10 @@
 """The public names, the direction of imports, and what an import costs."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,66 +13,54 @@ import jaxsoftras
 
 ROOT = Path(__file__).parents[1]
 
-# modules may import from lower levels, and within their own package
-LEVELS = {
-    "arguments": 0,
-    "checks": 0,
-    "config": 0,
-    "conorm": 0,
-    "distributions": 0,
-    "gather": 0,
-    "geometry": 0,
-    "lighting": 0,
-    "topology": 0,
-    "pose": 1,
-    "probability": 1,
-    "texture": 1,
-    "camera": 2,
-    "kernels": 2,
-    "mesh": 2,
-    "attributes": 3,
-    "conventions": 3,
-    "implementations": 3,
-    "losses": 3,
-    "meshfile": 3,
-    "normals": 3,
-    "subdivision": 3,
-    "surface_sampling": 4,
-    "visibility": 3,
-    "voxels": 3,
-    "data": 3,
-    "models": 3,
-    "fragments": 4,
-    "rasterization": 4,
-    "shapes": 4,
-    "renderer": 5,
-    "datasets": 5,
-    "training": 5,
-    "checkpoint": 5,
-    "evaluation": 6,
-    "gallery": 6,
-    "monitor": 6,
-}
-PROGRAMS = {"kernels/bench.py"}  # run by users, imported by nobody
+# (who, what): no module of the former may import one of the latter
+NEVER = [
+    ("kernels.reference", "kernels.xla"),
+    ("kernels.reference", "kernels.pallas"),
+    ("kernels.xla", "kernels.pallas"),
+    ("kernels.xla", "kernels.reference"),
+    ("kernels.pallas", "kernels.reference"),
+    ("kernels.pallas", "kernels.triton"),
+    ("kernels.pallas", "kernels.mosaic"),
+    ("kernels.triton", "kernels.mosaic"),
+    ("kernels.mosaic", "kernels.triton"),
+    ("kernels", "rasterization"),
+    ("kernels", "mesh"),
+    ("rasterization", "mesh"),
+    ("rasterization", "renderer"),
+    ("renderer", "models"),
+    ("data", "renderer"),
+    ("shapes", "models"),
+    ("models", "rasterization"),
+]
+# programs, which users run and no module imports
+PROGRAMS = {"kernels.bench", "data.__main__", "shapes.__main__"}
+# each heavy dependency has one door
 HEAVY = {
-    "flax": {"models", "training"},
-    "optax": {"training"},
-    "orbax": {"checkpoint"},
+    "flax": {"models", "reconstruction"},
+    "optax": {"reconstruction"},
+    "orbax": {"reconstruction"},
     "tensorflow_datasets": {"data"},
-    "tensorboardX": {"monitor"},
+    "tensorboardX": {"reconstruction"},
     "trimesh": {"meshfile"},
 }
 
 
-def modules():
-    for path in sorted((ROOT / "jaxsoftras").rglob("*.py")) + sorted(
-        (ROOT / "kernels").glob("*.py")
-    ):
-        name = path.relative_to(ROOT).as_posix().removeprefix("jaxsoftras/")
-        yield name, ast.parse(path.read_text())
+def modules() -> dict[str, ast.Module]:
+    """Syntax trees by name below jaxsoftras, such as ``kernels.xla.blend``."""
+    found = {}
+    for folder, prefix in ((ROOT / "jaxsoftras", ""), (ROOT / "kernels", "kernels.")):
+        for path in sorted(folder.rglob("*.py")):
+            relative = path.relative_to(folder)
+            if relative.parts[0] == "kernels":
+                continue  # the link, which Python 3.13 follows
+            name = prefix + ".".join(relative.with_suffix("").parts)
+            name = name.removesuffix("__init__").removesuffix(".")
+            found[name] = ast.parse(path.read_text())
+    return found
 
 
-def imported(tree):
+def imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -78,22 +68,64 @@ def imported(tree):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_imports_point_one_way():
-    seen = set()
-    for name, tree in modules():
-        part = name.split("/")[0].removesuffix(".py")
-        if part == "__init__" or name in PROGRAMS:
-            continue
-        seen.add(part)
-        for target in imported(tree):
-            package, _, rest = target.partition(".")
-            if package == "jaxsoftras":
-                other = rest.split(".")[0]
-                assert other == part or LEVELS[other] < LEVELS[part], (
-                    f"{name}: {target}"
-                )
-            assert part in HEAVY.get(package, {part}), f"{name}: {target}"
-    assert seen == set(LEVELS)
+def graph() -> dict[str, set[str]]:
+    """The modules of jaxsoftras that each of them imports."""
+    trees = modules()
+
+    def module_of(target: str) -> str | None:
+        package, _, rest = target.partition(".")
+        if package != "jaxsoftras":
+            return None
+        while rest not in trees:  # a name within a module
+            rest = rest.rpartition(".")[0]
+        return rest
+
+    return {
+        name: {module_of(target) for target in imports(tree)} - {None, name}
+        for name, tree in trees.items()
+    }
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def test_no_module_imports_itself_through_others():
+    graphlib.TopologicalSorter(graph()).prepare()  # raises CycleError, which names it
+
+
+def test_imports_that_must_not_be():
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph().items()
+        for other in others
+        for who, what in NEVER
+        if within(name, who) and within(other, what) and name not in PROGRAMS
+    ]
+    assert not wrong
+
+
+def test_nothing_imports_programs():
+    for name, others in graph().items():
+        assert not others & PROGRAMS, name
+
+
+def test_only_programs_import_the_reconstruction():
+    for name, others in graph().items():
+        if not within(name, "reconstruction") and name != "__main__":
+            assert not any(within(other, "reconstruction") for other in others), name
+
+
+def test_heavy_dependencies_have_one_door():
+    for name, tree in modules().items():
+        for target in imports(tree):
+            doors = HEAVY.get(target.partition(".")[0])
+            assert not doors or name.partition(".")[0] in doors, f"{name}: {target}"
+
+
+def test_rules_are_about_modules_that_exist():
+    names = set(modules())
+    assert {part for rule in NEVER for part in rule} | PROGRAMS <= names
 
 
 def test_public_names():
@@ -167,7 +199,7 @@ def test_import_stays_light(module):
 
 
 def test_kernels_are_found_below_the_package_only():
-    import jaxsoftras.kernels.silhouette_xla as module
+    import jaxsoftras.kernels.xla.silhouette as module
 
-    assert module.__name__ == "jaxsoftras.kernels.silhouette_xla"
+    assert module.__name__ == "jaxsoftras.kernels.xla.silhouette"
     assert (ROOT / "jaxsoftras" / "kernels").is_symlink()

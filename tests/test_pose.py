@@ -5,10 +5,10 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from cameras import POINTS, make_camera
 from jax.test_util import check_grads
 
 from jaxsoftras import camera, pose
+from tests.support.cameras import POINTS, make_camera
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.zbuffer import render, view_eyes
 from jaxsoftras.shapes.catalogue import make_shape
-from jaxsoftras.shapes.zbuffer import render, view_eyes
 from jaxsoftras.voxels import voxelize
 
 DESCRIPTION = "embedded.json"

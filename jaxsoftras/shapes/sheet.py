@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.zbuffer import render, view_eyes
 from jaxsoftras.shapes.catalogue import make_shape
-from jaxsoftras.shapes.zbuffer import render, view_eyes
 
 
 def contact_sheet(

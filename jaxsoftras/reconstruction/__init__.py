@@ -1,0 +1,1 @@
+"""Training, evaluation and presentation of networks that reconstruct meshes."""

@@ -1,0 +1,154 @@
+"""Evaluation of a reconstructor: voxel IoU and loss, per category."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsoftras import data, models, voxels
+from jaxsoftras.reconstruction import training
+
+_OBJECTS_PER_DEVICE = 4  # evaluated together, all views of each
+
+
+class Score(NamedTuple):
+    """Of one category; the arrays hold a number for each object and input view.
+
+    Attributes:
+        iou: ``[n, N]`` intersection over union with the true voxels, 0 to 1.
+        loss: ``[n, N]`` the training loss.
+    """
+
+    iou: np.ndarray | jax.Array
+    loss: np.ndarray | jax.Array
+
+
+def _partners(category: int, objects: np.ndarray, views: int) -> np.ndarray:
+    """``[n, N]`` the second view with which each view's loss is taken.
+
+    Drawn uniformly, as in training, but the same ones in every evaluation.
+    """
+    draws = [
+        np.random.default_rng([category, o]).integers(views, size=views)
+        for o in objects
+    ]
+    return np.stack(draws).astype(np.int32)
+
+
+def _scorer(experiment: training.Experiment, views: int):
+    """The jitted function that scores a group of objects by all of their views."""
+
+    def score(variables, images, occupied, partner, sigma):
+        group = images.shape[0]
+        vertices = experiment.infer(
+            variables, images.reshape(-1, *images.shape[2:])
+        ).reshape(group, views, -1, 3)
+        predicted = voxels.voxelize(vertices, jnp.asarray(experiment.network.faces))
+        iou = voxels.iou(predicted, occupied[:, None])
+
+        view = jnp.broadcast_to(jnp.arange(views, dtype=jnp.int32), partner.shape)
+        pairs = jnp.stack([view, partner], axis=-1)  # [group, views, 2]
+
+        def both(x):
+            """``[group, views, ...]`` to the two views of each pair, in one batch."""
+            chosen = x[jnp.arange(group)[:, None, None], pairs]
+            return chosen.reshape(-1, *chosen.shape[2:])
+
+        terms = experiment.view_losses(
+            both(vertices), both(images[:, :, 3]), pairs.reshape(-1, 2), sigma
+        )
+        return Score(iou, experiment.total(terms).reshape(partner.shape))
+
+    return jax.jit(score, out_shardings=experiment.sharded)
+
+
+def evaluate(
+    experiment: training.Experiment,
+    variables: models.Variables,
+    split: data.Split,
+    sigma: float,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, Score]:
+    """Reconstructs every object of a split from each of its views.
+
+    Args:
+        experiment: the configuration the variables belong to.
+        variables: of the network.
+        split: objects with voxels.
+        sigma: sharpness of the rasterizer, for the loss.
+        progress: called with the number of objects done since the last call.
+
+    Returns:
+        Scores by synset.
+    """
+    views = split.num_views
+    group = _OBJECTS_PER_DEVICE * experiment.devices.size
+    score = _scorer(experiment, views)
+    scores = {}
+    for number, category in enumerate(split.categories):
+        parts = []
+        for start in range(0, split.count(category), group):
+            objects = np.arange(start, min(start + group, split.count(category)))
+            # one shape for all calls: the last group repeats an object
+            padded = np.pad(objects, (0, group - len(objects)), mode="edge")
+            images = split.images(
+                category, np.repeat(padded, views), np.tile(np.arange(views), group)
+            )
+            batch = jax.device_put(
+                (
+                    images.reshape(group, views, *images.shape[1:]),
+                    split.voxels(category, padded),
+                    _partners(number, padded, views),
+                ),
+                experiment.sharded,
+            )
+            part = jax.device_get(score(variables, *batch, jnp.float32(sigma)))
+            parts.append(Score(*(array[: len(objects)] for array in part)))
+            progress(len(objects))
+        scores[category] = Score(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+    return scores
+
+
+def summarize(scores: dict[str, Score], *, split: str, step: int) -> dict:
+    """The contents of ``metrics.json``: means per category, and their unweighted mean.
+
+    Args:
+        scores: by synset.
+        split: name of the split.
+        step: of the checkpoint.
+
+    Returns:
+        ``{"split", "step", "mean_iou", "mean_loss", "per_category": {synset: {"name",
+        "iou", "loss", "objects"}}}``; IoU as fractions from 0 to 1.
+    """
+    per_category = {
+        synset: {
+            "name": data.CATEGORIES[synset],
+            "iou": float(np.mean(score.iou)),
+            "loss": float(np.mean(score.loss)),
+            "objects": len(score.iou),
+        }
+        for synset, score in scores.items()
+    }
+    rows = per_category.values()
+    return {
+        "split": split,
+        "step": step,
+        "mean_iou": float(np.mean([row["iou"] for row in rows])),
+        "mean_loss": float(np.mean([row["loss"] for row in rows])),
+        "per_category": per_category,
+    }
+
+
+def write_metrics(metrics: dict, path: Path) -> None:
+    """Writes ``metrics.json``, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(json.dumps(metrics, indent=2) + "\n")
+    fresh.replace(path)

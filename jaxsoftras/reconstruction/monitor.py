@@ -1,0 +1,134 @@
+"""What a run shows: a progress bar, TensorBoard events, and an alarm for NaN."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import rich.console
+import rich.progress
+import tensorboardX
+
+from jaxsoftras.reconstruction import training
+
+
+class DivergedError(RuntimeError):
+    """The loss or its gradient is not finite any more."""
+
+
+class Monitor:
+    """Reports the metrics of steps, a few steps late so that devices never wait.
+
+    Use as a context manager around the loop.
+    """
+
+    def __init__(
+        self, workdir: Path, *, start: int, steps: int, every: int, quiet: bool = False
+    ):
+        """Opens the reports of a run.
+
+        Args:
+            workdir: the run folder; events go to ``tensorboard/`` there.
+            start: number of steps taken so far.
+            steps: number of steps in all.
+            every: how often to report, in steps.
+            quiet: whether to leave the terminal alone.
+        """
+        self._every = every
+        self._steps = steps
+        self._pending: list[tuple[int, training.Metrics]] = []
+        self._writer = tensorboardX.SummaryWriter(
+            str(workdir / "tensorboard"), purge_step=start or None
+        )
+        self._console = rich.console.Console(quiet=quiet)
+        self._progress = rich.progress.Progress(
+            rich.progress.TextColumn("training"),
+            rich.progress.BarColumn(bar_width=None),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TextColumn("{task.fields[rate]}  loss {task.fields[loss]}"),
+            rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task(
+            "", total=steps, completed=start, rate="compiling", loss="-"
+        )
+        self._reported = (start, time.monotonic())
+
+    def __enter__(self) -> Monitor:
+        """Shows the progress bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        """Takes the progress bar away and completes the event file."""
+        self._progress.stop()
+        self._writer.close()
+
+    def message(self, text: str) -> None:
+        """Prints a line above the progress bar."""
+        self._console.print(text, highlight=False)
+
+    def record(self, step: int, metrics: training.Metrics) -> None:
+        """Takes note of a step; now and then reports it.
+
+        Args:
+            step: number of steps taken, this one included.
+            metrics: of the step, still on the device.
+
+        Raises:
+            DivergedError: see `check`.
+        """
+        self._pending.append((step, metrics))
+        if step % self._every == 0 or step == self._steps:
+            latest = self.check()
+            self._report(step, latest)
+
+    def check(self) -> training.Metrics:
+        """Waits for the steps recorded so far.
+
+        Returns:
+            The metrics of the latest one, on the host.
+
+        Raises:
+            DivergedError: one of them had a loss or a gradient that is not finite.
+        """
+        values = jax.device_get(self._pending)
+        self._pending = self._pending[-1:]
+        for step, metrics in values:
+            if not math.isfinite(metrics.loss + metrics.gradient_norm):
+                raise DivergedError(
+                    f"Step {step} gave a loss of {metrics.loss:g} and a gradient of "
+                    f"norm {metrics.gradient_norm:g}; the last good checkpoint is "
+                    "kept. Lower optim.learning_rate, or look into the data of that "
+                    "step."
+                )
+        return values[-1][1]
+
+    def _report(self, step: int, metrics: training.Metrics) -> None:
+        last_step, last_time = self._reported
+        now = time.monotonic()
+        rate = (step - last_step) / max(now - last_time, 1e-9)
+        self._reported = (step, now)
+        for name, value in metrics._asdict().items():
+            self._writer.add_scalar(f"train/{name}", value, step)
+        self._writer.add_scalar("train/steps_per_second", rate, step)
+        remaining = (self._steps - step) / rate
+        self._progress.update(
+            self._task,
+            completed=step,
+            rate=f"{rate:.1f} steps/s",
+            loss=f"{metrics.loss:.4f}",
+        )
+        if not self._console.is_terminal:
+            self.message(
+                f"step {step}/{self._steps}  loss {metrics.loss:.4f}  "
+                f"{rate:.1f} steps/s  {remaining:.0f} s left"
+            )
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""
+        self._writer.add_image(name, image, step, dataformats="HWC")

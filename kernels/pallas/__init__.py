@@ -1,0 +1,1 @@
+"""Code that both Pallas backends for NVIDIA GPUs share."""

@@ -1,0 +1,1 @@
+"""The definition: every face at every pixel, dense, differentiated by JAX."""

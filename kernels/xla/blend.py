@@ -1,0 +1,252 @@
+"""The soft picture over an exact work list: portable, and the fast path on a CPU."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxsoftras.kernels import pairs, shading
+from jaxsoftras.kernels.scene import Blend, Scene, Softmax, Task
+from jaxsoftras.kernels.xla import walk as item_walk
+from jaxsoftras.kernels.xla import worklist
+
+
+def _log(probability: jax.Array) -> jax.Array:
+    """The logarithm, and 0 for 0, so that there is a derivative."""
+    return jnp.log(jnp.where(probability > 0, probability, 1))
+
+
+def _relative(pair: pairs.Pair, items: worklist.Items, level: jax.Array) -> jax.Array:
+    """Nearness against a level ``[K, h, w]``; -inf where there is no colour."""
+    colored = pair.colored & items.valid[:, None, None] & (pair.probability > 0)
+    relative = pair.nearness - level
+    # The level is the greatest, but for the rounding of a second computation.
+    relative = relative - lax.stop_gradient(jnp.maximum(relative, 0))
+    # Its exponential is lost in the rounding of the sum, and is among the numbers
+    # below the smallest normal one, with which a CPU computes a hundred times
+    # slower.
+    lost = 0.9 * math.log(jnp.finfo(relative.dtype).tiny)
+    return jnp.where(colored & (relative > lost), relative, -jnp.inf)
+
+
+def _forward(scene: Scene, walk: item_walk.Walk) -> tuple[Blend, Softmax | None]:
+    lowest = float(jnp.finfo(scene.face_vertices.dtype).min)
+
+    def first_pass(carry, items, faces):
+        total, highest = carry
+        pair = walk.evaluate(scene, items, faces)
+        total = walk.add(total, items.tile, pair.share)
+        if highest is not None:
+            nearness = lax.stop_gradient(pair.nearness)
+            nearness = jnp.where(pair.colored, nearness, lowest)
+            highest = highest.at[items.tile].max(nearness, mode="drop")
+        return total, highest
+
+    has_color = scene.attributes is not None
+    highest = walk.blank(scene, fill=lowest) if has_color else None
+    total, highest = walk.fold(first_pass, (walk.blank(scene), highest), scene)
+    if highest is None:
+        return Blend(worklist.from_tiles(total, walk.grid), None, None), None
+
+    def second_pass(sums, items, faces):
+        pair = walk.evaluate(scene, items, faces)
+        footprint = walk.footprint(scene, items, faces, pair)
+        color = walk.color(
+            faces, pair, item_walk.texels_of(scene, footprint), footprint
+        )
+        level = worklist.of_items(highest, items)
+        relative = _relative(pair, items, level)
+        # XLA computes an exponential once, and a product again for each channel.
+        weight = jnp.exp(relative + _log(pair.probability))[:, None]
+        values = jnp.concatenate([weight, weight * color], axis=1)
+        return walk.add(sums, items.tile, values)
+
+    sums = walk.blank(scene, 1 + scene.attributes.channels)
+    sums = walk.fold(second_pass, sums, scene)
+    weight, color = sums[:, :1], sums[:, 1:]
+    any_face = weight > 0
+    divisor = jnp.where(any_face, weight, 1)
+    log_sum = jnp.log(divisor[:, 0])
+    logit = jnp.where(any_face[:, 0], highest + log_sum, lowest)
+    blend = Blend(
+        worklist.from_tiles(total, walk.grid),
+        worklist.from_tiles(logit, walk.grid),
+        worklist.from_tiles(color / divisor, walk.grid),
+    )
+    level, log_sum = (worklist.from_tiles(a, walk.grid) for a in (highest, log_sum))
+    return blend, Softmax(level, log_sum)
+
+
+def _backward(
+    scene: Scene,
+    color: jax.Array | None,
+    softmax: Softmax | None,
+    cotangent: Blend,
+    walk: item_walk.Walk,
+) -> Scene:
+    """The cotangent of the scene.
+
+    With D_j the probability, n_j the nearness and C_j the colour of face j, e_j =
+    exp(n_j - logit) and p_j = D_j e_j: ``d color / d C_j = p_j``, ``d logit / d n_j =
+    p_j``, ``d color / d n_j = p_j (C_j - color)``, and the same for D_j with e_j in
+    place of p_j. The rest is the derivative of one pair, which JAX takes.
+    """
+    by_total, by_logit, by_color, color, level, log_sum = (
+        None if image is None else worklist.for_windows(image)
+        for image in (*cotangent, color, *(softmax or (None, None)))
+    )
+
+    def visit(carry, items: worklist.Items, faces: item_walk.Faces):
+        gradients, texel_gradients = carry
+
+        def pair_values(faces, texels):
+            pair = walk.evaluate(scene, items, faces)
+            if color is None:
+                return (pair.share,), pair
+            shade = walk.color(faces, pair, texels, footprint)
+            return (pair.share, pair.probability, pair.nearness, shade), pair
+
+        def at(image):
+            return worklist.of_windows(image, items)
+
+        footprint = None
+        if item_walk.has_texels(scene):
+            pair = walk.evaluate(scene, items, faces)
+            footprint = walk.footprint(scene, items, faces, pair)
+        values, pullback, pair = jax.vjp(
+            pair_values, faces, item_walk.texels_of(scene, footprint), has_aux=True
+        )
+        cotangents = (jnp.where(items.valid[:, None, None], at(by_total), 0),)
+        if color is not None:
+            own = at(by_color)
+            pull = at(by_logit) + jnp.sum(own * (values[3] - at(color)), axis=1)
+            relative = _relative(pair, items, at(level)) - at(log_sum)
+            part = jnp.exp(relative + _log(values[1]))
+            cotangents += (jnp.exp(relative) * pull, part * pull, part[:, None] * own)
+        by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
+        gradients = jax.tree.map(
+            lambda total, new: walk.add(total, items.face, new), gradients, by_faces
+        )
+        if texel_gradients is not None:
+            by_texels = jnp.moveaxis(by_texels, -3, -1)
+            in_use = items.valid[:, None, None]
+            index = jnp.where(in_use, footprint.index, len(texel_gradients))
+            texel_gradients = walk.add_anywhere(
+                texel_gradients,
+                index.reshape(-1),
+                by_texels.reshape(-1, by_texels.shape[-1]),
+            )
+        return gradients, texel_gradients
+
+    batch, count = scene.face_vertices.shape[:2]
+    attributes = scene.attributes or shading.Attributes(None)
+
+    def zeros(like, *shape):
+        if like is None:
+            return None
+        return jnp.zeros_like(scene.face_vertices, shape=shape)
+
+    per_face = batch * count
+    texels = attributes.texels
+    faces, texel_gradients = walk.fold(
+        visit,
+        (
+            item_walk.Faces(
+                zeros(scene.face_vertices, per_face, *scene.face_vertices.shape[2:]),
+                zeros(scene.sigma, per_face),
+                zeros(scene.gamma, per_face),
+                *(
+                    None if a is None else zeros(a, per_face, *a.shape[2:])
+                    for a in (attributes.values, attributes.light)
+                ),
+            ),
+            None
+            if texels is None
+            else zeros(texels, texels.shape[0] * texels.shape[1], texels.shape[2]),
+        ),
+        scene,
+        windows=True,
+    )
+
+    def shaped(gradient, like):
+        return None if gradient is None else gradient.reshape(like.shape)
+
+    return Scene(
+        shaped(faces.vertices, scene.face_vertices),
+        jnp.sum(faces.sigma.reshape(batch, count), axis=1),
+        jnp.sum(faces.gamma.reshape(batch, count), axis=1),
+        None
+        if scene.attributes is None
+        else shading.Attributes(
+            shaped(faces.values, attributes.values),
+            shaped(texel_gradients, attributes.texels),
+            shaped(faces.light, attributes.light),
+        ),
+    )
+
+
+def like_forward(scene: Scene) -> tuple[Blend, Softmax | None]:
+    """As many axes as the picture of a scene has, and what its weights relate to."""
+    image = scene.sigma[:, None, None]
+    if scene.attributes is None:
+        return Blend(image, None, None), None
+    return Blend(image, image, image[None]), Softmax(image, image)
+
+
+def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
+    """The picture of `blend_xla`, and what its weights relate to.
+
+    JAX can differentiate it forwards only.
+    """
+    run = item_walk.on_each_platform(
+        _forward, task, item_walk.has_texels(scene), like_forward
+    )
+    return run(scene)
+
+
+def backward(
+    scene: Scene,
+    color: jax.Array | None,
+    softmax: Softmax | None,
+    cotangent: Blend,
+    task: Task,
+) -> Scene:
+    """The cotangent of the scene from that of its picture; differentiable likewise."""
+    run = item_walk.on_each_platform(
+        _backward, task, item_walk.has_texels(scene), lambda scene, *_: scene
+    )
+    return run(scene, color, softmax, cotangent)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _blend(scene: Scene, task: Task) -> Blend:
+    return forward(scene, task)[0]
+
+
+def _blend_forward(scene: Scene, task: Task):
+    blend, softmax = forward(scene, task)
+    return blend, (scene, blend.color, softmax)
+
+
+def _blend_backward(task: Task, residuals, cotangent: Blend):
+    return (backward(*residuals, cotangent, task),)
+
+
+_blend.defvjp(_blend_forward, _blend_backward)
+
+
+def blend_xla(scene: Scene, task: Task) -> Blend:
+    """Soft pictures, equal to `blend_reference` in value and gradient.
+
+    Args:
+        scene: a batch of faces.
+        task: what to draw.
+
+    Returns:
+        See `Blend`.
+    """
+    return _blend(scene, task)

@@ -1,0 +1,227 @@
+"""Prepared data sets: the same interface and values as npz files, read from disk."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxsoftras.data import open_split, sample_pairs
+from jaxsoftras.data.__main__ import main
+from tests.support.npz_files import COUNTS, VIEWS, write_category, write_folder
+
+prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
+
+PART = "multi_view_shapes-val_03001627.array_record-00000-of-00001"
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory) -> tuple[Path, Path]:
+    """An npz folder and what was prepared from it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    npz_root = write_folder(folder / "npz")
+    prepared.prepare(npz_root, folder / "out")
+    return npz_root, folder / "out"
+
+
+@pytest.fixture
+def copy(roots, tmp_path) -> Path:
+    """A prepared data set that may be damaged."""
+    return Path(shutil.copytree(roots[1], tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("name", ["train", "val", "test"])
+def test_both_sources_give_identical_arrays(roots, name):
+    a = open_split("npz", roots[0], name, list(COUNTS))
+    b = open_split("prepared", roots[1], name, list(COUNTS))
+    assert (a.name, a.categories) == (b.name, b.categories)
+    assert (a.num_views, a.image_size) == (b.num_views, b.image_size)
+    for synset in a.categories:
+        count = a.count(synset)
+        assert b.count(synset) == count
+        objects = np.repeat(np.arange(count)[::-1], VIEWS)
+        views = np.tile(np.arange(VIEWS), count)
+        for left, right in [
+            (a.images(synset, objects, views), b.images(synset, objects, views)),
+            (a.voxels(synset, objects), b.voxels(synset, objects)),
+        ]:
+            assert left.dtype == right.dtype
+            np.testing.assert_array_equal(left, right)
+
+
+def test_both_sources_give_identical_batches(roots):
+    batches = [
+        sample_pairs(
+            open_split(source, root, "train", ["table", "chair"]),
+            16,
+            np.random.default_rng(0),
+        )
+        for source, root in zip(("npz", "prepared"), roots, strict=True)
+    ]
+    for left, right in zip(*batches, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_only_the_views_asked_for_are_decoded(roots, monkeypatch):
+    split = open_split("prepared", roots[1], "train", ["chair"])
+    decoded = []
+
+    def decompress(code):
+        decoded.append(code)
+        return zlib.decompress(code)
+
+    monkeypatch.setattr(
+        prepared, "zlib", type("zlib", (), {"decompress": staticmethod(decompress)})
+    )
+    split.images("03001627", np.array([0, 0]), np.array([1, 4]))
+    assert len(decoded) == 2
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow") is not None, reason="TensorFlow is installed"
+)
+def test_neither_tensorflow_nor_network_nor_noise(roots, tmp_path, monkeypatch, capfd):
+    def connect(*arguments):
+        raise AssertionError("a connection was attempted")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket, "getaddrinfo", connect)
+    steps = []
+    prepared.prepare(
+        roots[0],
+        tmp_path / "out",
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    open_split("prepared", tmp_path / "out", "train", ["chair"])
+    total = 3 * sum(COUNTS.values())
+    assert steps == [(done + 1, total) for done in range(total)]
+    assert "tensorflow" not in sys.modules
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["multi_view_shapes"]
+
+
+def test_training_set_without_voxels(tmp_path):
+    (tmp_path / "npz").mkdir()
+    write_category(tmp_path / "npz", "03001627", "train")
+    (tmp_path / "npz" / "03001627_train_voxels.npz").unlink()
+    prepared.prepare(tmp_path / "npz", tmp_path / "out")
+    split = open_split("prepared", tmp_path / "out", "train", ["chair"])
+    assert split.images("03001627", np.array([1]), np.array([0])).shape == (1, 4, 8, 8)
+    with pytest.raises(FileNotFoundError, match="prepared without voxels"):
+        split.voxels("03001627", np.array([0]))
+
+
+def test_failure_leaves_nothing_and_can_be_repeated(tmp_path, roots):
+    npz_root = Path(shutil.copytree(roots[0], tmp_path / "npz"))
+    path = npz_root / "04379243_test_images.npz"
+    sound = path.read_bytes()
+    garbled = bytearray(sound)
+    garbled[len(sound) // 2] ^= 0xFF
+    path.write_bytes(bytes(garbled))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="04379243_test_images.npz is damaged"):
+            prepared.prepare(npz_root, tmp_path / "out")
+        assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    path.write_bytes(sound)
+    prepared.prepare(npz_root, tmp_path / "out")
+    assert open_split("prepared", tmp_path / "out", "test", ["table"]).count("04379243")
+
+
+def test_sizes_that_differ_between_splits(tmp_path):
+    write_category(tmp_path, "03001627", "train")
+    larger = np.zeros((2, VIEWS, 4, 16, 16), np.uint8)
+    write_category(tmp_path, "03001627", "val", images=larger)
+    with pytest.raises(ValueError, match="mixes sizes"):
+        prepared.prepare(tmp_path, tmp_path / "out")
+
+
+def test_category_too_large_to_sort_without_tensorflow(roots, tmp_path, monkeypatch):
+    shuffle = pytest.importorskip("tensorflow_datasets.core.shuffle")
+    monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 0)
+    with pytest.raises(ValueError, match="exceeds the 1 GB"):
+        prepared.prepare(roots[0], tmp_path / "out")
+
+
+def test_existing_data_set_is_not_overwritten(roots):
+    with pytest.raises(FileExistsError, match="delete it"):
+        prepared.prepare(*roots)
+
+
+def test_folder_that_is_not_prepared(roots):
+    with pytest.raises(FileNotFoundError, match="is not a prepared data set"):
+        open_split("prepared", roots[0], "train")
+
+
+def test_other_version(copy):
+    folder = copy / "multi_view_shapes"
+    (folder / "1.0.0").rename(folder / "0.9.0")
+    with pytest.raises(ValueError, match="prepared in format 0.9.0; .* reads 1.0.0"):
+        open_split("prepared", copy, "train")
+
+
+def test_missing_category(roots):
+    with pytest.raises(FileNotFoundError, match="no part train_02828884 .*chair 0300"):
+        open_split("prepared", roots[1], "train")
+
+
+def test_unknown_split(roots):
+    with pytest.raises(ValueError, match="Unknown split 'dev'"):
+        open_split("prepared", roots[1], "dev")
+
+
+def test_missing_file(copy):
+    (copy / "multi_view_shapes" / "1.0.0" / PART).unlink()
+    with pytest.raises(FileNotFoundError, match=f"lacks its file .*{PART}"):
+        open_split("prepared", copy, "val", ["chair"])
+
+
+@pytest.mark.parametrize(
+    "name", [PART, "dataset_info.json", "features.json", "metadata.json"]
+)
+def test_truncated_file(copy, name):
+    path = copy / "multi_view_shapes" / "1.0.0" / name
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
+        open_split("prepared", copy, "val", ["chair"])
+
+
+@pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])
+def test_missing_package(roots, monkeypatch, package):
+    monkeypatch.delitem(sys.modules, "jaxsoftras.data.prepared")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        open_split("prepared", roots[1], "train")
+
+
+# The command line
+
+
+def test_commands(tmp_path, roots, capsys):
+    out = tmp_path / "out"
+    assert main(["prepare", "--npz", str(roots[0]), "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out.replace("\n", "")
+    for folder, source in [(out, "prepared"), (roots[0], "npz")]:
+        assert main(["info", str(folder)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        rows = [line.split() for line in lines]
+        assert ["│", "03001627", "│", "chair"] + ["│", "2"] * 3 + ["│"] in rows
+        assert lines[-1] == f"{source} files, 6 views of 8 x 8 pixels"
+
+
+@pytest.mark.parametrize(
+    "command", [["info", "nowhere"], ["prepare", "--npz", "nowhere", "--out", "x"]]
+)
+def test_errors_are_one_line(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len([line for line in lines if line.startswith("error: ")]) == 1
+    assert "nowhere" in lines[-1]
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,145 @@
+"""Sampling of training batches: statistics, reproducibility, the background thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxsoftras.data import Split, pair_batches, sample_pairs
+from tests.support.npz_files import write_folder
+
+
+class CodedStore:
+    """Pictures that tell which object and view they are of."""
+
+    num_views, image_size = 24, 2
+
+    def __init__(self, category: int, num_objects: int):
+        self.category, self.num_objects = category, num_objects
+
+    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
+        images = np.zeros((len(objects), 4, 2, 2), np.uint8)
+        images[:, 0] = self.category
+        images[:, 1] = objects[:, None, None]
+        images[:, 2] = views[:, None, None]
+        return images
+
+    def voxels(self, objects: np.ndarray) -> np.ndarray:
+        return np.zeros((len(objects), 32, 32, 32), bool)
+
+
+@pytest.fixture
+def coded() -> Split:
+    counts = {"02691156": 20, "03001627": 1, "04379243": 4}
+    return Split(
+        "train", {s: CodedStore(k, n) for k, (s, n) in enumerate(counts.items())}
+    )
+
+
+def test_both_pictures_show_the_same_object_from_the_views_given(coded):
+    batch = sample_pairs(coded, 500, np.random.default_rng(0))
+    a, b = batch.images_a[..., 0, 0], batch.images_b[..., 0, 0]
+    np.testing.assert_array_equal(a[:, :2], b[:, :2])
+    np.testing.assert_array_equal(a[:, 2], batch.views_a)
+    np.testing.assert_array_equal(b[:, 2], batch.views_b)
+    assert batch.views_a.dtype == batch.views_b.dtype == np.int32
+    assert batch.images_a.dtype == batch.images_b.dtype == np.uint8
+
+
+def test_categories_objects_and_views_are_uniform_and_views_independent(coded):
+    count = 60_000
+    batch = sample_pairs(coded, count, np.random.default_rng(1))
+    category, objects = batch.images_a[:, 0, 0, 0], batch.images_a[:, 1, 0, 0]
+
+    def assert_uniform(numbers, size):
+        observed = np.bincount(numbers, minlength=size)
+        expected = len(numbers) / size
+        deviation = (observed - expected) / np.sqrt(expected)
+        assert len(observed) == size and np.abs(deviation).max() < 5
+
+    assert_uniform(category, 3)
+    assert_uniform(objects[category == 0], 20)
+    assert_uniform(objects[category == 2], 4)
+    assert_uniform(batch.views_a * 24 + batch.views_b, 24 * 24)
+
+
+def test_batches_depend_on_seed_and_step_only(coded):
+    first = pair_batches(coded, 8, seed=3)
+    expected = [next(first) for _ in range(6)]
+    resumed = pair_batches(coded, 8, seed=3, start_step=4)
+    for batch in expected[4:]:
+        for array, again in zip(batch, next(resumed), strict=True):
+            np.testing.assert_array_equal(array, again)
+    other_seed = next(pair_batches(coded, 8, seed=4))
+    assert not np.array_equal(other_seed.images_a, expected[0].images_a)
+    assert not np.array_equal(expected[0].images_a, expected[1].images_a)
+
+
+def sampling_threads() -> int:
+    return sum(t.name.startswith("pair_batches") for t in threading.enumerate())
+
+
+@pytest.mark.parametrize("how", ["close", "forget"])
+def test_background_thread_ends_with_the_iterator(coded, how):
+    before = sampling_threads()
+    batches = pair_batches(coded, 8, seed=0)
+    next(batches)
+    assert sampling_threads() == before + 1
+    if how == "close":
+        batches.close()
+    else:
+        del batches
+    assert sampling_threads() == before
+
+
+def test_no_more_batches_than_asked_for_are_prepared(coded, monkeypatch):
+    drawn = []
+    original = CodedStore.images
+
+    def images(self, objects, views):
+        drawn.append(len(objects))
+        return original(self, objects, views)
+
+    monkeypatch.setattr(CodedStore, "images", images)
+    batches = pair_batches(coded, 1, seed=0)  # one object: one call a batch
+    next(batches)
+    time.sleep(0.1)
+    assert len(drawn) <= 2
+    batches.close()
+
+
+def test_errors_of_the_background_thread_surface(coded, monkeypatch):
+    def images(self, objects, views):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(CodedStore, "images", images)
+    before = sampling_threads()
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(pair_batches(coded, 4, seed=0))
+    assert sampling_threads() == before
+
+
+def test_forgotten_iterator_is_quiet_at_exit(tmp_path):
+    npz_root = write_folder(tmp_path / "npz")
+    script = (
+        "from jaxsoftras.data import *\n"
+        f"split = open_split('npz', {str(npz_root)!r}, 'train', ['chair'])\n"
+        "batches = pair_batches(split, 4, seed=0)\n"
+        "next(batches)\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_batch_size_below_one(coded):
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        sample_pairs(coded, 0, np.random.default_rng(0))

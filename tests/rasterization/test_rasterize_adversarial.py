@@ -1,0 +1,151 @@
+"""Pictures of what is hard to draw: very many faces, degenerate ones, none at all."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxsoftras
+from jaxsoftras.kernels import pairs
+from jaxsoftras.kernels import scene as blending
+from jaxsoftras.kernels.reference import blend as blend_reference
+from jaxsoftras.kernels.xla import blend as blend_xla
+from jaxsoftras.kernels.xla import walk as item_walk
+from jaxsoftras.kernels.xla import worklist
+from jaxsoftras.rasterization import attributes
+from tests.support import scenes
+from tests.support.pictures import FACES, LIGHT, SIZE, TEXTURES, compiled
+
+
+class TestAdversarial:
+    def test_the_way_of_a_gpu_equals_that_of_a_cpu(self, x64):
+        """Sums in a fixed order, never scatter-adding two values to one place."""
+        kernel, lookup, _ = attributes.kernel_attributes(
+            TEXTURES["image"], None, "clamp", jnp.asarray(FACES)
+        )
+        scene = blending.Scene(
+            jnp.asarray(FACES), jnp.array([0.01]), jnp.array([0.1]), kernel
+        )
+        task = blending.Task(*SIZE, pairs.Rules(), lookup)
+        cotangent = blending.Blend(
+            *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in ((), (), (3,)))
+        )
+        walk = item_walk.Walk(task, chunk=24, ordered=True)
+
+        @jax.jit
+        def ordered(scene, cotangent):
+            blend, softmax = blend_xla._forward(scene, walk=walk)
+            return blend, blend_xla._backward(
+                scene, blend.color, softmax, cotangent, walk=walk
+            )
+
+        @jax.jit
+        def reference(scene, cotangent):
+            blend, pullback = jax.vjp(
+                lambda scene: blend_reference.blend_reference(scene, task), scene
+            )
+            return blend, pullback(cotangent)[0]
+
+        got, expected = (f(scene, cotangent) for f in (ordered, reference))
+        for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+    def test_many_faces_in_one_tile(self):
+        """50,000 faces within 16 x 16 pixels: none is dropped, the nearest is found."""
+        rng = np.random.default_rng(0)
+        center = rng.uniform(-0.9, 0.9, (50_000, 1, 2))
+        corners = center + rng.uniform(-0.01, 0.01, (50_000, 3, 2))
+        depth = rng.uniform(2, 3, (50_000, 1, 1)) * np.ones((1, 3, 1))
+        faces = np.concatenate([corners, depth], -1).astype(np.float32)
+        colors = rng.uniform(size=(50_000, 3)).astype(np.float32)
+        draw = jax.jit(
+            lambda f, c: jaxsoftras.rasterize(f, c, 16, sigma=1e-6, gamma=1e-2)
+        )
+        picture = np.asarray(draw(faces, colors))
+        order = rng.permutation(50_000)
+        permuted = np.asarray(draw(faces[order], colors[order]))
+        np.testing.assert_allclose(permuted[..., 3], picture[..., 3], atol=1e-6)
+        np.testing.assert_allclose(permuted, picture, atol=1e-4)
+        assert np.all((picture >= 0) & (picture <= 1)) and picture[..., 3].max() > 0.5
+
+        @jax.jit
+        def by_parts(parts):  # the definition, 1000 faces at a time
+            def log_rest(part):
+                alpha = jaxsoftras.silhouette(
+                    part, 16, sigma=1e-6, implementation="reference"
+                )
+                return jnp.log1p(-jnp.minimum(alpha, 1 - 1e-7))
+
+            return -jnp.expm1(jnp.sum(jax.lax.map(log_rest, parts), axis=0))
+
+        expected = by_parts(faces.reshape(50, 1000, 3, 3))
+        np.testing.assert_allclose(picture[..., 3], expected, atol=1e-5)
+
+    def test_degenerate_faces(self):
+        """No area, edge-on, coincident, on a pixel centre, off-screen, not finite."""
+        faces = np.tile(FACES[0, :1], (8, 1, 1)).astype(np.float32)
+        faces[1] = faces[1, 0]  # a point
+        faces[2, 2] = (faces[2, 0] + faces[2, 1]) / 2  # a line
+        faces[3] = faces[0]  # coincident with the first
+        faces[4, 0, :2] = [1 / 9, 1 / 6]  # on a pixel centre
+        faces[5, :, 0] += 7  # off-screen
+        faces[6, 1, 0] = np.nan
+        faces[7, 2, 2] = np.inf
+        inputs = (
+            faces[None],
+            np.tile(TEXTURES["corners"][:, :2], (1, 4, 1, 1)),
+            LIGHT,
+            1e-3,
+            1e-2,  # its gradient is a difference of terms that grow as its square falls
+            np.zeros(3),
+        )
+        inputs = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), inputs)
+        got = compiled("corners", "xla", dist_eps=1e-4)(*inputs)
+        expected = compiled("corners", "reference", dist_eps=1e-4)(*inputs)
+        for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+            assert np.all(np.isfinite(a))
+            np.testing.assert_allclose(a, b, atol=2e-4 * max(1, np.abs(b).max()))
+        assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
+        assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
+
+    @pytest.mark.parametrize(
+        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+    )
+    def test_nothing_to_draw(self, implementation):
+        @jax.jit
+        def run(faces):
+            picture, pullback = jax.vjp(
+                lambda f: jaxsoftras.rasterize(
+                    f,
+                    jnp.ones((len(f), 2)),
+                    4,
+                    background=jnp.array([0.25, 0.5]),
+                    implementation=implementation,
+                ),
+                faces,
+            )
+            return picture, pullback(picture)[0]
+
+        for count in (0, 2):
+            picture, gradient = run(
+                np.tile(FACES[0, 5], (count, 1, 1)).astype(np.float32)
+            )
+            np.testing.assert_array_equal(picture[1, 2], [0.25, 0.5, 0])
+            assert np.all(gradient == 0)
+
+    @pytest.mark.slow  # silhouettes are divided by the same lines
+    def test_items_beyond_32_bits_are_divided(self, monkeypatch):
+        """Blocks of faces, each within the counter's range, add up to the whole."""
+        faces = jnp.asarray(FACES, jnp.float32)
+        colors = jnp.asarray(TEXTURES["faces"], jnp.float32)
+
+        def draw(faces, colors):
+            return jaxsoftras.rasterize(faces, colors, (9, 17), gamma=1e-2)
+
+        expected = jax.jit(draw)(faces, colors)
+        for name in ("_CPU_CHUNK", "_ACCELERATOR_CHUNK"):
+            monkeypatch.setattr(item_walk, name, 16)
+        # the image has 9 tiles: blocks of 2 of the 6 faces
+        monkeypatch.setattr(worklist, "LARGEST_COUNT", 16 + 9 * 2)
+        got = jax.jit(lambda *a: draw(*a))(faces, colors)
+        np.testing.assert_allclose(got, expected, atol=1e-5)

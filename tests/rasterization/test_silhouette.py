@@ -1,0 +1,306 @@
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxsoftras import mesh, rasterization
+from jaxsoftras.kernels.reference import silhouette as silhouette_reference
+from jaxsoftras.kernels.xla import silhouette as silhouette_xla
+from jaxsoftras.kernels.xla import worklist
+from tests.support import scenes
+
+IMPLEMENTATIONS = ("reference", "xla")
+each_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+each_scene = pytest.mark.parametrize("name", scenes.SCENES)
+
+
+class TestValues:
+    @each_implementation
+    def test_equals_a_loop_over_faces_and_pixels(self, implementation, x64):
+        height, width, sigma, dist_eps = 5, 7, 3e-2, 1e-3
+        faces = scenes.scene("overlapping")
+        expected = np.zeros((height, width))
+        for i in range(height):
+            for j in range(width):
+                pixel = np.array(
+                    [(2 * j + 1 - width) / width, (height - 1 - 2 * i) / height]
+                )
+                outside = 1.0
+                for triangle in faces[0]:
+                    ends = list(zip(triangle, np.roll(triangle, -1, 0), strict=True))
+                    distances, sides = [], []
+                    for a, b in ends:
+                        t = np.clip(
+                            np.dot(pixel - a, b - a) / np.dot(b - a, b - a), 0, 1
+                        )
+                        distances.append(np.sum((pixel - a - t * (b - a)) ** 2))
+                        (ex, ey), (dx, dy) = b - a, pixel - a
+                        sides.append(ex * dy - ey * dx)
+                    inside = min(sides) > 0 or max(sides) < 0
+                    signed = min(distances) if inside else -min(distances)
+                    if signed > -sigma * math.log(1 / dist_eps - 1):
+                        outside *= 1 - 1 / (1 + math.exp(-signed / sigma))
+                expected[i, j] = 1 - outside
+        alpha = rasterization.silhouette(
+            faces[0],
+            (height, width),
+            sigma=sigma,
+            dist_eps=dist_eps,
+            implementation=implementation,
+        )
+        np.testing.assert_allclose(alpha, expected, atol=1e-12)
+
+    @each_implementation
+    def test_row_0_is_at_the_top(self, implementation):
+        upper = np.array([[[-0.9, 0.3], [0.9, 0.3], [0.0, 0.9]]], np.float32)
+        alpha = rasterization.silhouette(upper, 16, implementation=implementation)
+        assert alpha[:8].sum() > 10 and alpha[8:].max() < 1e-3
+
+    @each_implementation
+    def test_half_precision_is_computed_in_single(self, implementation):
+        faces = scenes.sphere(1).astype(jnp.bfloat16)
+        alpha, gradient = scenes.silhouette_and_gradient(
+            faces, jnp.ones((1, 64, 64), jnp.bfloat16), implementation=implementation
+        )
+        expected, _ = scenes.silhouette_and_gradient(
+            faces.astype(np.float32),
+            np.ones((1, 64, 64), np.float32),
+            implementation=implementation,
+        )
+        assert alpha.dtype == gradient.dtype == jnp.bfloat16
+        np.testing.assert_allclose(alpha.astype(np.float32), expected, atol=4e-3)
+
+    def test_order_of_faces_does_not_matter(self):
+        faces = scenes.sphere(1, level=2)[0].astype(np.float32)
+        permuted = np.random.default_rng(0).permutation(faces)
+        np.testing.assert_allclose(
+            rasterization.silhouette(faces, 32),
+            rasterization.silhouette(permuted, 32),
+            atol=1e-6,
+        )
+
+    def test_many_faces_in_one_tile(self):
+        rng = np.random.default_rng(0)
+        # 50,000 specks of 1/50 px: a bounded list of any usual size would drop most
+        center = rng.uniform(0.08, 0.88, (50_000, 1, 2))
+        specks = rng.uniform(-2.4e-3, 2.4e-3, (50_000, 3, 2))
+        faces = (center + specks).astype(np.float32)
+        alpha = rasterization.silhouette(faces, 8, sigma=6.4e-6)
+        depth = np.zeros((8, 8))
+        reference = jax.jit(
+            lambda part: rasterization.silhouette(
+                part, 8, sigma=6.4e-6, implementation="reference"
+            )
+        )
+        for part in np.split(faces, 50):
+            some = reference(part)
+            depth -= np.log1p(-np.asarray(some, np.float64).clip(max=1 - 1e-7))
+        np.testing.assert_allclose(alpha, -np.expm1(-depth), atol=1e-5)
+        assert alpha.max() > 0.5
+
+    @each_implementation
+    @each_scene
+    def test_finite_and_within_bounds(self, name, implementation):
+        faces = scenes.scene(name).astype(np.float32)
+        alpha, gradient = scenes.silhouette_and_gradient(
+            faces,
+            scenes.random_like(1, 24, 24).astype(np.float32),
+            implementation=implementation,
+        )
+        assert np.all((alpha >= 0) & (alpha <= 1))
+        assert np.all(np.isfinite(gradient))
+
+    @pytest.mark.parametrize(
+        ("name", "size"),
+        [
+            *((name, (24, 24)) for name in scenes.SCENES),
+            ("overlapping", (17, 30)),
+            ("huge", (1, 1)),
+        ],
+    )
+    def test_xla_equals_reference(self, name, size, x64):
+        faces, weight = scenes.scene(name), scenes.random_like(1, *size)
+        expected = scenes.silhouette_and_gradient(
+            faces, weight, sigma=1e-3, implementation="reference"
+        )
+        got = scenes.silhouette_and_gradient(
+            faces, weight, sigma=1e-3, implementation="xla"
+        )
+        np.testing.assert_allclose(got[0], expected[0], atol=1e-12)
+        np.testing.assert_allclose(
+            got[1], expected[1], atol=1e-12 + 1e-9 * np.abs(expected[1]).max()
+        )
+
+    @each_implementation
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
+    def test_face_that_is_not_finite_is_left_out(self, bad, implementation):
+        faces = np.concatenate([scenes.scene("overlapping"), scenes.scene("huge")], 1)
+        faces = faces.astype(np.float32)
+        weight = scenes.random_like(1, 16, 16).astype(np.float32)
+        expected = scenes.silhouette_and_gradient(
+            faces[:, 1:], weight, implementation=implementation
+        )
+        faces[0, 0, 1, 1] = bad
+        got = scenes.silhouette_and_gradient(
+            faces, weight, implementation=implementation
+        )
+        np.testing.assert_allclose(got[0], expected[0], atol=1e-6)
+        np.testing.assert_allclose(got[1][:, 1:], expected[1], rtol=1e-4, atol=1e-5)
+        assert np.all(got[1][:, 0] == 0)
+
+    @each_implementation
+    def test_vertex_on_a_pixel_center(self, implementation, x64):
+        # pixel centres of an 8 px image lie at odd multiples of 1/8
+        faces = np.array([[[[-0.125, 0.125], [0.625, 0.125], [0.125, 0.875]]]])
+        alpha, gradient = scenes.silhouette_and_gradient(
+            faces, np.ones((1, 8, 8)), sigma=1e-2, implementation=implementation
+        )
+        assert alpha[0, 3, 3] == pytest.approx(0.5)
+        assert np.all(np.isfinite(gradient))
+
+    @each_implementation
+    def test_no_faces(self, implementation):
+        faces = jnp.zeros((2, 0, 3, 2))
+        alpha, gradient = scenes.silhouette_and_gradient(
+            faces, jnp.ones((2, 8, 8)), implementation=implementation
+        )
+        assert np.all(alpha == 0) and gradient.shape == (2, 0, 3, 2)
+
+    def test_item_numbers_beyond_32_bits_are_divided(self, monkeypatch):
+        """Blocks of faces, each within the counter's range, add up to the whole."""
+        faces = scenes.sphere(3).astype(np.float32)
+        weight = scenes.random_like(3, 16, 16).astype(np.float32)
+        expected = scenes.silhouette_and_gradient(faces, weight)
+        scenes._compiled.cache_clear()
+        for name in ("_CPU_CHUNK", "_ACCELERATOR_CHUNK"):
+            monkeypatch.setattr(silhouette_xla, name, 64)
+        # the image has 8 tiles: blocks of 50 of the 240 faces
+        monkeypatch.setattr(worklist, "LARGEST_COUNT", 64 + 8 * 50)
+        got = scenes.silhouette_and_gradient(faces, weight)
+        np.testing.assert_allclose(got[0], expected[0], atol=1e-6)
+        np.testing.assert_allclose(got[1], expected[1], rtol=1e-4, atol=1e-4)
+
+    def test_the_way_of_a_gpu_equals_that_of_a_cpu(self, x64):
+        """Sums in a fixed order, never scatter-adding two values to one place."""
+        faces, sigma = scenes.sphere(2), jnp.array([1e-3, 1e-4])
+        picture = silhouette_xla.Picture(worklist.Grid(20, 28), 9.2)
+        depth = silhouette_xla._optical_depth(
+            faces, sigma, picture=picture, chunk=64, ordered=False
+        )
+        ordered = silhouette_xla._optical_depth(
+            faces, sigma, picture=picture, chunk=96, ordered=True
+        )
+        np.testing.assert_allclose(ordered, depth, rtol=1e-10, atol=1e-12)
+        weight = scenes.random_like(2, 20, 28)
+        for got, expected in zip(
+            silhouette_xla._gradients(
+                faces, sigma, depth, weight, picture=picture, chunk=96, ordered=True
+            ),
+            silhouette_xla._gradients(
+                faces, sigma, depth, weight, picture=picture, chunk=64, ordered=False
+            ),
+            strict=True,
+        ):
+            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+
+
+class TestGradients:
+    @pytest.mark.parametrize(
+        ("name", "implementation"),
+        [
+            *((name, "reference") for name in scenes.SCENES),
+            ("overlapping", "xla"),
+            ("coincident vertices", "xla"),
+        ],
+    )
+    def test_against_finite_differences(self, name, implementation, x64):
+        # so wide a reach that the cut at dist_eps lies outside of the picture
+        weight = scenes.random_like(6, 6)
+
+        # coincident corners are one vertex: alone, a corner of an edge of no length
+        # moves the boundary to one side only, and has no derivative
+        faces = scenes.scene(name)[0]
+        vertices, index = np.unique(faces.reshape(-1, 2), axis=0, return_inverse=True)
+        index = index.reshape(-1, 3)
+
+        @jax.jit
+        def loss(vertices, sigma):
+            alpha = rasterization.silhouette(
+                mesh.face_vertices(vertices, index),
+                6,
+                sigma=sigma,
+                dist_eps=1e-300,
+                implementation=implementation,
+            )
+            return jnp.sum(weight * alpha)
+
+        arguments = (jnp.asarray(vertices), jnp.asarray(2e-2))
+        check_grads(loss, arguments, order=1, modes=["rev"], eps=1e-6)
+
+    @each_implementation
+    def test_pulls_a_triangle_towards_its_target(self, implementation):
+        target = rasterization.silhouette(
+            np.array([[[-0.2, -0.5], [0.8, -0.5], [0.3, 0.5]]], np.float32), 32
+        )
+        corners = jnp.array([[[-0.6, -0.4], [0.4, -0.4], [-0.1, 0.6]]])
+
+        @jax.jit
+        @jax.value_and_grad
+        def loss(shift):
+            alpha = rasterization.silhouette(
+                corners + shift, 32, sigma=1e-3, implementation=implementation
+            )
+            return jnp.mean((alpha - target) ** 2)
+
+        shift = jnp.zeros(2)
+        for _ in range(100):
+            shift = shift - 0.1 * loss(shift)[1]
+        np.testing.assert_allclose(shift, [0.4, -0.1], atol=0.01)
+
+
+class TestArguments:
+    FACES = np.zeros((2, 5, 3, 2), np.float32)
+
+    @pytest.mark.parametrize(
+        ("faces", "size", "settings", "message"),
+        [
+            (FACES[..., :1], 8, {}, r"\[\.\.\., F, 3, 2\]"),
+            (FACES[0, 0], 8, {}, r"it has \[3, 2\]"),
+            (FACES.astype(int), 8, {}, "floating-point"),
+            (FACES, 0, {}, "image_size"),
+            (FACES, (8, -1), {}, "image_size"),
+            (FACES, 1.5, {}, "image_size"),
+            (FACES, (8, 8, 8), {}, "image_size"),
+            (FACES, 100_000, {}, "image_size"),
+            (FACES, 8, {"sigma": 0.0}, "sigma must be positive"),
+            (FACES, 8, {"sigma": np.nan}, "sigma must be positive"),
+            (FACES, 8, {"sigma": np.ones(3)}, r"shape \[2\]"),
+            (FACES, 8, {"dist_eps": 0.7}, "dist_eps"),
+            (FACES, 8, {"implementation": "cuda"}, "one of reference, xla"),
+        ],
+    )
+    def test_one_clear_error(self, faces, size, settings, message):
+        with pytest.raises(ValueError, match=message) as caught:
+            rasterization.silhouette(faces, size, **settings)
+        assert "\n" not in str(caught.value)
+
+    def test_reference_refuses_what_would_take_gigabytes(self):
+        faces = np.zeros((8, 1280, 3, 2), np.float32)
+        with pytest.raises(ValueError, match="use implementation='xla'"):
+            rasterization.silhouette(faces, 64, implementation="reference")
+        assert 8 * 1280 * 64 * 64 > silhouette_reference.LIMIT
+
+    def test_depth_counts_only_behind_the_camera(self):
+        faces = scenes.sphere(1).astype(np.float32)
+        depth = np.full((*faces.shape[:-1], 1), 200, np.float32)
+        depth[0, :40, 1] = -1e-3
+        draw = jax.jit(functools.partial(rasterization.silhouette, image_size=16))
+        ahead = np.where(depth.min(-2, keepdims=True) > 0, faces, np.inf)
+        np.testing.assert_array_equal(
+            draw(np.concatenate([faces, depth], -1)), draw(ahead)
+        )
+        assert np.abs(draw(ahead) - draw(faces)).max() > 0.1
