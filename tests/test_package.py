@@ -80,10 +80,11 @@ def graph() -> dict[str, set[str]]:
             rest = rest.rpartition(".")[0]
         return rest
 
-    return {
-        name: {module_of(target) for target in imports(tree)} - {None, name}
-        for name, tree in trees.items()
-    }
+    found = {}
+    for name, tree in trees.items():
+        targets = map(module_of, imports(tree))
+        found[name] = {other for other in targets if other is not None} - {name}
+    return found
 
 
 def within(name: str, package: str) -> bool:
