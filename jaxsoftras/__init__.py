@@ -34,11 +34,11 @@ from jaxsoftras.normals import vertex_normals as vertex_normals
 from jaxsoftras.pose import rotation_from_axis_angle as rotation_from_axis_angle
 from jaxsoftras.probability import Distribution as Distribution
 from jaxsoftras.rasterization.attributes import FaceLight as FaceLight
+from jaxsoftras.rasterization.fragments import Fragments as Fragments
 from jaxsoftras.rasterization.fragments import find_fragments as find_fragments
 from jaxsoftras.rasterization.fragments import interpolate as interpolate
 from jaxsoftras.rasterization.soft import rasterize as rasterize
 from jaxsoftras.rasterization.soft import silhouette as silhouette
-from jaxsoftras.rasterization.visibility import Fragments as Fragments
 from jaxsoftras.renderer import Settings as Settings
 from jaxsoftras.renderer import render as render
 from jaxsoftras.subdivision import subdivide as subdivide

@@ -1,10 +1,10 @@
-"""From a textured mesh, a camera and lights to a picture, in one call."""
+"""From a textured mesh, a camera and lights to an image, in one call."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,10 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, normals, probability
-from jaxsoftras import conorm as conorms
+from jaxsoftras import checks, normals
 from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, project
-from jaxsoftras.kernels import pairs
-from jaxsoftras.kernels.dispatch import Implementation
+from jaxsoftras.kernels.options import FrontFace, RasterOptions
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
     DEFAULT_MATERIAL,
@@ -26,84 +24,58 @@ from jaxsoftras.lighting import (
     illuminate,
 )
 from jaxsoftras.mesh import Mesh, checked_faces, face_vertices
+from jaxsoftras.rasterization import soft
 from jaxsoftras.rasterization.attributes import FaceAttributes, FaceLight
-from jaxsoftras.rasterization.soft import Aggregation, Interpolation, rasterize
 
 Shading = Literal["smooth", "flat"]
 """Light at the vertices, by their normals; or one light for each face, by its own."""
 
 
-def _static(default: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"static": True})
-
-
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How `render` draws; a pytree, of whose fields the numbers may be traced.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(RasterOptions):
+    """Settings of `render`: the options of the rasterizer and more; a pytree.
+
+    The numbers may be traced; ``image_size``, ``shading`` and all options are static.
 
     Attributes:
-        sigma: sharpness of the silhouette; see `rasterize`, also for the others.
-        gamma: sharpness of the choice among depths.
+        sigma: sharpness of the silhouette; see `rasterize`.
+        gamma: sharpness of the choice among depths; see `rasterize`.
         background: a scalar, ``[C]`` or ``[..., C]``.
-        image_size: pixels, of a square image or (height, width); static, as all below.
+        image_size: pixels, of a square image or (height, width).
         shading: see `Shading`.
-        double_sided: whether faces have a colour seen from behind; light falls on the
-            side that is seen.
-        front_face: how the corners of a front face run on the screen; `None`: as the
-            camera has it, which must then be known when tracing.
-        supersampling: the picture is drawn at this multiple of its size, and averaged.
-        near: least depth at which a face has a colour.
-        far: greatest such depth.
-        aggregation: see `rasterize`.
-        interpolation: see `rasterize`.
-        distance: see `rasterize`.
-        squared: see `rasterize`.
-        distribution: see `rasterize`.
-        conorm: see `rasterize`.
-        dist_eps: see `rasterize`.
-        background_epsilon: see `rasterize`.
-        wrap: what lies beyond a texture image.
-        parity: see `rasterize`.
-        implementation: see `rasterize`.
+        front_face: order of the corners of a front face on the screen; None: as the
+            camera shows faces that are counter-clockwise seen from outside. The camera
+            must then be known when tracing, unless ``double_sided``.
+
+    See `RasterOptions` for the others. With ``double_sided`` faces, light falls on the
+    side that is seen.
     """
 
     sigma: ArrayLike = 1e-4
     gamma: ArrayLike = 1e-4
     background: ArrayLike = 0.0
-    image_size: int | tuple[int, int] = _static(256)
-    shading: Shading = _static("smooth")
-    double_sided: bool = _static(True)
-    front_face: pairs.FrontFace | None = _static(None)
-    supersampling: int = _static(1)
-    near: float = _static(1.0)
-    far: float = _static(100.0)
-    aggregation: Aggregation = _static("softmax")
-    interpolation: Interpolation = _static("perspective")
-    distance: pairs.Distance = _static("euclidean")
-    squared: bool = _static(True)
-    distribution: str | probability.Distribution = _static("logistic")
-    conorm: str | conorms.Conorm = _static("probabilistic")
-    dist_eps: float = _static(1e-4)
-    background_epsilon: float = _static(1e-3)
-    wrap: textures.Wrap = _static("clamp")
-    parity: bool = _static(False)
-    implementation: Implementation | None = _static(None)
+    image_size: int | tuple[int, int] = dataclasses.field(
+        default=256, metadata={"static": True}
+    )
+    shading: Shading = dataclasses.field(default="smooth", metadata={"static": True})
 
-    def of_rasterizer(self) -> dict[str, Any]:
-        """The keyword arguments of `rasterize` among them."""
-        others = {"image_size", "shading", "front_face"}
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name not in others
-        }
+    def __post_init__(self) -> None:
+        """Checks the static fields."""
+        super().__post_init__()
+        checks.check_choice("shading", self.shading, Shading)
+
+    def raster_options(self, front_face: FrontFace) -> RasterOptions:
+        """The options of the rasterizer among the settings, with a front face."""
+        names = (field.name for field in dataclasses.fields(RasterOptions))
+        options = {name: getattr(self, name) for name in names}
+        return RasterOptions(**options | {"front_face": front_face})
 
 
 DEFAULT_SETTINGS = Settings()
 
 
-def _front_face(camera: Camera, settings: Settings) -> pairs.FrontFace:
+def _front_face(camera: Camera, settings: Settings) -> FrontFace:
     if settings.front_face is not None:
         return settings.front_face
     if settings.double_sided:
@@ -238,7 +210,6 @@ def render(
     """
     if not isinstance(settings, Settings):
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
-    checks.check_choice("shading", settings.shading, Shading)
     mesh = _checked(mesh)
     vertices = jnp.asarray(mesh.vertices)
     some = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
@@ -270,11 +241,13 @@ def render(
     if light is not None and isinstance(attributes, jax.Array):
         attributes = attributes * light.diffuse + light.specular
         light = None
-    return rasterize(
+    return soft.rasterize_with(
+        settings.raster_options(_front_face(camera, settings)),
         corners,
         attributes,
         settings.image_size,
-        front_face=_front_face(camera, settings),
+        sigma=settings.sigma,
+        gamma=settings.gamma,
+        background=settings.background,
         face_light=light,
-        **settings.of_rasterizer(),
     )

@@ -1,5 +1,5 @@
-"""Implementations of the rasterizer's inner loops, one file each.
+"""Backends of the rasterizer's inner loops, one folder each.
 
-All share the formula of `jaxsoftras.geometry` and differ in how they walk the pairs of
-faces and pixels. `jaxsoftras.rasterization` checks arguments and chooses among them.
+All share the formula of `pairs` and differ in how they walk the pairs of faces and
+pixels. `dispatch` chooses among them; `jaxsoftras.rasterization` checks arguments.
 """

@@ -1,13 +1,12 @@
-"""Times the implementations of the rasterizer against each other, in one run.
+"""Times the backends of the rasterizer against each other, in one run.
 
     python -m jaxsoftras.kernels.bench
     python -m jaxsoftras.kernels.bench --sizes 8x1280x64 64x5120x128 --repeats 20
 
-Sizes are images x faces x pixels. Every implementation that runs on the machine draws
-the meshes of `bench_inputs`, as silhouettes and in colour (softmax, vertex colours);
-its pictures and gradients are compared with those of the first one before anything is
-timed. Times are medians, from face vertices to the gradients of face vertices and
-colours.
+Sizes are images x faces x pixels. Every backend that runs on the machine renders the
+meshes of `bench_inputs`, as silhouettes and in colour (softmax, vertex colours); its
+images and gradients are compared with the first backend's before anything is timed.
+Times are medians, from face vertices to the gradients of face vertices and colours.
 """
 
 from __future__ import annotations
@@ -28,16 +27,17 @@ import rich.console
 import rich.table
 from jax import lax
 
-from jaxsoftras import geometry, rasterization
-from jaxsoftras.kernels import bench_inputs
-from jaxsoftras.kernels import dispatch as implementations
+from jaxsoftras import geometry, terminal
+from jaxsoftras.kernels import bench_inputs, dispatch
+from jaxsoftras.kernels.options import Implementation
+from jaxsoftras.rasterization import soft
 
 _SIGMA, _GAMMA, _DIST_EPS = 1e-4, 1e-4, 1e-4
 _CPU_SIZES = ("8x1280x64", "64x1280x64")
 _GPU_SIZES = ("64x1280x64", "256x1280x64", "256x1280x128", "8x20480x256", "8x20480x512")
-# a dense scan beyond this many pairs of faces and pixels takes minutes
+# a dense scan of more face-pixel pairs takes minutes
 _DENSE_LIMIT = {"cpu": 8 * 1280 * 64**2, "gpu": 64 * 1280 * 64**2}
-# calls between two looks at the clock: launching one takes as long as a small picture
+# calls between two looks at the clock: a launch takes as long as a small image
 _CALLS = {"cpu": 1, "gpu": 20}
 
 
@@ -49,12 +49,12 @@ class Size(NamedTuple):
     pixels: int
 
     def __str__(self) -> str:
-        """As it is written on the command line."""
+        """The form of the command line."""
         return "x".join(map(str, self))
 
 
 class Inputs(NamedTuple):
-    """What is differentiated: corners ``[B, F, 3, 3]`` and colours ``[B, F, 3, 3]``."""
+    """The differentiated arrays: corners and their colours, ``[B, F, 3, 3]`` each."""
 
     faces: jax.Array
     colors: jax.Array
@@ -64,10 +64,10 @@ Draw = Callable[[Inputs, int], jax.Array]
 
 
 def dense_scan(inputs: Inputs, pixels: int) -> jax.Array:
-    """The silhouette by a `lax.scan` over faces, each drawn on every pixel.
+    """Renders silhouettes by a `lax.scan` over faces, each drawn on every pixel.
 
-    What one would write without a work list: it never holds more than one face's
-    pictures, and its gradient recomputes them.
+    The obvious program without a work list: it never holds more than one face's image,
+    and its gradient recomputes them.
     """
     faces = inputs.faces
     x, y = geometry.pixel_centers(pixels, pixels, faces.dtype)
@@ -77,16 +77,18 @@ def dense_scan(inputs: Inputs, pixels: int) -> jax.Array:
     def add(depth, face):
         triangle = geometry.corners(face[:, None, None])
         signed = geometry.nearest(x, y[:, None], triangle).signed
-        share = jnp.where(signed > -cutoff, jax.nn.softplus(signed / _SIGMA), 0)
-        return depth + share, None
+        term = jnp.where(signed > -cutoff, jax.nn.softplus(signed / _SIGMA), 0)
+        return depth + term, None
 
     depth = jnp.zeros((len(faces), pixels, pixels), faces.dtype)
     depth, _ = lax.scan(add, depth, jnp.swapaxes(faces, 0, 1))
     return -jnp.expm1(-depth)
 
 
-def _silhouette(implementation, inputs: Inputs, pixels: int) -> jax.Array:
-    return rasterization.silhouette(
+def _silhouette(
+    implementation: Implementation, inputs: Inputs, pixels: int
+) -> jax.Array:
+    return soft.silhouette(
         inputs.faces[..., :2],
         pixels,
         sigma=_SIGMA,
@@ -95,43 +97,48 @@ def _silhouette(implementation, inputs: Inputs, pixels: int) -> jax.Array:
     )
 
 
-def _color(implementation, inputs: Inputs, pixels: int) -> jax.Array:
-    return rasterization.rasterize(
+def _color(implementation: Implementation, inputs: Inputs, pixels: int) -> jax.Array:
+    return soft.rasterize(
         inputs.faces,
         inputs.colors,
         pixels,
         sigma=_SIGMA,
         gamma=_GAMMA,
         dist_eps=_DIST_EPS,
+        near=1.0,
+        far=100.0,
         implementation=implementation,
     )
 
 
 def available() -> dict[str, dict[str, Draw]]:
-    """The implementations that run on this machine, of silhouettes and of colour."""
-    kinds: dict[str, dict[str, Draw]] = {}
-    for kind, table, draw in (
-        ("silhouette", implementations.SILHOUETTE, _silhouette),
-        ("color", implementations.BLEND, _color),
-    ):
-        kinds[kind] = {
-            name: functools.partial(draw, name)
-            for name in ("xla", "pallas", "mosaic")
-            if implementations.runs_here(table, name)
-        }
+    """The backends that run on this machine, for silhouettes and for colour."""
+    names = [
+        name
+        for name in dispatch.BACKENDS
+        if name != "reference" and dispatch.runs_here(name)
+    ]
+    draws: dict[str, Callable[..., jax.Array]] = {
+        "silhouette": _silhouette,
+        "color": _color,
+    }
+    kinds: dict[str, dict[str, Draw]] = {
+        kind: {name: functools.partial(draw, name) for name in names}
+        for kind, draw in draws.items()
+    }
     kinds["silhouette"] = {"dense scan": dense_scan, **kinds["silhouette"]}
     return kinds
 
 
 def make_inputs(size: Size) -> Inputs:
-    """Meshes and colours of a size."""
+    """Makes meshes and colours of a size."""
     faces = bench_inputs.face_vertices(size.images, size.faces)
     colors = np.random.default_rng(0).uniform(size=faces.shape).astype(np.float32)
     return Inputs(jnp.asarray(faces), jnp.asarray(colors))
 
 
 def _chain(function: Callable) -> Callable:
-    """So many calls of a function that each waits for the one before it."""
+    """Chains calls of a function, each of which waits for the one before it."""
     calls = _CALLS.get(jax.default_backend(), 1)
 
     def chain(inputs):
@@ -146,7 +153,7 @@ def _chain(function: Callable) -> Callable:
 
 
 def _median_ms(chain: Callable, inputs: Inputs, repeats: int) -> float:
-    """Of one call in a compiled chain of them."""
+    """Median time of one call, from a compiled chain of calls."""
     jax.block_until_ready(chain(inputs))
     times = []
     for _ in range(repeats):
@@ -157,13 +164,13 @@ def _median_ms(chain: Callable, inputs: Inputs, repeats: int) -> float:
 
 
 class Job(NamedTuple):
-    """What is compiled to measure one implementation at one size.
+    """The programs by which one backend is measured at one size.
 
     Attributes:
-        size: of the scene.
-        name: of the implementation.
+        size: size of the scene.
+        name: name of the backend.
         trace_s: seconds to trace and lower the first of the programs.
-        programs: pictures and gradients once; chains of pictures; chains of both.
+        programs: images and gradients once; chains of images; chains of both.
     """
 
     size: Size
@@ -180,15 +187,15 @@ class Compiled(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Of one implementation at one size.
+    """Measurements of one backend at one size.
 
     Attributes:
-        compile_s: seconds to trace and compile pictures and gradients.
-        forward_ms: the pictures alone.
-        both_ms: pictures and gradients.
+        compile_s: seconds to trace and compile images and gradients.
+        forward_ms: time of the images alone.
+        both_ms: time of images and gradients.
         memory_mb: temporary memory of the latter.
-        picture: ``[B, S, S]`` or ``[B, S, S, 4]``.
-        gradient: of the corners' x and y, ``[B, F, 3, 2]``.
+        image: ``[B, S, S]`` or ``[B, S, S, 4]``.
+        gradient: ``[B, F, 3, 2]`` with respect to the corners' x and y.
         repeatable: whether a second run gave the same bytes.
     """
 
@@ -196,30 +203,30 @@ class Result(NamedTuple):
     forward_ms: float
     both_ms: float
     memory_mb: float
-    picture: np.ndarray
+    image: np.ndarray
     gradient: np.ndarray
     repeatable: bool
 
 
 def _prepare(name: str, draw: Draw, size: Size) -> Job:
-    """Traces the programs for one implementation at one size."""
+    """Traces the programs for one backend at one size."""
     inputs = make_inputs(size)
     forward = functools.partial(draw, pixels=size.pixels)
     shape = jax.eval_shape(forward, inputs).shape
     weight = np.random.default_rng(1).normal(size=shape).astype(np.float32)
 
     def with_gradient(inputs: Inputs) -> Any:
-        picture, pullback = jax.vjp(forward, inputs)
-        return picture, pullback(jnp.asarray(weight))[0]
+        image, pullback = jax.vjp(forward, inputs)
+        return image, pullback(jnp.asarray(weight))[0]
 
     start = time.perf_counter()
     once = jax.jit(with_gradient).lower(inputs)
     trace_s = time.perf_counter() - start
-    pictures = jax.jit(_chain(forward)).lower(inputs)
+    images = jax.jit(_chain(forward)).lower(inputs)
     both = once
     if _CALLS.get(jax.default_backend(), 1) > 1:
         both = jax.jit(_chain(with_gradient)).lower(inputs)
-    return Job(size, name, trace_s, (once, pictures, both))
+    return Job(size, name, trace_s, (once, images, both))
 
 
 def _compile(lowered: Any) -> Compiled:
@@ -228,10 +235,10 @@ def _compile(lowered: Any) -> Compiled:
 
 
 def _measure(job: Job, repeats: int) -> Result:
-    """Runs and times what has been compiled."""
+    """Runs and times the compiled programs."""
     inputs = make_inputs(job.size)
     (once, compile_s), (forward, _), (both, _) = job.programs
-    picture, gradient = jax.device_get(once(inputs))
+    image, gradient = jax.device_get(once(inputs))
     analysis = once.memory_analysis()
     again = jax.tree.leaves(jax.device_get(once(inputs)))
     return Result(
@@ -239,25 +246,25 @@ def _measure(job: Job, repeats: int) -> Result:
         forward_ms=_median_ms(forward, inputs, repeats),
         both_ms=_median_ms(both, inputs, repeats),
         memory_mb=analysis.temp_size_in_bytes / 1e6 if analysis else float("nan"),
-        picture=picture,
+        image=image,
         gradient=gradient.faces[..., :2],
-        repeatable=all(
-            map(np.array_equal, jax.tree.leaves((picture, gradient)), again)
-        ),
+        repeatable=all(map(np.array_equal, jax.tree.leaves((image, gradient)), again)),
     )
 
 
-def _check_alike(name: str, size: Size, first: Result, result: Result):
-    """How far a result is off, and whether by no more than rounding."""
+def _check_alike(
+    name: str, size: Size, first: Result, result: Result
+) -> tuple[float, float]:
+    """Image and gradient differences; raises a ProgramError beyond rounding."""
     scale = np.abs(first.gradient).max()
-    picture = np.abs(result.picture - first.picture).max()
+    image = np.abs(result.image - first.image).max()
     gradient = np.abs(result.gradient - first.gradient).max() / scale
-    if picture > 1e-4 or gradient > 1e-3:
-        raise RuntimeError(
-            f"{name} differs from the first implementation at {size}: pictures by "
-            f"{picture:.1e}, gradients by {gradient:.1e} of the largest."
+    if image > 1e-4 or gradient > 1e-3:
+        raise terminal.ProgramError(
+            f"{name} differs from the first backend at {size}: images by "
+            f"{image:.1e}, gradients by {gradient:.1e} of the largest."
         )
-    return picture, gradient
+    return image, gradient
 
 
 def compare(
@@ -267,23 +274,23 @@ def compare(
     repeats: int,
     threads: int = 1,
 ) -> rich.table.Table:
-    """Measures every implementation at every size.
+    """Measures every backend at every size.
 
     Args:
-        what: is drawn.
-        draws: the implementations.
-        sizes: of the scenes.
-        repeats: of each timing.
-        threads: that compile at the same time.
+        what: title of the table.
+        draws: the backends' functions.
+        sizes: sizes of the scenes.
+        repeats: repetitions of each timing.
+        threads: programs that compile at the same time.
 
     Raises:
-        RuntimeError: two implementations differ by more than rounding.
+        ProgramError: two backends differ by more than rounding.
     """
     device = jax.devices()[0]
     table = rich.table.Table(
         title=f"{what}, sigma {_SIGMA:g}, {device.device_kind}, jax {jax.__version__}"
     )
-    for column in ("size", "implementation"):
+    for column in ("size", "backend"):
         table.add_column(column, no_wrap=True)
     for column in (
         "forward ms",
@@ -291,7 +298,7 @@ def compare(
         "speed",
         "memory MB",
         "compile s",
-        "d picture",
+        "d image",
         "d gradient",
         "repeats",
     ):
@@ -304,7 +311,7 @@ def compare(
         or size.images * size.faces * size.pixels**2
         <= _DENSE_LIMIT.get(device.platform, 0)
     ]
-    # a chain of one call is that call
+    # jobs whose chain is one call share that program
     lowered = {id(p): p for job in jobs for p in job.programs}
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         done = pool.map(_compile, lowered.values())
@@ -316,7 +323,7 @@ def compare(
         if job.size not in first and first:
             table.add_section()
         of_size = first.setdefault(job.size, result)
-        picture, gradient = _check_alike(job.name, job.size, of_size, result)
+        image, gradient = _check_alike(job.name, job.size, of_size, result)
         table.add_row(
             str(job.size),
             job.name,
@@ -325,7 +332,7 @@ def compare(
             "-" if result is of_size else f"{of_size.both_ms / result.both_ms:.1f} x",
             f"{result.memory_mb:.0f}",
             f"{result.compile_s:.1f}",
-            f"{picture:.0e}",
+            f"{image:.0e}",
             f"{gradient:.0e}",
             "bit for bit" if result.repeatable else "no",
         )
@@ -344,11 +351,22 @@ def _size(text: str) -> Size:
     return size
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    prog: str = "python -m jaxsoftras.kernels.bench",
+) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: words of the command line; None: the words of the process.
+        prog: name of the program in help texts.
+
+    Returns:
+        The exit code: 0 on success, 2 after an error, reported in one line on stderr.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m jaxsoftras.kernels.bench",
-        description="Compare and time the implementations of the rasterizer.",
+        prog=prog, description="Compare and time the backends of the rasterizer."
     )
     platform = jax.default_backend()
     default = [_size(s) for s in (_CPU_SIZES if platform == "cpu" else _GPU_SIZES)]
@@ -359,24 +377,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--implementations", nargs="+", choices=names, default=names)
     parser.add_argument("--repeats", type=int, default=10, help="default: %(default)s")
     parser.add_argument(
-        "--threads", type=int, default=1, help="that compile at the same time"
+        "--threads", type=int, default=1, help="programs that compile at a time"
     )
     options = parser.parse_args(arguments)
+    return terminal.run("bench", lambda: _run(options, kinds))
+
+
+def _run(options: argparse.Namespace, kinds: dict[str, dict[str, Draw]]) -> None:
     console = rich.console.Console(width=max(rich.console.Console().width, 132))
     repeats, threads = max(options.repeats, 1), max(options.threads, 1)
-    try:
-        for what in options.what:
-            draws = {
-                name: draw
-                for name, draw in kinds[what].items()
-                if name in options.implementations
-            }
-            table = compare(what, draws, options.sizes, repeats, threads)
-            console.print(table)
-    except (ValueError, RuntimeError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for what in options.what:
+        draws = {
+            name: draw
+            for name, draw in kinds[what].items()
+            if name in options.implementations
+        }
+        console.print(compare(what, draws, options.sizes, repeats, threads))
 
 
 if __name__ == "__main__":

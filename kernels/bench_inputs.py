@@ -1,4 +1,4 @@
-"""The meshes that implementations, and other renderers, are timed on.
+"""The meshes on which backends, and other renderers, are timed.
 
 Bumpy, randomly turned spheres that fill the view. They are made with numpy alone, by a
 random generator whose streams do not change, so that any program can make the same.
@@ -14,10 +14,10 @@ DISTANCE = 2.732
 HALF_FOV = 30.0
 
 LEVELS = {20 * 4**level: level for level in range(8)}
-"""Numbers of faces, and how often an icosahedron is subdivided for them."""
+"""Number of faces to number of subdivisions of an icosahedron."""
 
 _RADIUS = 0.9
-_SEED = 1000  # that of the first batch; the following ones count up
+_SEED = 1000  # seed of the first batch; the following ones count up
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
@@ -54,7 +54,7 @@ def _sphere(level: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def meshes(images: int, faces: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Low-frequency bumps, a tenth of an edge of jitter, and a random turn.
+    """Makes spheres with low-frequency bumps, jitter and a random turn.
 
     Args:
         images: B.
@@ -91,7 +91,7 @@ def meshes(images: int, faces: int, seed: int = 0) -> tuple[np.ndarray, np.ndarr
 
 
 def face_vertices(images: int, faces: int, seed: int = 0) -> np.ndarray:
-    """The same, seen from (0, 0, -`DISTANCE`): ``[B, F, 3, 3]`` NDC and depth."""
+    """`meshes` seen from (0, 0, -`DISTANCE`): ``[B, F, 3, 3]`` NDC and depth."""
     vertices, topology = meshes(images, faces, seed)
     depth = vertices[..., 2:] + DISTANCE
     screen = vertices[..., :2] / depth / math.tan(math.radians(HALF_FOV))

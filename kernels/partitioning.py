@@ -1,4 +1,4 @@
-"""Kernels on several devices: each draws its own images."""
+"""Kernels on several devices: each device renders its own images."""
 
 from __future__ import annotations
 
@@ -14,24 +14,37 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 
+def kernel_output(shape: tuple[int, ...], dtype, like: jax.Array):
+    """The type of a kernel's output, which varies over devices as an input does.
+
+    Within `jax.shard_map` a type says over which axes of the mesh an array varies.
+    """
+    kind = jax.typeof(like)
+    if hasattr(kind, "manual_axis_type"):  # jax 0.11 and later
+        return jax.ShapeDtypeStruct(
+            shape, dtype, manual_axis_type=kind.manual_axis_type
+        )
+    return jax.ShapeDtypeStruct(shape, dtype, vma=kind.vma)
+
+
 def _rule(inputs: Sequence[int], outputs: Sequence[int]) -> tuple[str, tuple[str, ...]]:
     """A sharding rule in which arrays of these ranks share their first axis alone."""
     names = (f"b{number}" for number in itertools.count())
     others = []
 
     def axes(rank):
-        own = [next(names) for _ in range(rank - 1)]
-        others.extend(own)
-        return " ".join(["a", *own])
+        trailing = [next(names) for _ in range(rank - 1)]
+        others.extend(trailing)
+        return " ".join(["a", *trailing])
 
     rule = " -> ".join(", ".join(map(axes, ranks)) for ranks in (inputs, outputs))
     return rule, tuple(others)
 
 
 def _explicit_mesh(arrays: Sequence[jax.Array]):
-    """The mesh over which the types of arrays say that they are spread, or None.
+    """The mesh over which the types of arrays say that they are sharded, or None.
 
-    It need not be that of `jax.set_mesh`: types alone may know of it.
+    It need not be the mesh of `jax.set_mesh`: types alone may know of it.
     """
     for mesh in (
         jax.sharding.get_abstract_mesh(),
@@ -42,8 +55,8 @@ def _explicit_mesh(arrays: Sequence[jax.Array]):
     return None
 
 
-def _images_axis(arrays: Sequence[jax.Array]):
-    """The axes of the mesh over which the first of the arrays that is spread is."""
+def _batch_axes(arrays: Sequence[jax.Array]):
+    """The mesh axes that shard the batch axis, from the first array that has any."""
     for array in arrays:
         spec = jax.typeof(array).sharding.spec
         if spec and spec[0] is not None:
@@ -51,7 +64,7 @@ def _images_axis(arrays: Sequence[jax.Array]):
     return None
 
 
-def by_image(
+def shard_arrays_by_image(
     kernel: Callable[..., Any], *, inputs: Sequence[int], outputs: Sequence[int]
 ) -> Callable[..., Any]:
     """Lets several devices run a kernel, each on the images that it holds.
@@ -94,7 +107,7 @@ def by_image(
         mesh = _explicit_mesh(arrays)
         if mesh is None:
             return automatic(*arrays)
-        images = P(_images_axis(arrays))
+        images = P(_batch_axes(arrays))
         placed = NamedSharding(mesh, images)
         return jax.shard_map(
             kernel, mesh=mesh, in_specs=images, out_specs=images, check_vma=False
@@ -103,23 +116,22 @@ def by_image(
     return call
 
 
-def trees_by_image(
+def shard_by_image(
     kernel: Callable[..., Any],
     outputs: Callable[..., Any],
     *,
     differentiable: bool = False,
 ) -> Callable[..., Any]:
-    """`by_image` for pytrees.
+    """`shard_arrays_by_image` for pytrees.
 
-    Where a leaf has not one part for each image (a texture that all share), the kernel
-    is called as it is.
+    Where the batch shares a leaf (a texture), the kernel is called unchanged.
 
     Args:
         kernel: takes and returns pytrees of arrays ``[B, ...]``.
         outputs: takes the same arguments, and returns a pytree like the kernel's
             result, of leaves with the same number of axes.
         differentiable: whether JAX can differentiate the kernel forwards. If so, the
-            derivative of the result is that of the kernel, not spread over devices.
+            derivative of the result is the kernel's, without sharding.
 
     Returns:
         The same function.
@@ -134,7 +146,7 @@ def trees_by_image(
         def plain(*leaves):
             return tuple(jax.tree.leaves(kernel(*jax.tree.unflatten(tree, leaves))))
 
-        flat = by_image(
+        flat = shard_arrays_by_image(
             plain, inputs=[*map(jnp.ndim, leaves)], outputs=[*map(jnp.ndim, ranks)]
         )
         if differentiable:

@@ -1,11 +1,14 @@
 """The colour that a pixel sees on a face, from each kind of texture.
 
-Arrays over pairs of a face and a pixel have the shape ``[..., h, w]``; colours have
-their channels before the last two axes, ``[..., C, h, w]``.
+The first functions are elementwise: Pallas kernels use them for blocks of pairs. The
+last ones, for XLA, take arrays with channels in an axis before the last two, ``[..., C,
+h, w]``.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import jax
@@ -13,36 +16,28 @@ import jax.numpy as jnp
 
 from jaxsoftras import texture
 
+Weights = tuple[jax.Array, jax.Array, jax.Array]
+"""Weights of the corners of a face."""
+
 
 class Lookup(NamedTuple):
     """How a face's attributes become a colour; static.
 
     Attributes:
         kind: ``"values"``: the attributes of the corners, or of the whole face,
-            interpolated. ``"surface"``: the nearest texel of the face's own.
+            interpolated. ``"surface"``: the nearest texel of the face's own texture.
             ``"image"``: an image at the interpolated coordinates u and v, bilinearly.
-        size: of the image (height, width), or (R, R) for a surface texture.
-        wrap: what lies beyond the image.
+        size: (height, width) of the image, or (R, R) for a surface texture.
+        wrap: continuation of the image beyond its edges.
     """
 
     kind: Literal["values", "surface", "image"] = "values"
     size: tuple[int, int] = (1, 1)
     wrap: texture.Wrap = "clamp"
 
-    def position(self, u: jax.Array, v: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Column and row in an image, in texels from the centre of the first."""
-        height, width = self.size
-        return u * width - 0.5, (1 - v) * height - 0.5
-
-    def surface_texel(self, weights, face: jax.Array) -> jax.Array:
-        """The nearest texel of a face's own, among those of its mesh."""
-        _, resolution = self.size
-        cell = texture.surface_cell(weights[0], weights[1], resolution)
-        return face * resolution**2 + cell
-
 
 class Attributes(NamedTuple):
-    """What colours the faces of a batch.
+    """Colours of the faces of a batch.
 
     Attributes:
         values: ``[B, F, n, A]`` attributes of the three corners (n = 3) or of the face
@@ -59,32 +54,49 @@ class Attributes(NamedTuple):
 
     @property
     def channels(self) -> int:
-        """C, of the colour."""
+        """C, the number of channels of the colour."""
         source = self.values if self.texels is None else self.texels
         assert source is not None
         return source.shape[-1]
 
 
-def interpolate(weights, values: jax.Array) -> jax.Array:
-    """Weighs the attributes of corners.
-
-    Args:
-        weights: three arrays ``[..., h, w]``.
-        values: ``[..., n, A]``, n = 1 or 3.
-
-    Returns:
-        ``[..., A, h, w]``; for n = 1, ``[..., A, 1, 1]``.
-    """
-    corners = [values[..., k, :, None, None] for k in range(values.shape[-2])]
-    return mix([w[..., None, :, :] for w in weights], corners)
-
-
-def mix(weights, corners):
-    """An attribute of a point from that of each corner, or from that of the face."""
+def mix(weights: Weights, corners: Sequence[jax.Array]) -> jax.Array:
+    """Interpolates an attribute of the corners; one of the whole face is constant."""
     if len(corners) == 1:
         return corners[0]
     w0, w1, w2 = weights
     return w0 * corners[0] + w1 * corners[1] + w2 * corners[2]
+
+
+def image_position(
+    lookup: Lookup, u: jax.Array, v: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Column and row in an image, in texels from the centre of the first texel."""
+    height, width = lookup.size
+    return u * width - 0.5, (1 - v) * height - 0.5
+
+
+def surface_texel(lookup: Lookup, weights: Weights, face: jax.Array) -> jax.Array:
+    """Index of the nearest texel of a face, among the texels of its mesh."""
+    _, resolution = lookup.size
+    cell = texture.surface_cell(weights[0], weights[1], resolution)
+    return face * resolution**2 + cell
+
+
+def image_texels(lookup: Lookup, left: jax.Array, above: jax.Array) -> list[jax.Array]:
+    """Indices of the 2 x 2 texels around a point, row by row.
+
+    Args:
+        lookup: of the image.
+        left: column of the upper left texel, int32.
+        above: its row, int32.
+    """
+    height, width = lookup.size
+    return [
+        texture.texel(above + down, height, lookup.wrap) * width
+        + texture.texel(left + right, width, lookup.wrap)
+        for down, right in itertools.product((0, 1), repeat=2)
+    ]
 
 
 class Footprint(NamedTuple):
@@ -92,77 +104,94 @@ class Footprint(NamedTuple):
 
     Attributes:
         index: int32 ``[n, ..., h, w]`` of texels of their texture, n = 1 or 4.
-        first: column and row of the upper left one, for an image.
+        first: column and row of the upper left texel, for an image.
     """
 
     index: jax.Array
     first: tuple[jax.Array, jax.Array] | None
 
 
-def _position(lookup: Lookup, weights, values) -> tuple[jax.Array, jax.Array]:
+def interpolate(weights: Weights, values: jax.Array) -> jax.Array:
+    """Interpolates attributes with an axis of their own.
+
+    Args:
+        weights: weights of the corners, three arrays ``[..., h, w]``.
+        values: ``[..., n, A]``, n = 1 or 3.
+
+    Returns:
+        ``[..., A, h, w]``; for n = 1, ``[..., A, 1, 1]``.
+    """
+    w0, w1, w2 = (w[..., None, :, :] for w in weights)
+    corners = [values[..., k, :, None, None] for k in range(values.shape[-2])]
+    return mix((w0, w1, w2), corners)
+
+
+def _position(lookup: Lookup, weights: Weights, values: jax.Array):
     uv = interpolate(weights, values)
-    return lookup.position(uv[..., 0, :, :], uv[..., 1, :, :])
+    return image_position(lookup, uv[..., 0, :, :], uv[..., 1, :, :])
 
 
 def footprint(
-    lookup: Lookup, weights, values: jax.Array | None, face: jax.Array
+    lookup: Lookup, weights: Weights, values: jax.Array | None, face: jax.Array
 ) -> Footprint:
-    """Which texels of its texture a pair needs.
+    """Finds the texels that pairs need.
 
     Args:
         lookup: the kind of texture, not ``"values"``.
-        weights: of the corners, three arrays ``[..., h, w]``.
+        weights: weights of the corners, three arrays ``[..., h, w]``.
         values: ``[..., 3, 2]`` u and v for an image.
-        face: number of the face within its image, broadcasts against ``[..., h, w]``.
+        face: index of the face within its image, broadcasts against ``[..., h, w]``.
 
     Returns:
         Indices, without derivative.
     """
     if lookup.kind == "image":
-        height, width = lookup.size
+        assert values is not None
         x, y = _position(lookup, weights, values)
         left, above = texture.texel_before(x), texture.texel_before(y)
-        columns = texture.two_texels(left, width, lookup.wrap)
-        rows = texture.two_texels(above, height, lookup.wrap)
-        index = rows[:, None] * width + columns
-        return Footprint(index.reshape(4, *index.shape[2:]), (left, above))
-    return Footprint(lookup.surface_texel(weights, face)[None], None)
+        index = image_texels(lookup, left.astype(jnp.int32), above.astype(jnp.int32))
+        return Footprint(jnp.stack(index), (left, above))
+    return Footprint(surface_texel(lookup, weights, face)[None], None)
 
 
 def color(
     lookup: Lookup,
-    weights,
+    weights: Weights,
     values: jax.Array | None,
     texels: jax.Array | None,
     first: tuple[jax.Array, jax.Array] | None,
     light: jax.Array | None,
 ) -> jax.Array:
-    """Colours of pairs.
+    """Computes the colours of pairs.
 
     Args:
         lookup: the kind of texture.
-        weights: of the corners, three arrays ``[..., h, w]``.
-        values: ``[..., n, A]`` of the faces.
-        texels: those of the `Footprint`, ``[n, ..., C, h, w]``.
-        first: of the `Footprint`.
-        light: ``[..., 3, 2 C]`` of the faces, or None.
+        weights: weights of the corners, three arrays ``[..., h, w]``.
+        values: ``[..., n, A]`` attributes of the faces.
+        texels: the texels of the `Footprint`, ``[n, ..., C, h, w]``.
+        first: ``first`` of the `Footprint`.
+        light: ``[..., 3, 2 C]`` light at the corners, or None.
 
     Returns:
         ``[..., C, h, w]``.
     """
     if lookup.kind == "values":
+        assert values is not None
         shade = interpolate(weights, values)
-        # a colour of the whole face has no pixels yet
+        # the colour of a whole face has no pixels yet
         shade = jnp.broadcast_to(shade, (*shade.shape[:-2], *weights[0].shape[-2:]))
     elif lookup.kind == "image":
+        assert values is not None and first is not None and texels is not None
         x, y = _position(lookup, weights, values)
         across, down = (
             texture.two_weights(x, first[0]),
             texture.two_weights(y, first[1]),
         )
-        share = (down[:, None] * across)[..., None, :, :]
-        shade = jnp.sum(share.reshape(4, *share.shape[2:]) * texels, axis=0)
+        texel_weights = (down[:, None] * across)[..., None, :, :]
+        texel_weights = texel_weights.reshape(4, *texel_weights.shape[2:])
+        shade = jnp.sum(texel_weights * texels, axis=0)
     else:
+        assert texels is not None
         shade = texels[0]
     if light is not None:
         factor, summand = jnp.split(interpolate(weights, light), 2, axis=-3)

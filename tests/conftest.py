@@ -34,12 +34,7 @@ if jax.default_backend() == "cpu":
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     jax.config.update("jax_disable_most_optimizations", True)
 
-KERNEL_TESTS = {
-    "test_blend_mosaic",
-    "test_blend_pallas",
-    "test_silhouette_mosaic",
-    "test_silhouette_pallas",
-}
+KERNEL_TESTS = {"test_blend", "test_silhouette"}  # in tests/kernels
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -48,7 +43,11 @@ def pytest_collection_modifyitems(items):
     on_gpu = jax.default_backend() == "gpu"
     for item in items:
         # those that interpret the kernels elsewhere run them on a GPU
-        if on_gpu and item.path.stem in KERNEL_TESTS:
+        if (
+            on_gpu
+            and item.path.parent.name == "kernels"
+            and (item.path.stem in KERNEL_TESTS)
+        ):
             item.add_marker(pytest.mark.gpu)
         if not on_gpu and "gpu" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))

@@ -200,7 +200,7 @@ def test_import_stays_light(module):
 
 
 def test_kernels_are_found_below_the_package_only():
-    import jaxsoftras.kernels.xla.silhouette as module
+    import jaxsoftras.kernels.xla.blend as module
 
-    assert module.__name__ == "jaxsoftras.kernels.xla.silhouette"
+    assert module.__name__ == "jaxsoftras.kernels.xla.blend"
     assert (ROOT / "jaxsoftras" / "kernels").is_symlink()

@@ -181,9 +181,9 @@ def test_gradients_reach_everything(x64):
     def loss(vertices, colors, camera, lights, settings):
         shape = jaxsoftras.Mesh(vertices, SPHERE.faces, jaxsoftras.VertexColors(colors))
         fixed = Settings(
-            settings.sigma,
-            settings.gamma,
-            settings.background,
+            sigma=settings.sigma,
+            gamma=settings.gamma,
+            background=settings.background,
             image_size=6,
             dist_eps=1e-12,
         )

@@ -1,4 +1,4 @@
-"""From what users hand in as the colours of faces to what the kernels take."""
+"""The colours of faces, checked and brought into the form of the kernels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class FaceLight(NamedTuple):
     """Light at the corners of faces: a colour becomes ``color * diffuse + specular``.
 
     Attributes:
-        diffuse: ``[..., F, 3, C]``.
-        specular: ``[..., F, 3, C]``.
+        diffuse: ``[..., F, 3, C]`` factor of the colour.
+        specular: ``[..., F, 3, C]`` summand.
     """
 
     diffuse: ArrayLike
@@ -29,11 +29,13 @@ FaceAttributes = ArrayLike | texture.SurfaceTexture | texture.UVTexture
 """``[..., F, C]`` or ``[..., F, 3, C]`` numbers, or a texture."""
 
 
-def _spread(name: str, array: jax.Array, batch: tuple[int, ...], *shape) -> jax.Array:
+def _broadcast(
+    name: str, array: jax.Array, batch: tuple[int, ...], *shape: int | None
+) -> jax.Array:
     """``[..., *shape]`` to ``[B, *shape]``; None in the shape stands for any size."""
-    own = array.shape[-len(shape) :] if array.ndim >= len(shape) else None
-    fits = own is not None and all(
-        wanted in (None, size) for wanted, size in zip(shape, own, strict=True)
+    trailing = array.shape[-len(shape) :] if array.ndim >= len(shape) else None
+    fits = trailing is not None and all(
+        wanted in (None, size) for wanted, size in zip(shape, trailing, strict=True)
     )
     try:
         if not fits:
@@ -58,29 +60,29 @@ def _floating(name: str, value: ArrayLike, dtype) -> jax.Array:
     return array.astype(dtype)
 
 
-def kernel_attributes(
+def as_kernel_attributes(
     face_attributes: FaceAttributes,
     face_light: FaceLight | None,
     wrap: texture.Wrap,
-    face_vertices: jax.Array,
-) -> tuple[shading.Attributes, shading.Lookup, int]:
+    batch: tuple[int, ...],
+    corners: jax.Array,
+) -> tuple[shading.Attributes, shading.Lookup]:
     """Checks attributes and brings them into the form of the kernels.
 
     Args:
-        face_attributes: of the faces.
+        face_attributes: attributes of the faces.
         face_light: light at their corners.
-        wrap: what lies beyond a texture image.
-        face_vertices: ``[..., F, 3, D]``, for the batch and the dtype.
+        wrap: continuation of a texture image beyond its edges.
+        batch: leading axes of the faces.
+        corners: ``[B, F, 3, D]`` the faces, for their number and dtype.
 
     Returns:
-        The attributes, how to look them up, and the number of channels.
+        The attributes, and how to look them up.
 
     Raises:
         ValueError: a wrong shape or dtype.
     """
-    *batch, count = face_vertices.shape[:-2]
-    batch = tuple(batch)
-    dtype = face_vertices.dtype
+    count, dtype = corners.shape[1], corners.dtype
     texels = values = None
     lookup = shading.Lookup()
     if isinstance(face_attributes, (texture.FaceColors, texture.VertexColors)):
@@ -91,12 +93,12 @@ def kernel_attributes(
     if isinstance(face_attributes, texture.SurfaceTexture):
         resolution = face_attributes.resolution
         texels = _floating("texels", face_attributes.texels, dtype)
-        texels = _spread("texels", texels, batch, count, resolution**2, None)
+        texels = _broadcast("texels", texels, batch, count, resolution**2, None)
         texels = texels.reshape(len(texels), -1, texels.shape[-1])
         lookup = shading.Lookup("surface", (resolution, resolution))
     elif isinstance(face_attributes, texture.UVTexture):
         uv = _floating("UV coordinates", face_attributes.coordinates, dtype)
-        values = _spread("UV coordinates", uv, batch, count, 3, 2)
+        values = _broadcast("UV coordinates", uv, batch, count, 3, 2)
         image = _floating("the texture image", face_attributes.image, dtype)
         if image.ndim < 3 or 0 in image.shape[-3:-1]:
             raise ValueError(
@@ -104,8 +106,8 @@ def kernel_attributes(
                 f"{list(image.shape)}."
             )
         # one image for the whole batch is not copied
-        own = () if image.ndim == 3 else batch
-        texels = _spread("the texture image", image, own, *image.shape[-3:])
+        images = () if image.ndim == 3 else batch
+        texels = _broadcast("the texture image", image, images, *image.shape[-3:])
         height, width, channels = texels.shape[1:]
         texels = texels.reshape(len(texels), height * width, channels)
         lookup = shading.Lookup("image", (height, width), wrap)
@@ -113,8 +115,9 @@ def kernel_attributes(
         values = _floating("face_attributes", face_attributes, dtype)
         if values.ndim == len(batch) + 2:
             values = values[..., None, :]
-        corners = 3 if values.ndim == len(batch) + 3 and values.shape[-2] == 3 else 1
-        values = _spread("face_attributes", values, batch, count, corners, None)
+        by_corner = values.ndim == len(batch) + 3 and values.shape[-2] == 3
+        each = 3 if by_corner else 1
+        values = _broadcast("face_attributes", values, batch, count, each, None)
     channels = shading.Attributes(values, texels).channels
     if channels == 0:
         raise ValueError(
@@ -124,11 +127,11 @@ def kernel_attributes(
     light = None
     if face_light is not None:
         parts = [
-            _spread(name, _floating(name, part, dtype), batch, count, 3, channels)
+            _broadcast(name, _floating(name, part, dtype), batch, count, 3, channels)
             for name, part in (
                 ("face_light.diffuse", face_light.diffuse),
                 ("face_light.specular", face_light.specular),
             )
         ]
         light = jnp.concatenate(parts, axis=-1)
-    return shading.Attributes(values, texels, light), lookup, channels
+    return shading.Attributes(values, texels, light), lookup

@@ -1,30 +1,46 @@
-"""Depth, normals, indices and whatever else an ordinary rasterizer shows."""
+"""Fragments: the nearest face at each pixel, as an ordinary rasterizer finds it."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks
-from jaxsoftras import deterministic as gather
-from jaxsoftras.kernels import pairs, shading
-from jaxsoftras.kernels import scene as blending
-from jaxsoftras.kernels.dispatch import VISIBLE, Implementation, choose
-from jaxsoftras.rasterization import inputs, visibility
-from jaxsoftras.rasterization.visibility import Fragments
+from jaxsoftras import checks, deterministic, geometry
+from jaxsoftras.kernels import dispatch, pairs, shading
+from jaxsoftras.kernels.options import FrontFace, Implementation, RasterOptions
+from jaxsoftras.kernels.scene import Scene, Task
+from jaxsoftras.rasterization import inputs
+
+
+class Fragments(NamedTuple):
+    """The nearest face at each pixel, and the point of it that is seen.
+
+    Attributes:
+        face: ``[..., H, W]`` int32 index of the face, -1 where there is none.
+        weights: ``[..., H, W, 3]`` weights of the corners' attributes:
+            perspective-correct barycentric coordinates of the point; 0 where there is
+            no face.
+        depth: ``[..., H, W]`` depth of the point, world units; ``far`` where there is
+            no face.
+    """
+
+    face: jax.Array
+    weights: jax.Array
+    depth: jax.Array
 
 
 def find_fragments(
     face_vertices: ArrayLike,
     image_size: int | tuple[int, int],
     *,
-    near: float = 1.0,
-    far: float = 100.0,
+    near: float | None = None,
+    far: float | None = None,
     double_sided: bool = True,
-    front_face: pairs.FrontFace = "clockwise",
+    front_face: FrontFace | None = None,
     implementation: Implementation | None = None,
 ) -> Fragments:
     """Finds the nearest face at each pixel centre, as a z-buffer does.
@@ -36,14 +52,13 @@ def find_fragments(
     Args:
         face_vertices: ``[..., F, 3, 3]`` corners, NDC and depth.
         image_size: pixels, of a square image or (height, width).
-        near: least depth that is seen.
-        far: greatest depth that is seen, and the depth where there is no face.
+        near: least depth that is seen, world units; None stands for 0.
+        far: greatest depth that is seen, and the depth where there is no face; None
+            stands for 100.
         double_sided: whether faces are seen from behind.
-        front_face: how the corners of a face run on the screen seen from its front; see
-            `rasterize`.
-        implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
-            for NVIDIA GPUs); `None` chooses the fastest that runs on the default
-            device.
+        front_face: order of the corners of a face on the screen seen from its front;
+            see `rasterize`.
+        implementation: see `silhouette`.
 
     Returns:
         Fields ``[..., H, W, ...]``; of faces at equal depth, the first.
@@ -51,29 +66,33 @@ def find_fragments(
     Raises:
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
+
+    Examples:
+        >>> import jax.numpy as jnp, jaxsoftras
+        >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
+        >>> fragments = jaxsoftras.find_fragments(triangle, image_size=4)
+        >>> print(fragments.face[3], fragments.depth[3])
+        [0 0 0 0] [2. 2. 2. 2.]
     """
-    corners, dtype = inputs.faces(face_vertices, depth=True)
+    corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
     height, width = checks.image_size(image_size)
-    inputs.check_range(near, far)
-    checks.check_choice("front_face", front_face, pairs.FrontFace)
-    rules = pairs.Rules(
+    options = RasterOptions(
         distance="hard",
-        near=float(near),
-        far=float(far),
-        front=front_face,
+        near=near,
+        far=far,
+        front_face=front_face,
         double_sided=double_sided,
+        implementation=implementation,
     )
-    batch = corners.shape[:-3]
-    corners = corners.reshape(math.prod(batch), *corners.shape[-3:])
     ones = jnp.ones_like(corners, shape=(len(corners),))
-    scene = blending.Scene(corners, ones, ones, None)
-    task = blending.Task(height, width, rules, shading.Lookup())
-    face = choose(VISIBLE, implementation, corners)(scene, task)
-    found = visibility.fragments(scene, task, face)
+    scene, task = Scene(corners, ones, ones), Task(height, width, options)
+    visible = dispatch.choose("visible", implementation, task, corners.dtype)
+    face = visible(scene, task)
+    weights, depth = _locate_visible(scene, task, face)
     return Fragments(
-        found.face.reshape(*batch, height, width),
-        found.weights.reshape(*batch, height, width, 3).astype(dtype),
-        found.depth.reshape(*batch, height, width).astype(dtype),
+        face.reshape(*batch, height, width),
+        weights.reshape(*batch, height, width, 3).astype(dtype),
+        depth.reshape(*batch, height, width).astype(dtype),
     )
 
 
@@ -94,6 +113,13 @@ def interpolate(
     Raises:
         ValueError: an argument of wrong shape, or attributes of fewer faces than the
             fragments show.
+
+    Examples:
+        >>> import jax.numpy as jnp, jaxsoftras
+        >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
+        >>> fragments = jaxsoftras.find_fragments(triangle, image_size=4)
+        >>> jaxsoftras.interpolate(fragments, triangle).shape
+        (4, 4, 3)
     """
     (attributes,) = checks.as_floats(face_attributes)
     batch = fragments.face.shape[:-2]
@@ -110,13 +136,100 @@ def interpolate(
         fragments.face,
     )
     images = math.prod(batch)
-    outside = inputs.background(background, batch, channels, attributes.dtype)
+    outside = inputs.as_background(background, batch, channels, attributes.dtype)
     outside = outside.reshape(*batch, 1, 1, channels)
     if count == 0:
         return jnp.broadcast_to(outside, (*fragments.face.shape, channels))
     face = fragments.face.reshape(images, -1)
     index = jnp.maximum(face, 0) + count * jnp.arange(images)[:, None]
-    corners = gather.take(attributes.reshape(-1, 3 * channels), index)
+    corners = deterministic.take(attributes.reshape(-1, 3 * channels), index)
     corners = corners.reshape(*fragments.face.shape, 3, channels)
     values = jnp.sum(fragments.weights[..., None] * corners, axis=-2)
     return jnp.where(fragments.face[..., None] >= 0, values, outside)
+
+
+class _Seen(NamedTuple):
+    """The faces of ``P`` pixels; a pixel without one has face 0 of its image."""
+
+    face: jax.Array  # [P] among the faces of all images
+    number: jax.Array  # [P] within its image
+    image: jax.Array  # [P]
+    weights: tuple[jax.Array, jax.Array, jax.Array]  # [P, 1, 1]
+    depth: jax.Array  # [P, 1, 1]
+
+
+def _look(scene: Scene, task: Task, face: jax.Array) -> _Seen:
+    batch, count = scene.face_vertices.shape[:2]
+    vertices, _ = pairs.drawable_faces(scene.face_vertices)
+    number = jnp.maximum(face, 0).reshape(-1)
+    image = jnp.repeat(jnp.arange(batch), task.height * task.width)
+    flat = image * count + number
+    corners = deterministic.take(vertices.reshape(batch * count, 9), flat)
+    x, y = geometry.pixel_centers(task.height, task.width, vertices.dtype)
+    x, y = (jnp.broadcast_to(p, face.shape).reshape(-1, 1, 1) for p in (x, y[:, None]))
+    weights, depth = pairs.surface_point(
+        task.options, x, y, pairs.triangle(corners.reshape(-1, 1, 1, 3, 3))
+    )
+    return _Seen(flat, number, image, weights, depth)
+
+
+def shade_visible(
+    scene: Scene, task: Task, face: jax.Array, background: jax.Array
+) -> jax.Array:
+    """Attributes of the faces that are seen.
+
+    Args:
+        scene: a batch of faces with attributes.
+        task: the image to render.
+        face: ``[B, H, W]`` the nearest face, -1 for none.
+        background: ``[B, C]``.
+
+    Returns:
+        ``[B, C, H, W]``.
+    """
+    batch, height, width = face.shape
+    background = background[:, :, None, None]
+    if scene.face_vertices.shape[1] == 0:
+        return jnp.broadcast_to(background, (*background.shape[:2], height, width))
+    seen = _look(scene, task, face)
+    attributes = scene.attributes
+    assert attributes is not None
+
+    def take_rows(array):
+        """``[B, F, ...]`` to ``[P, ...]``."""
+        if array is None:
+            return None
+        table = array.reshape(array.shape[0] * array.shape[1], -1)
+        rows = deterministic.take(table, seen.face)
+        return rows.reshape(-1, *array.shape[2:])
+
+    values, light = take_rows(attributes.values), take_rows(attributes.light)
+    texels = attributes.texels
+    first = None
+    if texels is not None:
+        textures, texels_each, channels = texels.shape
+        index, first = shading.footprint(
+            task.lookup, seen.weights, values, seen.number[:, None, None]
+        )
+        texture = (seen.image // (batch // textures))[:, None, None]
+        rows = texture * texels_each + index
+        table = texels.reshape(-1, channels)
+        texels = jnp.moveaxis(deterministic.take(table, rows), -1, -3)
+    color = shading.color(task.lookup, seen.weights, values, texels, first, light)
+    color = jnp.moveaxis(color.reshape(batch, height, width, -1), -1, 1)
+    return jnp.where(face[:, None] >= 0, color, background)
+
+
+def _locate_visible(
+    scene: Scene, task: Task, face: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Weights ``[B, H, W, 3]`` and depth ``[B, H, W]`` of the points that are seen."""
+    hit = face >= 0
+    _, far = task.options.depth_range
+    if scene.face_vertices.shape[1] == 0:
+        blank = jnp.zeros_like(scene.face_vertices, shape=face.shape)
+        return jnp.stack([blank] * 3, -1), blank + far
+    seen = _look(scene, task, face)
+    weights = jnp.stack([w.reshape(face.shape) for w in seen.weights], axis=-1)
+    depth = seen.depth.reshape(face.shape)
+    return jnp.where(hit[..., None], weights, 0), jnp.where(hit, depth, far)

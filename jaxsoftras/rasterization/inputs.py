@@ -1,4 +1,4 @@
-"""Checks of the rasterizer's arguments, with one clear sentence for what is wrong."""
+"""The rasterizer's arrays, checked and brought to one form."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 
-def faces(
-    face_vertices: ArrayLike, *, depth: bool = False
-) -> tuple[jax.Array, jnp.dtype]:
-    """Corners of faces in a dtype to compute with, and the dtype they came in.
+def as_faces(
+    face_vertices: ArrayLike, *, depth: bool
+) -> tuple[jax.Array, tuple[int, ...], jnp.dtype]:
+    """Checks the corners of faces and brings them into the form of the kernels.
 
     Args:
-        face_vertices: should be ``[..., F, 3, 3]``, or ``[..., F, 3, 2]``.
+        face_vertices: should be ``[..., F, 3, 3]`` or, without ``depth``, also ``[...,
+            F, 3, 2]``.
         depth: whether the third coordinate is needed.
+
+    Returns:
+        ``[B, F, 3, D]`` corners in a dtype to compute with, the leading axes, and the
+        dtype of the argument.
+
+    Raises:
+        ValueError: another shape, or a dtype that is not floating-point.
     """
     array = jnp.asarray(face_vertices)
     shape, dtype = array.shape, array.dtype
@@ -35,36 +43,37 @@ def faces(
             f"face_vertices must be floating-point, not {dtype}; "
             "gather the corners with jaxsoftras.face_vertices(vertices, faces)."
         )
+    batch = shape[:-3]
     # half precision cannot tell the pixels of an image apart
-    return array.astype(jnp.promote_types(dtype, jnp.float32)), dtype
+    array = array.astype(jnp.promote_types(dtype, jnp.float32))
+    return array.reshape(math.prod(batch), *shape[-3:]), batch, dtype
 
 
-def check_positive(name: str, value: ArrayLike) -> None:
-    """Raises a ValueError unless a number, or all of an array, is positive."""
-    if isinstance(value, Tracer):
-        return
-    number = np.asarray(value)
-    if not np.all((number > 0) & (number < math.inf)):
-        raise ValueError(f"{name} must be positive and finite, not {value}.")
-
-
-def per_image(name: str, value: ArrayLike, like: jax.Array, trailing: int) -> jax.Array:
-    """Spreads a positive number, or one per image, over the images of a batch.
+def as_image_numbers(
+    name: str, value: ArrayLike, batch: tuple[int, ...], dtype: jnp.dtype
+) -> jax.Array:
+    """Broadcasts a positive number, or one per image, to the images of a batch.
 
     Args:
-        name: of the argument, for the error.
-        value: a scalar, or of the shape of the leading axes of ``like``.
-        like: ``[..., *trailing axes]``.
-        trailing: number of axes of ``like`` after those of the batch.
+        name: name of the argument, for errors.
+        value: a scalar, or an array of the shape of the leading axes.
+        batch: the leading axes.
+        dtype: type of the result.
 
     Returns:
-        ``[B]``, one for each image, of the type of ``like``; at least 2e-13 in single
-        precision, so that derivatives by it, which have its cube below, are finite. No
-        two depths or distances that floats tell apart are that near.
+        ``[B]``; at least 2e-13 in single precision, so that derivatives by it, which
+        have its cube below, are finite. No two depths or distances that floats tell
+        apart are that near.
+
+    Raises:
+        ValueError: a number that is known and not positive, or another shape.
     """
-    batch = like.shape[: like.ndim - trailing]
-    least = float(jnp.finfo(like.dtype).tiny) ** (1 / 3)
-    value = jnp.maximum(jnp.asarray(value, like.dtype), least)
+    if not isinstance(value, Tracer):
+        number = np.asarray(value)
+        if not np.all((number > 0) & (number < math.inf)):
+            raise ValueError(f"{name} must be positive and finite, not {value}.")
+    least = float(jnp.finfo(dtype).tiny) ** (1 / 3)
+    value = jnp.maximum(jnp.asarray(value, dtype), least)
     try:
         return jnp.broadcast_to(value, batch).reshape(math.prod(batch))
     except ValueError:
@@ -74,31 +83,27 @@ def per_image(name: str, value: ArrayLike, like: jax.Array, trailing: int) -> ja
         ) from None
 
 
-def check_range(near: float, far: float) -> None:
-    """Raises a ValueError unless near and far are finite depths, in this order."""
-    if not 0 <= near < far < math.inf:
-        raise ValueError(
-            f"near and far must be depths with 0 <= near < far, not {near} and {far}."
-        )
-
-
-def background(
-    value: ArrayLike, batch: tuple[int, ...], channels: int, dtype
+def as_background(
+    value: ArrayLike, batch: tuple[int, ...], channels: int, dtype: jnp.dtype
 ) -> jax.Array:
-    """Spreads a scalar, ``[C]`` or ``[..., C]`` to ``[B, C]``."""
+    """Broadcasts a scalar, ``[C]`` or ``[..., C]`` to ``[B, C]``.
+
+    Raises:
+        ValueError: another shape.
+    """
     value = jnp.asarray(value, dtype)
     try:
-        spread = jnp.broadcast_to(value, (*batch, channels))
+        colors = jnp.broadcast_to(value, (*batch, channels))
     except ValueError:
         raise ValueError(
             f"background must be a scalar or of the shape [{channels}] or [..., "
             f"{channels}], as there are {channels} channels, not {list(value.shape)}."
         ) from None
-    return spread.reshape(math.prod(batch), channels)
+    return colors.reshape(math.prod(batch), channels)
 
 
-def spread_alike(face_vertices: jax.Array, arrays: Any) -> Any:
-    """Lets arrays be spread over devices as the faces are, and the reverse.
+def match_sharding(face_vertices: jax.Array, arrays: Any) -> Any:
+    """Gives the face vertices and the arrays the same sharding.
 
     Gradients then have the types of their arguments within `jax.shard_map`, and on
     meshes with axes of the type ``Explicit``. Elsewhere, this adds zeros.

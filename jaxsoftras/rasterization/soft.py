@@ -1,9 +1,6 @@
-"""The soft rasterizer's public functions: checks, then the choice of a kernel."""
+"""Soft silhouettes and soft images of faces in NDC."""
 
 from __future__ import annotations
-
-import math
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,54 +8,37 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import checks, probability, texture
 from jaxsoftras import conorm as conorms
-from jaxsoftras.kernels import pairs, shading
-from jaxsoftras.kernels import scene as blending
-from jaxsoftras.kernels.dispatch import (
-    BLEND,
-    SILHOUETTE,
-    VISIBLE,
+from jaxsoftras.kernels import dispatch, pairs
+from jaxsoftras.kernels.options import (
+    Aggregation,
+    Distance,
+    FrontFace,
     Implementation,
-    choose,
-    why_not_blend,
+    Interpolation,
+    RasterOptions,
 )
-from jaxsoftras.rasterization import inputs, visibility
+from jaxsoftras.kernels.scene import Scene, Task
+from jaxsoftras.rasterization import fragments, inputs
 from jaxsoftras.rasterization.attributes import (
     FaceAttributes,
     FaceLight,
-    kernel_attributes,
+    as_kernel_attributes,
 )
 
-Aggregation = Literal["softmax", "hard"]
-"""Of colours over depth: blended, or that of the nearest face."""
 
-Interpolation = Literal["perspective", "affine"]
-"""Of attributes: linear on the face, or linear on the screen."""
+@jax.custom_jvp
+def _opacity(total: jax.Array) -> jax.Array:
+    """``1 - exp(-total)``, whose derivative keeps its digits where alpha nears 1.
+
+    JAX takes the derivative of `expm1` from its result, ``expm1(x) + 1``.
+    """
+    return -jnp.expm1(-total)
 
 
-def _rules(distance, squared, distribution, conorm, dist_eps) -> pairs.Rules:
-    """What makes up alpha; the rest at its defaults."""
-    checks.check_choice("distance", distance, pairs.Distance)
-    if not 0 < dist_eps < 0.5:
-        raise ValueError(f"dist_eps must lie between 0 and 0.5, not {dist_eps}.")
-    if isinstance(distribution, str):
-        distribution = probability.Distribution(distribution)
-    if isinstance(conorm, str):
-        conorm = conorms.Conorm(conorm)
-    for name, value, kind in (
-        ("distribution", distribution, probability.Distribution),
-        ("conorm", conorm, conorms.Conorm),
-    ):
-        if not isinstance(value, kind):
-            raise ValueError(
-                f"{name} must be a name or a {kind.__name__}, not {value!r}."
-            )
-    return pairs.Rules(
-        distance=distance,
-        squared=bool(squared),
-        distribution=distribution,
-        conorm=conorm,
-        cutoff=probability.reach(distribution, dist_eps),
-    )
+@_opacity.defjvp
+def _(primals, tangents):
+    (total,), (change,) = primals, tangents
+    return _opacity(total), change * jnp.exp(-total)
 
 
 def silhouette(
@@ -67,7 +47,7 @@ def silhouette(
     *,
     sigma: ArrayLike = 1e-4,
     dist_eps: float = 1e-4,
-    distance: pairs.Distance = "euclidean",
+    distance: Distance = "euclidean",
     squared: bool = True,
     distribution: str | probability.Distribution = "logistic",
     conorm: str | conorms.Conorm = "probabilistic",
@@ -78,9 +58,9 @@ def silhouette(
     ``alpha = 1 - prod_j (1 - sigmoid(s_j / sigma))`` with ``s_j`` the squared distance
     (NDC) from the pixel centre to the boundary of face j, negated outside of the face
     (eq. 1 and 4 of Liu et al., 2019, arXiv:1904.01786). The product runs over all
-    faces, whatever their orientation and order; none is ever left out for want of
-    space. ``distribution`` and ``conorm`` replace the sigmoid and the product
-    (Petersen et al., 2022, arXiv:2204.13845).
+    faces, whatever their orientation and order; there is no limit to their number.
+    ``distribution`` and ``conorm`` replace the sigmoid and the product (Petersen et
+    al., 2022, arXiv:2204.13845).
 
     Differentiable in ``face_vertices`` and ``sigma``, with bitwise repeatable results.
     Composes with `jax.jit`, `jax.vmap`, `jax.grad` and `jax.shard_map`; `jax.jvp` of
@@ -97,16 +77,18 @@ def silhouette(
         sigma: sharpness, positive: a scalar, or one per image (of the shape of the
             leading axes); NDC squared or, unless ``squared``, NDC. It may be traced, so
             a schedule does not recompile.
-        dist_eps: a face's influence ends where its probability falls below this; in
-            (0, 0.5). Larger is faster; a static number.
+        dist_eps: probability at which a face's influence ends, in (0, 0.5); a static
+            number. Larger is faster.
         distance: ``"euclidean"``, to the boundary; ``"barycentric"``, the least
             barycentric coordinate instead; ``"hard"``, 1 inside and 0 outside.
         squared: whether the probability is a function of the squared distance.
-        distribution: of `probability.DISTRIBUTIONS`, whose CDF is the probability map.
-        conorm: the T-conorm that aggregates, of `conorm.CONORMS`.
-        implementation: ``"reference"``, ``"xla"``, ``"pallas"`` or ``"mosaic"`` (both
-            for the default distance, distribution and conorm, on NVIDIA GPUs); `None`
-            chooses the fastest that runs on the default device.
+        distribution: a name in `probability.DISTRIBUTIONS`, or a `Distribution`; its
+            CDF is the probability map.
+        conorm: the T-conorm that aggregates: a name in `conorm.CONORMS`, or a `Conorm`.
+        implementation: ``"reference"``, ``"xla"``, or the kernels ``"triton"``,
+            ``"mosaic"`` or ``"pallas"`` (the better of the two) for NVIDIA GPUs and the
+            default distribution and conorm; None chooses the fastest that runs on the
+            default device.
 
     Returns:
         ``[..., H, W]`` alpha in [0, 1], of the dtype of ``face_vertices`` (half
@@ -115,29 +97,39 @@ def silhouette(
     Raises:
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
-    """
-    corners, dtype = inputs.faces(face_vertices, depth=False)
-    height, width = checks.image_size(image_size)
-    inputs.check_positive("sigma", sigma)
-    rules = _rules(distance, squared, distribution, conorm, dist_eps)
-    usual = rules == _rules("euclidean", True, "logistic", "probabilistic", dist_eps)
-    why_not = None if usual else "they draw silhouettes by the default rules only"
-    table = SILHOUETTE if usual else BLEND
-    draw = choose(table, implementation, corners, why_not)
 
-    batch = corners.shape[:-3]
-    sigmas = inputs.per_image("sigma", sigma, corners, 3)
-    corners = corners.reshape(math.prod(batch), *corners.shape[-3:])
-    corners, sigmas = inputs.spread_alike(corners, sigmas)
-    if usual:
-        if corners.shape[-1] == 3:
-            ahead = jnp.all(corners[..., 2:] > 0, axis=-2, keepdims=True)
-            corners = jnp.where(ahead, corners[..., :2], jnp.inf)
-        alpha = draw(corners, sigmas, height=height, width=width, cutoff=rules.cutoff)
+    Examples:
+        >>> import jax.numpy as jnp, jaxsoftras
+        >>> triangle = jnp.array([[[-0.9, -0.9], [0.9, -0.9], [0.0, 0.9]]])
+        >>> alpha = jaxsoftras.silhouette(triangle, image_size=4)
+        >>> alpha.shape
+        (4, 4)
+        >>> print(alpha.round(1)[3])
+        [1. 1. 1. 1.]
+    """
+    corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
+    height, width = checks.image_size(image_size)
+    options = RasterOptions(
+        distance=distance,
+        squared=bool(squared),
+        distribution=distribution,
+        conorm=conorm,
+        dist_eps=dist_eps,
+        implementation=implementation,
+    )
+    sigmas = inputs.as_image_numbers("sigma", sigma, batch, corners.dtype)
+    corners, sigmas = inputs.match_sharding(corners, sigmas)
+    if corners.shape[-1] == 3:
+        _, valid = pairs.drawable_faces(corners)
+        corners = jnp.where(valid[..., None, None], corners[..., :2], jnp.inf)
+    task = Task(height, width, options)
+    blend = dispatch.choose("blend", implementation, task, corners.dtype)
+    total = blend(Scene(corners, sigmas, jnp.ones_like(sigmas)), task).total
+    if options.soft_silhouette:
+        alpha = _opacity(total)
     else:
-        scene = blending.Scene(corners, sigmas, jnp.ones_like(sigmas), None)
-        task = blending.Task(height, width, rules, shading.Lookup())
-        alpha = conorms.aggregate(rules.conorm, draw(scene, task).total)
+        assert isinstance(options.conorm, conorms.Conorm)
+        alpha = conorms.aggregate(options.conorm, total)
     return alpha.reshape(*batch, height, width).astype(dtype)
 
 
@@ -150,30 +142,30 @@ def rasterize(
     gamma: ArrayLike = 1e-4,
     background: ArrayLike = 0.0,
     background_epsilon: float = 1e-3,
-    near: float = 1.0,
-    far: float = 100.0,
+    near: float | None = None,
+    far: float | None = None,
     aggregation: Aggregation = "softmax",
-    distance: pairs.Distance = "euclidean",
+    distance: Distance = "euclidean",
     squared: bool = True,
     distribution: str | probability.Distribution = "logistic",
     conorm: str | conorms.Conorm = "probabilistic",
     dist_eps: float = 1e-4,
     double_sided: bool = True,
-    front_face: pairs.FrontFace = "clockwise",
+    front_face: FrontFace | None = None,
     interpolation: Interpolation = "perspective",
     face_light: FaceLight | None = None,
     wrap: texture.Wrap = "clamp",
     supersampling: int = 1,
-    parity: bool = False,
+    match_softras: bool = False,
     implementation: Implementation | None = None,
 ) -> jax.Array:
-    """Renders soft pictures: attributes blended over depth, and alpha.
+    """Renders soft images: attributes blended over depth, and alpha.
 
-    Alpha is that of `silhouette`. An attribute (a colour channel, or whatever else) is
-    ``C = sum_j w_j C_j + w_b C_b`` with the weights ``w_j`` proportional to ``D_j
-    exp(zn_j / gamma)`` and that of the background to ``exp(epsilon / gamma)``, where
-    ``D_j`` is the probability of face j at the pixel, ``C_j`` its attribute, and ``zn_j
-    = (far - z_j) / (far - near)`` its nearness (eq. 2 and 3 of Liu et al., 2019,
+    Alpha is defined as in `silhouette`. An attribute (a colour channel, or any other
+    number) is ``C = sum_j w_j C_j + w_b C_b`` with the weights ``w_j`` proportional to
+    ``D_j exp(zn_j / gamma)`` and the background's weight to ``exp(epsilon / gamma)``,
+    where ``D_j`` is the probability of face j at the pixel, ``C_j`` its attribute, and
+    ``zn_j = (far - z_j) / (far - near)`` its nearness (eq. 2 and 3 of Liu et al., 2019,
     arXiv:1904.01786). A face colours no pixel at which its depth ``z_j`` is out of
     [near, far]; alpha does not look at depth, except that a face with a corner at or
     behind the camera's plane (depth <= 0) is not drawn at all.
@@ -184,7 +176,7 @@ def rasterize(
     `jax.vmap`, `jax.grad` and `jax.shard_map`; `jax.jvp` of `jax.grad` gives
     Hessian-vector products. The weights are stable for any gamma.
 
-    docs/fidelity.md lists where this departs from the original, and how to get that.
+    docs/fidelity.md lists where this departs from the original, and how to match it.
 
     Args:
         face_vertices: ``[..., F, 3, 3]`` corners, NDC (x right, y up, the image being
@@ -192,15 +184,16 @@ def rasterize(
         face_attributes: ``[..., F, C]`` per face, ``[..., F, 3, C]`` at the corners, a
             `SurfaceTexture` or a `UVTexture` (whose image may be one for all; under
             `jax.jit` with a batch on several devices XLA then gathers the batch, and
-            does not if every picture has a copy, by `jnp.broadcast_to`).
+            does not if every mesh has a copy, by `jnp.broadcast_to`).
         image_size: pixels, of a square image or (height, width).
         sigma: sharpness of the probability map; see `silhouette`.
         gamma: sharpness of the choice among depths, positive: a scalar, or one per
             image; may be traced. Small values approach the nearest face.
         background: attributes of the background: a scalar, ``[C]`` or ``[..., C]``.
         background_epsilon: nearness of the background, in (0, 1).
-        near: least depth at which a face has attributes.
-        far: greatest such depth.
+        near: least depth at which a face has attributes, world units. None stands for
+            0, and for 1 with ``match_softras``.
+        far: greatest such depth; None stands for 100.
         aggregation: ``"softmax"`` as above, or ``"hard"``: the attributes of the
             nearest face that covers the pixel centre.
         distance: see `silhouette`.
@@ -209,18 +202,19 @@ def rasterize(
         conorm: see `silhouette`.
         dist_eps: see `silhouette`.
         double_sided: whether faces have attributes seen from behind. Alpha is the same.
-        front_face: how the corners of a face run on the screen seen from its front:
-            ``"clockwise"`` with the cameras of Soft Rasterizer (the default ones),
-            whose pictures are mirrored; else ``"counterclockwise"``.
+        front_face: order of the corners of a face on the screen seen from its front.
+            None stands for ``"counterclockwise"``, as right-handed cameras (the default
+            ones) show faces that are counter-clockwise seen from outside; and for
+            ``"clockwise"`` with ``match_softras``, whose cameras mirror the image.
         interpolation: ``"perspective"``, linear on the face; or ``"affine"``, linear on
             the screen.
         face_light: factor and summand of the colours, at the corners.
-        wrap: what lies beyond a texture image.
-        supersampling: the picture is drawn at this multiple of its size, and averaged.
-        parity: as the original: affine interpolation, its weight of the background
-            (epsilon counts twice), and no gradient through depth and attributes as a
-            face slides, nor to alpha from faces out of [near, far].
-        implementation: see `silhouette`; here the kernels know every distance.
+        wrap: continuation of a texture image beyond its edges.
+        supersampling: the image is rendered at this multiple of its size and averaged.
+        match_softras: render as the original: affine interpolation, its weight of the
+            background (epsilon counts twice), and no gradient through depth and
+            attributes as a face slides, nor to alpha from faces out of [near, far].
+        implementation: see `silhouette`.
 
     Returns:
         ``[..., H, W, C + 1]`` the attributes, and alpha last; of the dtype of
@@ -229,67 +223,97 @@ def rasterize(
     Raises:
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
+
+    Examples:
+        >>> import jax.numpy as jnp, jaxsoftras
+        >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
+        >>> red = jnp.array([[1.0, 0.0, 0.0]])
+        >>> image = jaxsoftras.rasterize(triangle, red, image_size=4)
+        >>> image.shape
+        (4, 4, 4)
+        >>> print(image[3, 1].round(1))
+        [1. 0. 0. 1.]
     """
-    corners, dtype = inputs.faces(face_vertices, depth=True)
-    size = checks.image_size(image_size)
-    if not isinstance(supersampling, int) or supersampling < 1:
-        raise ValueError(
-            f"supersampling must be an integer of at least 1, not {supersampling!r}."
-        )
-    height, width = checks.image_size(
-        (supersampling * size[0], supersampling * size[1])
-    )
-    inputs.check_positive("sigma", sigma)
-    inputs.check_positive("gamma", gamma)
-    inputs.check_range(near, far)
-    if not 0 < background_epsilon < 1:
-        raise ValueError(
-            f"background_epsilon must lie between 0 and 1, not {background_epsilon}."
-        )
-    checks.check_choice("aggregation", aggregation, Aggregation)
-    checks.check_choice("interpolation", interpolation, Interpolation)
-    checks.check_choice("front_face", front_face, pairs.FrontFace)
-    checks.check_choice("wrap", wrap, texture.Wrap)
-    rules = _rules(distance, squared, distribution, conorm, dist_eps)._replace(
-        near=float(near),
-        far=float(far),
-        front=front_face,
+    options = RasterOptions(
+        distance=distance,
+        squared=bool(squared),
+        distribution=distribution,
+        conorm=conorm,
+        dist_eps=dist_eps,
+        near=near,
+        far=far,
+        aggregation=aggregation,
+        interpolation=interpolation,
         double_sided=double_sided,
-        perspective=interpolation == "perspective" and not parity,
-        parity=parity,
+        front_face=front_face,
+        background_epsilon=background_epsilon,
+        wrap=wrap,
+        supersampling=supersampling,
+        match_softras=match_softras,
+        implementation=implementation,
     )
-    attributes, lookup, channels = kernel_attributes(
-        face_attributes, face_light, wrap, corners
+    return rasterize_with(
+        options,
+        face_vertices,
+        face_attributes,
+        image_size,
+        sigma=sigma,
+        gamma=gamma,
+        background=background,
+        face_light=face_light,
     )
-    batch = corners.shape[:-3]
-    backgrounds = inputs.background(background, batch, channels, corners.dtype)
-    sigmas = inputs.per_image("sigma", sigma, corners, 3)
-    gammas = inputs.per_image("gamma", gamma, corners, 3)
-    corners = corners.reshape(math.prod(batch), *corners.shape[-3:])
-    corners, (sigmas, gammas, attributes, backgrounds) = inputs.spread_alike(
+
+
+def rasterize_with(
+    options: RasterOptions,
+    face_vertices: ArrayLike,
+    face_attributes: FaceAttributes,
+    image_size: int | tuple[int, int],
+    *,
+    sigma: ArrayLike,
+    gamma: ArrayLike,
+    background: ArrayLike,
+    face_light: FaceLight | None,
+) -> jax.Array:
+    """`rasterize` with its static keywords as one record."""
+    corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
+    size = checks.image_size(image_size)
+    scale = options.supersampling
+    height, width = checks.image_size((scale * size[0], scale * size[1]))
+    attributes, lookup = as_kernel_attributes(
+        face_attributes, face_light, options.wrap, batch, corners
+    )
+    channels = attributes.channels
+    kind = corners.dtype
+    backgrounds = inputs.as_background(background, batch, channels, kind)
+    sigmas = inputs.as_image_numbers("sigma", sigma, batch, kind)
+    gammas = inputs.as_image_numbers("gamma", gamma, batch, kind)
+    corners, (sigmas, gammas, attributes, backgrounds) = inputs.match_sharding(
         corners, (sigmas, gammas, attributes, backgrounds)
     )
-    scene = blending.Scene(corners, sigmas, gammas, attributes)
-    task = blending.Task(height, width, rules, lookup)
-    soft_blend = choose(BLEND, implementation, corners, why_not_blend(task))
+    scene = Scene(corners, sigmas, gammas, attributes)
+    task = Task(height, width, options, lookup)
+    blend = dispatch.choose("blend", options.implementation, task, kind)
 
-    if aggregation == "hard":
-        face = choose(VISIBLE, implementation, corners)(scene, task)
-        color = jnp.unstack(visibility.colors(scene, task, face, backgrounds), axis=1)
-        blend = soft_blend(scene._replace(attributes=None), task)
+    if options.aggregation == "hard":
+        visible = dispatch.choose("visible", options.implementation, task, kind)
+        face = visible(scene, task)
+        seen = fragments.shade_visible(scene, task, face, backgrounds)
+        color = jnp.unstack(seen, axis=1)
+        soft = blend(scene._replace(attributes=None), task)
     else:
-        blend = soft_blend(scene, task)
-        own = pairs.background_logit(rules, gammas, background_epsilon)
-        weight = jax.nn.sigmoid(blend.logit - own[:, None, None])
+        soft = blend(scene, task)
+        background_logit = pairs.background_logit(options, gammas)
+        weight = jax.nn.sigmoid(soft.logit - background_logit[:, None, None])
         # channel by channel: XLA fuses this with what makes and what takes them
         color = [
-            weight * blend.color[:, c] + (1 - weight) * backgrounds[:, c, None, None]
+            weight * soft.color[:, c] + (1 - weight) * backgrounds[:, c, None, None]
             for c in range(channels)
         ]
-    alpha = conorms.aggregate(rules.conorm, blend.total)
-    picture = jnp.stack([*color, alpha], axis=-1)
-    if supersampling > 1:
-        picture = picture.reshape(
-            -1, size[0], supersampling, size[1], supersampling, channels + 1
-        ).mean(axis=(2, 4))
-    return picture.reshape(*batch, *size, channels + 1).astype(dtype)
+    assert isinstance(options.conorm, conorms.Conorm)
+    alpha = conorms.aggregate(options.conorm, soft.total)
+    image = jnp.stack([*color, alpha], axis=-1)
+    if scale > 1:
+        image = image.reshape(-1, size[0], scale, size[1], scale, channels + 1)
+        image = image.mean(axis=(2, 4))
+    return image.reshape(*batch, *size, channels + 1).astype(dtype)

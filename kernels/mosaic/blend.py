@@ -1,7 +1,7 @@
-"""The soft picture on NVIDIA GPUs, by Pallas kernels for Mosaic GPU.
+"""Soft images by Mosaic kernels, for NVIDIA GPUs of compute capability 9.0 or higher.
 
-As in `silhouette_mosaic`, a group of lanes walks the pixels of a face, and sums over
-faces are integers, so that their order does not matter.
+A few lanes walk the pixels of a face (`walk`), and sums over faces are integers
+(`fixed_point`), so that their order does not matter.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras.kernels.mosaic import fixed_point as mosaic_fixed_point
-from jaxsoftras.kernels.mosaic import run as mosaic_run
-from jaxsoftras.kernels.mosaic import sums as mosaic_sum
-from jaxsoftras.kernels.pallas import blend as blend_pallas
+from jaxsoftras.kernels.mosaic import fixed_point as exact
+from jaxsoftras.kernels.mosaic import run as runs
+from jaxsoftras.kernels.mosaic import silhouette, sums
+from jaxsoftras.kernels.pallas import backend as backends
+from jaxsoftras.kernels.pallas import blend as pallas_blend
 from jaxsoftras.kernels.pallas import blend_kernels, fixed_point
 from jaxsoftras.kernels.scene import Blend, Scene, Task
 
 _INFINITY = 0x7F800000  # the bits of this float
 
 
-class _Groups(NamedTuple):
+class _LanesPerFace(NamedTuple):
     """Lanes that walk a face, in each kernel."""
 
     total: int
@@ -30,118 +31,121 @@ class _Groups(NamedTuple):
     gradient: int
 
 
-def _groups(task: Task) -> _Groups:
+def _choose_lanes(task: Task) -> _LanesPerFace:
     """In large images faces have more pixels; docs/kernels.md has the timings."""
     if min(task.height, task.width) < 384:
-        return _Groups(total=8, color=8, gradient=4)
-    return _Groups(total=8, color=16, gradient=8)
+        return _LanesPerFace(total=8, color=8, gradient=4)
+    return _LanesPerFace(total=8, color=16, gradient=8)
 
 
-class _Mosaic:
-    """See `blend_pallas.Backend`."""
-
-    effects = True
-
-    def total(self, scene, task, *, interpret):
-        batch, faces = scene.face_vertices.shape[:2]
-        pixels = task.height * task.width
-        least = None
-        if scene.attributes is not None:
-            least = jnp.full((batch, pixels), _INFINITY, jnp.uint32)
-        (total, least), _ = mosaic_run.call(
-            blend_kernels.total_kernel,
-            scene._replace(attributes=None),
-            [],
-            [mosaic_fixed_point.words(batch, pixels), least],
-            task=task,
-            group=_groups(task).total,
-            interpret=interpret,
-            name="blend_total",
-        )
-        shape = batch, task.height, task.width
-        total = mosaic_fixed_point.floats(
-            total, mosaic_fixed_point.depth_unit(faces)
-        ).reshape(shape)
-        if least is not None:
-            least = lax.bitcast_convert_type(least, jnp.float32).reshape(shape)
-        return total, least
-
-    def colors(self, scene, level, task, *, interpret):
-        batch, faces = scene.face_vertices.shape[:2]
-        channels = scene.attributes.channels
-        pixels = task.height * task.width
-        shape = batch, task.height, task.width
-        scale = fixed_point.power_above(blend_pallas.largest_color(scene))
-        (weight, sums), _ = mosaic_run.call(
-            blend_kernels.color_kernel,
-            scene,
-            [level.reshape(batch, -1), scale],
-            # apart, so that the one is gone before the other is read
-            [mosaic_fixed_point.words(batch, n * pixels) for n in (1, channels)],
-            task=task,
-            group=_groups(task).color,
-            interpret=interpret,
-            name="blend_color",
-        )
-        unit = mosaic_fixed_point.unit_for(faces)
-        weight = mosaic_fixed_point.floats(weight, unit).reshape(shape)
-        weight = lax.optimization_barrier(weight)
-        factor = unit / jnp.where(weight > 0, weight, 1)
-        sums = sums.reshape(batch, channels, *shape[1:], 2)
-        return weight, [
-            mosaic_fixed_point.floats(sums[:, c], factor) * scale[:, c, None, None]
-            for c in range(channels)
-        ]
-
-    def gradient(self, scene, cotangents, task, *, interpret):
-        batch, faces = scene.face_vertices.shape[:2]
-        columns = blend_pallas.columns(scene)
-        attributes = scene.attributes
-        texels = None if attributes is None else attributes.texels
-        largest = units = sums = None
-        unit = 1.0
-        if texels is not None:
-            images = batch // len(texels)
-            unit = mosaic_fixed_point.unit_for(images * task.height * task.width)
-            largest = blend_pallas.largest_texel_gradient(scene, cotangents)
-            largest = fixed_point.power_above(largest)
-            units = jnp.repeat(unit * largest, images, axis=0)
-            sums = mosaic_fixed_point.words(len(texels), texels[0].size)
-        cotangents = jax.tree.map(lambda x: x.reshape(batch, -1), cotangents)
-        (sums,), found = mosaic_run.call(
-            blend_kernels.gradient_kernel,
-            scene,
-            [cotangents, units],
-            [sums],
-            sum(columns),
-            task=task,
-            group=_groups(task).gradient,
-            interpret=interpret,
-            name="blend_gradient",
-            team=4,
-        )
-        if texels is not None:
-            texels = mosaic_fixed_point.floats(sums, unit).reshape(texels.shape)
-            texels = texels * largest[:, None]
-        vertices = columns[0]
-        sigma, gamma = (
-            mosaic_sum.over_faces(found, row, interpret=interpret)
-            for row in (vertices, vertices + 1)
-        )
-        by_face, first = [], 0
-        for count in columns:
-            part = found[:, first : first + count]
-            by_face.append(jnp.swapaxes(part, 1, 2))
-            first += count
-        vertices, _, _, *rest = by_face
-        return blend_pallas.gradient_like(
-            scene, [vertices, *rest], sigma, gamma, texels
-        )
+def _total(scene: Scene, task: Task, *, interpret: bool):
+    batch, faces = scene.face_vertices.shape[:2]
+    pixels = task.height * task.width
+    least = None
+    if scene.attributes is not None:
+        least = jnp.full((batch, pixels), _INFINITY, jnp.uint32)
+    (words, least), _ = runs.launch_kernel(
+        blend_kernels.total_kernel,
+        scene._replace(attributes=None),
+        [],
+        [exact.int64_full(batch, pixels), least],
+        task=task,
+        lanes_per_face=_choose_lanes(task).total,
+        interpret=interpret,
+        name="blend_total",
+    )
+    shape = batch, task.height, task.width
+    total = exact.to_float32(words, exact.choose_depth_quantum(faces)).reshape(shape)
+    if least is not None:
+        least = lax.bitcast_convert_type(least, jnp.float32).reshape(shape)
+    return total, least
 
 
-_BACKEND = _Mosaic()
+def _color(scene: Scene, level: jax.Array, task: Task, *, interpret: bool):
+    assert scene.attributes is not None
+    batch, faces = scene.face_vertices.shape[:2]
+    channels = scene.attributes.channels
+    pixels = task.height * task.width
+    shape = batch, task.height, task.width
+    scales = fixed_point.next_power_of_two(pallas_blend.largest_color(scene))
+    (weight, totals), _ = runs.launch_kernel(
+        blend_kernels.color_kernel,
+        scene,
+        [level.reshape(batch, -1), scales],
+        # apart, so that the one is gone before the other is read
+        [exact.int64_full(batch, n * pixels) for n in (1, channels)],
+        task=task,
+        lanes_per_face=_choose_lanes(task).color,
+        interpret=interpret,
+        name="blend_color",
+    )
+    quantum = exact.choose_quantum(faces)
+    weight = exact.to_float32(weight, quantum).reshape(shape)
+    weight = lax.optimization_barrier(weight)
+    factor = quantum / jnp.where(weight > 0, weight, 1)
+    totals = totals.reshape(batch, channels, *shape[1:], 2)
+    return weight, [
+        exact.to_float32(totals[:, c], factor) * scales[:, c, None, None]
+        for c in range(channels)
+    ]
 
 
-def blend_mosaic(scene: Scene, task: Task, *, interpret: bool = False) -> Blend:
-    """`blend_pallas`, for NVIDIA GPUs of compute capability 9.0 or higher."""
-    return blend_pallas.blend_pallas(scene, task, _BACKEND, interpret=interpret)
+def _gradient(
+    scene: Scene, cotangents: backends.Cotangents, task: Task, *, interpret: bool
+) -> Scene:
+    batch = len(scene.sigma)
+    columns = pallas_blend.count_columns(scene)
+    attributes = scene.attributes
+    texels = None if attributes is None else attributes.texels
+    scales = quanta = totals = None
+    quantum = 1.0
+    if texels is not None:
+        images = batch // len(texels)
+        quantum = exact.choose_quantum(images * task.height * task.width)
+        largest = pallas_blend.largest_texel_gradient(scene, cotangents)
+        scales = fixed_point.next_power_of_two(largest)
+        quanta = jnp.repeat(quantum * scales, images, axis=0)
+        totals = exact.int64_full(len(texels), texels[0].size)
+    cotangents = jax.tree.map(lambda x: x.reshape(batch, -1), cotangents)
+    (totals,), gradients = runs.launch_kernel(
+        blend_kernels.gradient_kernel,
+        scene,
+        [cotangents, quanta],
+        [totals],
+        sum(columns),
+        task=task,
+        lanes_per_face=_choose_lanes(task).gradient,
+        warpgroups=4,
+        interpret=interpret,
+        name="blend_gradient",
+    )
+    assert gradients is not None
+    if texels is not None and scales is not None:
+        texels = exact.to_float32(totals, quantum).reshape(texels.shape)
+        texels = texels * scales[:, None]
+    vertices = columns[0]
+    sigma, gamma = (
+        sums.sum_faces(gradients, row, interpret=interpret)
+        for row in (vertices, vertices + 1)
+    )
+    by_face, first = [], 0
+    for count in columns:
+        by_face.append(jnp.swapaxes(gradients[:, first : first + count], 1, 2))
+        first += count
+    vertices, _, _, *rest = by_face
+    return pallas_blend.as_gradient(scene, [vertices, *rest], sigma, gamma, texels)
+
+
+BACKEND = backends.Backend(
+    total=_total,
+    color=_color,
+    gradient=_gradient,
+    silhouette=silhouette.optical_depth,
+    silhouette_gradient=silhouette.gradient,
+    interpreter_effects=True,
+)
+
+
+def blend(scene: Scene, task: Task, *, interpret: bool = False) -> Blend:
+    """`pallas.blend` by Mosaic."""
+    return pallas_blend.blend(scene, task, backend=BACKEND, interpret=interpret)

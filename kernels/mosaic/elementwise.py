@@ -1,4 +1,4 @@
-"""Elementwise functions within a Pallas kernel for Mosaic GPU, as scalar code.
+"""Elementwise functions within a Mosaic kernel, as scalar code.
 
 Mosaic knows few of JAX's operations, and finds a layout for the result of each: seconds
 of compilation for the gradient of a face. Yet every thread holds one element of each
@@ -31,7 +31,7 @@ def _constant(value: Any, like: np.dtype) -> ir.Value:
 
 
 def _approximate(name: str, x: ir.Value) -> ir.Value:
-    """A function that LLVM knows, by the GPU's own approximation."""
+    """Calls an intrinsic of LLVM, by the GPU's own approximation."""
     return llvm.call_intrinsic(
         x.type,
         f"llvm.{name}",
@@ -96,13 +96,13 @@ def _not(x: ir.Value) -> ir.Value:
     return arith.xori(x, arith.constant(x.type, -1))
 
 
-def _either(of_floats, of_integers):
-    """An operation of numbers; ``of_floats`` may be fused with others."""
+def _by_type(for_floats, for_integers):
+    """An operation of numbers; ``for_floats`` may be fused with others."""
 
     def apply(x: ir.Value, y: ir.Value) -> ir.Value:
         if _is_float(x):
-            return of_floats(x, y, **_FUSED)
-        return of_integers(x, y)
+            return for_floats(x, y, **_FUSED)
+        return for_integers(x, y)
 
     return apply
 
@@ -122,22 +122,22 @@ def _comparison(name: str, signed: str):
 
 
 _greater, _less = _comparison("GT", "sgt"), _comparison("LT", "slt")
-_maximum = _either(arith.maxnumf, arith.maxsi)
-_minimum = _either(arith.minnumf, arith.minsi)
+_maximum = _by_type(arith.maxnumf, arith.maxsi)
+_minimum = _by_type(arith.minnumf, arith.minsi)
 
 
 def _sign(x: ir.Value) -> ir.Value:
-    of_type = float if _is_float(x) else int
-    zero, one, minus = (arith.constant(x.type, of_type(k)) for k in (0, 1, -1))
+    number = float if _is_float(x) else int
+    zero, one, minus = (arith.constant(x.type, number(k)) for k in (0, 1, -1))
     negative = arith.select(_less(x, zero), minus, zero)
     return arith.select(_greater(x, zero), one, negative)
 
 
 _OPERATIONS: dict[str, Callable[..., ir.Value]] = {
-    "add": _either(arith.addf, arith.addi),
-    "add_any": _either(arith.addf, arith.addi),
-    "sub": _either(arith.subf, arith.subi),
-    "mul": _either(arith.mulf, arith.muli),
+    "add": _by_type(arith.addf, arith.addi),
+    "add_any": _by_type(arith.addf, arith.addi),
+    "sub": _by_type(arith.subf, arith.subi),
+    "mul": _by_type(arith.mulf, arith.muli),
     "max": _maximum,
     "min": _minimum,
     "div": _divide,
@@ -165,7 +165,7 @@ _OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "select_n": lambda which, no, yes: arith.select(which, yes, no),
     "clamp": lambda low, x, high: _minimum(_maximum(x, low), high),
 }
-# a scalar has no shape, and what is to be kept apart is
+# a scalar has no shape, and barriers separate nothing here
 _UNCHANGED = {
     "broadcast_in_dim",
     "reshape",
@@ -200,7 +200,7 @@ def _convert(x: ir.Value, old: np.dtype, new: np.dtype) -> ir.Value:
 
 
 def _evaluate(jaxpr, constants: Sequence[Any], arguments: Sequence[ir.Value]):
-    """The outputs of a jaxpr, of which every array is a scalar."""
+    """Writes the outputs of a jaxpr, with a scalar for every array."""
     values: dict[Any, ir.Value] = dict(zip(jaxpr.invars, arguments, strict=True))
     for variable, number in zip(jaxpr.constvars, constants, strict=True):
         values[variable] = _constant(number, variable.aval.dtype)
@@ -245,12 +245,12 @@ def _apply(equation, inputs: list[ir.Value]) -> list[ir.Value]:
 
 
 def scalar_code(function: Callable[..., Any], *arguments: jax.Array):
-    """What an elementwise function does to an element.
+    """Translates an elementwise function to code for one element.
 
     Args:
         function: of vectors and pytrees of them; it may close over numbers, but not
             over arrays.
-        *arguments: what it will be called with.
+        *arguments: the arguments of later calls, for their types.
 
     Returns:
         Types of the flat outputs, their tree, and a function that takes the elements of

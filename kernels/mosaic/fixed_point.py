@@ -1,4 +1,4 @@
-"""Sums of integers of 64 bits, for kernels for Mosaic GPU; see `fixed_point`.
+"""Sums of 64-bit integers for Mosaic kernels; see `pallas.fixed_point`.
 
 They are arrays ``[..., 2]`` of the low and the high word, as JAX may know no integers
 of 64 bits. A negative one is the complement of two.
@@ -13,26 +13,27 @@ from jaxsoftras.kernels.pallas import fixed_point
 
 # One bit is the sign's, and rounding may push terms a little beyond their bound.
 _BITS = 62
-# No share in alpha is larger: they stop at minus the logarithm of the least float.
-_LARGEST_SHARE = 2.0**7
+# No contribution to alpha is larger: they stop at minus the log of the least float.
+_LARGEST_CONTRIBUTION = 2.0**7
 
 
-def unit_for(terms: int) -> float:
-    """The unit for sums of so many terms of at most 1."""
-    return fixed_point.unit_for(terms, _BITS)
+def choose_quantum(terms: int) -> float:
+    """The quantum for sums of ``terms`` numbers of at most 1."""
+    return fixed_point.choose_quantum(terms, _BITS)
 
 
-def depth_unit(faces: int) -> float:
-    """The unit for sums of the shares of all faces in alpha."""
-    return _LARGEST_SHARE * unit_for(faces)
+def choose_depth_quantum(faces: int) -> float:
+    """The quantum for sums of the contributions of all faces to alpha."""
+    return _LARGEST_CONTRIBUTION * choose_quantum(faces)
 
 
-def words(*shape: int, fill: int = 0) -> jax.Array:
-    """Integers ``[*shape, 2]``, all words of which are the same."""
+def int64_full(*shape: int, fill: int = 0) -> jax.Array:
+    """Integers ``[*shape, 2]`` with the same two words everywhere."""
     return jnp.full((*shape, 2), fill, jnp.uint32)
 
 
-def floats(words: jax.Array, unit: float | jax.Array) -> jax.Array:
-    """Integers ``[..., 2]`` times a unit, in single precision."""
+def to_float32(words: jax.Array, quantum: float | jax.Array) -> jax.Array:
+    """Integers ``[..., 2]`` times a quantum, in single precision."""
     low, high = words[..., 0], words[..., 1].astype(jnp.int32)
-    return (high.astype(jnp.float32) * 2.0**32) * unit + low.astype(jnp.float32) * unit
+    high_part = (high.astype(jnp.float32) * 2.0**32) * quantum
+    return high_part + low.astype(jnp.float32) * quantum

@@ -1,4 +1,4 @@
-"""Sums in an order of their own, by kernels for Mosaic GPU; as in `ordered_sum`."""
+"""Sums in an order of their own, which XLA might choose by the size of a batch."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels.mosaic import call as mosaic_call
-from jaxsoftras.kernels.mosaic import lanes as mosaic_lanes
-from jaxsoftras.kernels.mosaic import lanes_interpreted as mosaic_lanes_interpreted
+from jaxsoftras.kernels.mosaic import lanes as gpu_lanes
+from jaxsoftras.kernels.mosaic import lanes_interpreted
+from jaxsoftras.kernels.mosaic.lanes import LANES, Lanes
 
 
-def _kernel(values_ref, total_ref, *, row, lanes):
-    image = mosaic_call.place(1).image
+def _kernel(values_ref, total_ref, *, row: int, lanes: Lanes):
+    image = mosaic_call.program_id(1).image
     count = values_ref.shape[-1]
-    lane = lanes.number()
+    lane = lanes.lane_id()
 
     def add(_, carry):
         place, total = carry
         value = lanes.load(values_ref.at[image, row], jnp.minimum(place, count - 1))
-        return place + mosaic_lanes.LANES, total + value
+        return place + LANES, total + value
 
-    steps = lax.div(count - lane + (mosaic_lanes.LANES - 1), mosaic_lanes.LANES)
-    zero = jnp.zeros((mosaic_lanes.LANES,), jnp.float32)
-    _, total = lanes.repeat(steps, add, (lane, zero))
+    steps = lax.div(count - lane + (LANES - 1), LANES)
+    zero = jnp.zeros((LANES,), jnp.float32)
+    _, total = lanes.lane_loop(steps, add, (lane, zero))
     total_ref[image] = jnp.sum(total)
 
 
-def over_faces(values: jax.Array, row: int, *, interpret: bool) -> jax.Array:
-    """Sums row ``row`` of ``[B, rows, F]`` to ``[B]``."""
+def sum_faces(values: jax.Array, row: int, *, interpret: bool) -> jax.Array:
+    """Sums row ``row`` of ``[B, rows, F]`` to ``[B]`` by a kernel."""
+    lanes = lanes_interpreted.INTERPRETED if interpret else gpu_lanes.GPU
     (total,) = mosaic_call.call(
-        functools.partial(
-            _kernel,
-            row=row,
-            lanes=mosaic_lanes_interpreted if interpret else mosaic_lanes,
-        ),
+        functools.partial(_kernel, row=row, lanes=lanes),
         values,
         outputs=[(len(values),)],
         grid=(1, len(values)),

@@ -1,6 +1,6 @@
-"""The nearest face at each pixel on NVIDIA GPUs, by a Pallas kernel for Mosaic GPU.
+"""The nearest face at each pixel by a Mosaic kernel.
 
-Depth and number of a face make one integer of 64 bits, of which each pixel keeps the
+Depth and index of a face make one integer of 64 bits, of which each pixel keeps the
 least: whatever the order, the nearest face, and of several at equal depth the first.
 """
 
@@ -10,24 +10,26 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras.kernels.mosaic import fixed_point as mosaic_fixed_point
-from jaxsoftras.kernels.mosaic import run as mosaic_run
+from jaxsoftras.kernels.mosaic import fixed_point as exact
+from jaxsoftras.kernels.mosaic import run as runs
 from jaxsoftras.kernels.pallas import blend_kernels
-from jaxsoftras.kernels.pallas import visible as visible_pallas
+from jaxsoftras.kernels.pallas import visible as pallas_visible
 from jaxsoftras.kernels.scene import Scene, Task
 
-_GROUP = 8  # lanes that walk a face
+_LANES_PER_FACE = 8
 
 
-def _kernel(run: mosaic_run.Run, key_ref):
-    def of_pair(pixels, triangle, sigma, gamma):
+def _kernel(run: runs.MosaicRun, key_ref):
+    def evaluate_pair(pixels, triangle, sigma, gamma):
         pair = blend_kernels.evaluate(run, pixels, triangle, sigma, gamma)
         return pair.depth, pair.visible & pixels.inside
 
-    def visit(face, _due, triangle, walk, _lanes):
+    def visit(face, _writes, triangle, walk, _lanes):
         def look(state, pixels):
-            depth, visible = run.each(of_pair, pixels, triangle, run.sigma, run.gamma)
-            run.lower_key(key_ref, pixels, depth, face, visible)
+            depth, visible = run.map_elementwise(
+                evaluate_pair, pixels, triangle, run.sigma, run.gamma
+            )
+            run.atomic_min_key(key_ref, pixels, depth, face, visible)
             return state
 
         walk(look, ())
@@ -35,16 +37,16 @@ def _kernel(run: mosaic_run.Run, key_ref):
     run.each_face(visit)
 
 
-def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
+def _nearest_face(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
     batch = len(scene.sigma)
-    blank = mosaic_fixed_point.words(batch, task.height * task.width, fill=0xFFFFFFFF)
-    (key,), _ = mosaic_run.call(
+    blank = exact.int64_full(batch, task.height * task.width, fill=0xFFFFFFFF)
+    (key,), _ = runs.launch_kernel(
         _kernel,
         scene,
         [],
         [blank],
         task=task,
-        group=_GROUP,
+        lanes_per_face=_LANES_PER_FACE,
         interpret=interpret,
         name="nearest_face",
     )
@@ -53,8 +55,8 @@ def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
     return face.reshape(batch, task.height, task.width)
 
 
-def visible_mosaic(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
-    """`visible_pallas`, for NVIDIA GPUs of compute capability 9.0 or higher."""
-    return visible_pallas.visible_pallas(
-        scene, task, _visible, interpret=interpret, effects=True
+def visible(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
+    """`pallas.visible` by Mosaic."""
+    return pallas_visible.visible(
+        scene, task, _nearest_face, interpret=interpret, interpreter_effects=True
     )

@@ -1,16 +1,14 @@
-"""Within a Pallas kernel for Mosaic GPU: its faces, and a walk over their pixels.
+"""Within a Mosaic kernel: its faces, and a walk over their pixels.
 
-As in `face_walk`, every face is walked through the rectangle of pixels within its
-reach, but each lane goes its own way: a group of lanes walks one face, and is done when
-the face is.
+Every face is walked through its box (`boxes`), but each lane goes its own way: a few
+lanes walk one face, and are done when the face is.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +16,11 @@ from jax import lax
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import pairs
-from jaxsoftras.kernels.mosaic import call as mosaic_call
-from jaxsoftras.kernels.mosaic import faces as mosaic_faces
-from jaxsoftras.kernels.mosaic import lanes as mosaic_lanes
-from jaxsoftras.kernels.pallas import boxes as face_walk
-from jaxsoftras.kernels.pallas import differentiation
+from jaxsoftras.kernels.mosaic.call import ProgramId
+from jaxsoftras.kernels.mosaic.faces import PreparedFaces
+from jaxsoftras.kernels.mosaic.lanes import LANES, WARP, Lanes
+from jaxsoftras.kernels.pallas.boxes import Box
+from jaxsoftras.kernels.scene import Task
 
 # A face with more pixels than this is walked by the whole warp; by several programs, if
 # an image has so few faces that the GPU would be idle. Each of those writes a gradient
@@ -34,54 +32,53 @@ State = TypeVar("State")
 
 
 class Plan(NamedTuple):
-    """How the faces of an image are divided; static.
+    """How the faces of an image are divided among programs; static.
 
     Attributes:
-        faces: of an image.
-        group: lanes that walk one face; a power of two, at most a warp.
-        parts: programs that share the large ones of the same faces.
-        lanes: the module of what a lane can do.
-        team: programs that the GPU starts as one.
+        faces: number of faces of an image.
+        lanes_per_face: lanes that walk one face; a power of two, at most a warp.
+        splits: programs that share the large ones of the same faces.
+        lanes: operations of the lanes.
+        warpgroups: warpgroups per thread block.
     """
 
     faces: int
-    group: int
-    parts: int
-    lanes: ModuleType
-    team: int = 1
+    lanes_per_face: int
+    splits: int
+    lanes: Lanes
+    warpgroups: int = 1
 
     @property
     def blocks(self) -> int:
-        """Teams for the small faces of an image."""
-        return -(-self.faces * self.group // (mosaic_lanes.LANES * self.team))
+        """Thread blocks for the small faces of an image."""
+        return -(-self.faces * self.lanes_per_face // (LANES * self.warpgroups))
 
 
-def plan(
-    faces: int,
-    picture: differentiation.Picture,
-    group: int,
-    lanes: ModuleType,
-    team: int = 1,
+def make_plan(
+    faces: int, task: Task, lanes_per_face: int, lanes: Lanes, warpgroups: int = 1
 ) -> Plan:
-    """Of the shape of one image alone, never of their number.
+    """Divides the faces of an image.
 
-    The same image has to give the same bytes in every batch. No team is larger than an
-    image needs.
+    The plan follows from one image alone, never from their number: the same image has
+    to give the same bytes in every batch. No thread block is larger than an image
+    needs.
     """
-    one = Plan(faces, group, 1, lanes)
-    most = max(picture.height * picture.width // LARGE, 1)
-    parts = max(min(_PROGRAMS // one.blocks, most), 1)
-    return one._replace(parts=1 << (parts.bit_length() - 1), team=min(team, one.blocks))
+    one = Plan(faces, lanes_per_face, 1, lanes)
+    most = max(task.height * task.width // LARGE, 1)
+    splits = max(min(_PROGRAMS // one.blocks, most), 1)
+    return one._replace(
+        splits=1 << (splits.bit_length() - 1), warpgroups=min(warpgroups, one.blocks)
+    )
 
 
-class Pixels(NamedTuple):
+class LanePixels(NamedTuple):
     """A pixel for each lane; fields ``[LANES]``.
 
     Attributes:
-        place: in the image, row by row.
-        x: its centre, NDC.
-        y: its centre, NDC.
-        inside: false if there is none for this lane.
+        place: index in the image, row by row.
+        x: pixel centre, NDC.
+        y: pixel centre, NDC.
+        inside: false for a lane without a pixel.
     """
 
     place: jax.Array
@@ -91,11 +88,11 @@ class Pixels(NamedTuple):
 
 
 def walk(
-    visit: Callable[[State, Pixels], State],
+    visit: Callable[[State, LanePixels], State],
     state: State,
-    box: face_walk.Box,
-    picture: differentiation.Picture,
-    lanes: ModuleType,
+    box: Box,
+    task: Task,
+    lanes: Lanes,
     *,
     first: jax.Array,
     stride: int,
@@ -104,17 +101,17 @@ def walk(
 
     Args:
         visit: ``visit(state, pixels) -> state``.
-        state: what the first call receives; of vectors.
-        box: fields ``[LANES]``.
-        picture: its size.
-        lanes: the module of what a lane can do.
+        state: the initial state, of vectors.
+        box: boxes, fields ``[LANES]``.
+        task: the image to render, for its size.
+        lanes: operations of the lanes.
         first: ``[LANES]`` the first pixel of each lane, counted row by row in the box.
-        stride: from there to the next one; a power of two.
+        stride: distance from there to the next one; a power of two.
 
     Returns:
-        What the last call returned.
+        The state after the last call.
     """
-    height, width, _ = picture
+    height, width = task.height, task.width
 
     def whole_rows(pixels):
         # exact while pixels < 2**20, and cheaper than an integer division
@@ -143,7 +140,7 @@ def walk(
 
     def step(active, carry):
         place, x, y, state = carry
-        pixels = Pixels(place, x * (1 / width), y * (1 / height), active)
+        pixels = LanePixels(place, x * (1 / width), y * (1 / height), active)
         state = visit(state, pixels)
         x = x + x_step
         beyond = x >= end
@@ -154,28 +151,29 @@ def walk(
             state,
         )
 
-    return lanes.repeat(steps, step, (row * width + column, x, y, state))[3]
+    return lanes.lane_loop(steps, step, (row * width + column, x, y, state))[3]
 
 
-def spread(ref, place: int | jax.Array, lanes: ModuleType) -> jax.Array:
-    """An element of an array, in all lanes."""
-    return lanes.load(ref, lanes.each(jnp.zeros_like, lanes.number()) + place)
+def broadcast(ref: Any, place: int | jax.Array, lanes: Lanes) -> jax.Array:
+    """Loads an element of an array in all lanes."""
+    zeros = lanes.map_elementwise(jnp.zeros_like, lanes.lane_id())
+    return lanes.load(ref, zeros + place)
 
 
-def constant(number: float, lanes: ModuleType) -> jax.Array:
-    """A number in all lanes, as what `lanes.each` takes and a loop starts from."""
-    return lanes.each(
-        lambda lane: jnp.full_like(lane, number, jnp.float32), lanes.number()
+def constant(number: float, lanes: Lanes) -> jax.Array:
+    """A number in all lanes, in the layout of `Lanes.map_elementwise`."""
+    return lanes.map_elementwise(
+        lambda lane: jnp.full_like(lane, number, jnp.float32), lanes.lane_id()
     )
 
 
-def load(ref, place: jax.Array, lanes: ModuleType) -> list[jax.Array]:
-    """All rows of an array ``[rows, F]`` at a place of each lane's own."""
+def load_rows(ref: Any, place: jax.Array, lanes: Lanes) -> list[jax.Array]:
+    """Loads all rows of an array ``[rows, F]`` at a place of each lane's own."""
     return [lanes.load(ref.at[k], place) for k in range(ref.shape[0])]
 
 
-def _triangle(corners_ref, place, lanes: ModuleType) -> pairs.Triangle:
-    rows = load(corners_ref, place, lanes)
+def _load_triangle(corners_ref, place, lanes: Lanes) -> pairs.Triangle:
+    rows = load_rows(corners_ref, place, lanes)
     corners = geometry.Corners(*rows[:6])
     z0, z1, z2 = rows[6:] or [constant(1, lanes)] * 3
     return pairs.Triangle(corners, (z0, z1, z2))
@@ -183,89 +181,82 @@ def _triangle(corners_ref, place, lanes: ModuleType) -> pairs.Triangle:
 
 def each_face(
     visit: Callable[..., None],
-    faces: mosaic_faces.Faces,
-    picture: differentiation.Picture,
+    faces: PreparedFaces,
+    task: Task,
     plan: Plan,
-    place: mosaic_call.Place,
+    program: ProgramId,
 ) -> None:
     """Walks the small faces of this program together, then each large one by itself.
 
-    The small ones in their order, so that they take about as long as each other; the
-    large ones as they are numbered, lest all of them fall to the same few warps.
+    Small faces come in their order of size, so that they take about as long as each
+    other; large ones in the order of their indices, lest all of them fall to the same
+    few warps.
 
     Args:
-        visit: ``visit(face, due, triangle, walk, group)`` with, for each lane, the
-            number of its face, whether the face's result is due now, and its triangle;
-            ``walk(function, state) -> state``, which is `walk` over its pixels; and how
-            many lanes walk it together.
-        faces: references to them.
-        picture: its size.
+        visit: ``visit(face, writes, triangle, walk, lanes_per_face)`` with, for each
+            lane, the index of its face, whether the face's result is complete, and its
+            triangle; ``walk(function, state) -> state``, which is `walk` over its
+            pixels; and the number of lanes that walk it together.
+        faces: references to the prepared faces.
+        task: the image to render.
         plan: how the faces are divided.
-        place: of this program.
+        program: indices of this program.
     """
-    part, image, block = place
+    split, image, block = program
     corners_ref, boxes_ref, order_ref = (ref.at[image] for ref in faces)
-    lanes, group = plan.lanes, plan.group
-    lane = lanes.number()
+    lanes, lanes_per_face = plan.lanes, plan.lanes_per_face
+    lane = lanes.lane_id()
 
-    def visit_faces(number, exists, group, large_ones):
-        triangle = _triangle(corners_ref, number, lanes)
-        box = face_walk.Box(*load(boxes_ref, number, lanes))
+    def visit_faces(number, exists, lanes_per_face, large_ones):
+        triangle = _load_triangle(corners_ref, number, lanes)
+        box = Box(*load_rows(boxes_ref, number, lanes))
         if large_ones:
-            mine = due = exists & (box.pixels > LARGE)
-            parts, start = plan.parts, part * group
+            walked = writes = exists & (box.pixels > LARGE)
+            splits, start = plan.splits, split * lanes_per_face
         else:
-            due = exists & (box.pixels <= LARGE)
-            mine = due & (part == 0)
-            parts, start = 1, 0
+            writes = exists & (box.pixels <= LARGE)
+            walked = writes & (split == 0)
+            splits, start = 1, 0
         pixels = functools.partial(
             walk,
-            box=box._replace(pixels=jnp.where(mine, box.pixels, 0)),
-            picture=picture,
+            box=box._replace(pixels=jnp.where(walked, box.pixels, 0)),
+            task=task,
             lanes=lanes,
-            first=(lane & (group - 1)) + start,
-            stride=group * parts,
+            first=(lane & (lanes_per_face - 1)) + start,
+            stride=lanes_per_face * splits,
         )
-        visit(number, due, triangle, pixels, group)
+        visit(number, writes, triangle, pixels, lanes_per_face)
 
-    def in_groups_of(lanes_):
-        return lax.shift_right_logical(lane, jnp.int32(lanes_.bit_length() - 1))
+    def divide_lane(count):
+        return lax.shift_right_logical(lane, jnp.int32(count.bit_length() - 1))
 
-    def number_of(face):
+    def clip_face(face):
         return jnp.minimum(face, plan.faces - 1), face < plan.faces
 
-    first = block * (mosaic_lanes.LANES // group)
-    number, exists = number_of(first + in_groups_of(group))
-    visit_faces(lanes.load(order_ref, number), exists, group, False)
-    pixels = lanes.load(boxes_ref.at[face_walk.Box._fields.index("pixels")], number)
+    first = block * (LANES // lanes_per_face)
+    number, exists = clip_face(first + divide_lane(lanes_per_face))
+    visit_faces(lanes.load(order_ref, number), exists, lanes_per_face, False)
+    pixels = lanes.load(boxes_ref.at[Box._fields.index("pixels")], number)
     large = jnp.where(exists & (pixels > LARGE), 1, 0)
-    for distance in _distances(mosaic_lanes.WARP):
-        large = jnp.maximum(large, lanes.exchange(large, distance))
-    faces_of_warp = mosaic_lanes.WARP // group
-    first_of_warp = first + in_groups_of(mosaic_lanes.WARP) * faces_of_warp
+    for distance in _distances(WARP):
+        large = jnp.maximum(large, lanes.shuffle_xor(large, distance))
+    faces_of_warp = WARP // lanes_per_face
+    first_of_warp = first + divide_lane(WARP) * faces_of_warp
 
-    def alone(_, face):
-        visit_faces(*number_of(face), mosaic_lanes.WARP, True)
+    def visit_one(_, face):
+        visit_faces(*clip_face(face), WARP, True)
         return face + 1
 
-    lanes.repeat(large * faces_of_warp, alone, first_of_warp)
+    lanes.lane_loop(large * faces_of_warp, visit_one, first_of_warp)
 
 
 def _distances(count: int) -> list[int]:
-    """Of the exchanges in which each of so many lanes meets all others."""
+    """Distances of the exchanges by which each of ``count`` lanes meets all others."""
     return [1 << k for k in range(count.bit_length() - 1)]
 
 
-def sum_of_group(value: jax.Array, group: int, lanes: ModuleType) -> jax.Array:
-    """The sum over a group of lanes, in each of them."""
-    for distance in _distances(group):
-        value = value + lanes.exchange(value, distance)
+def sum_lanes(value: jax.Array, count: int, lanes: Lanes) -> jax.Array:
+    """The sum over groups of ``count`` lanes, in each of them."""
+    for distance in _distances(count):
+        value = value + lanes.shuffle_xor(value, distance)
     return value
-
-
-def sum_parts(values: jax.Array) -> jax.Array:
-    """Over the first axis, in pairs: XLA may choose its order by the batch."""
-    while values.shape[0] > 1:
-        half = values.shape[0] // 2
-        values = values[:half] + values[half:]
-    return values[0]

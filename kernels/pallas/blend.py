@@ -1,69 +1,32 @@
-"""The soft picture by Pallas kernels, whichever backend of Pallas they are written for.
+"""Soft images by Pallas kernels, for any backend of Pallas.
 
 The weights of colours are relative to the largest one at a pixel. One pass finds that,
-together with alpha; the next adds up weights and colours; and the gradient of a face,
-which needs nothing but those sums, is summed in registers.
+together with alpha; the next sums weights and colours; and the gradient of a face,
+which needs nothing but those sums, is summed in registers. Silhouettes have a pass and
+a gradient of their own, which are shorter.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxsoftras.kernels import batching, partitioning, shading
-from jaxsoftras.kernels.pallas import blend_kernels, channel_groups, fixed_point
+from jaxsoftras.kernels.pallas import channel_groups, fixed_point
+from jaxsoftras.kernels.pallas.backend import Backend, Cotangents
 from jaxsoftras.kernels.scene import Blend, Scene, Softmax, Task
-from jaxsoftras.kernels.xla import blend as blend_xla
+from jaxsoftras.kernels.xla import blend as xla_blend
 
-# The kernels count the numbers of a picture of a few channels by 32-bit integers.
-_MOST_NUMBERS = 2**31 - 1
+# The kernels count the values of an image of a few channels by 32-bit integers.
+_MOST_VALUES = 2**31 - 1
 _NO_COLOR = float(jnp.finfo(jnp.float32).min)  # `Blend.logit` of no face
 
 
-class Backend(Protocol):
-    """What the kernels for one backend of Pallas compute; hashable, as it is static.
-
-    Attributes:
-        effects: whether its interpreter has side effects, which forbid partitioning.
-    """
-
-    effects: bool
-
-    def total(
-        self, scene: Scene, task: Task, *, interpret: bool
-    ) -> tuple[jax.Array, jax.Array | None]:
-        """`Blend.total`, and ``[B, H, W]`` minus the largest logarithm of a weight.
-
-        The latter, infinite where no face has a colour, is None without attributes.
-        """
-        ...
-
-    def colors(
-        self, scene: Scene, level: jax.Array, task: Task, *, interpret: bool
-    ) -> tuple[jax.Array, list[jax.Array]]:
-        """The sum of the weights, and each of a few channels of `Blend.color`.
-
-        All of them are ``[B, H, W]``: XLA fuses what it does to arrays of one shape.
-        """
-        ...
-
-    def gradient(
-        self,
-        scene: Scene,
-        cotangents: blend_kernels.Cotangents,
-        task: Task,
-        *,
-        interpret: bool,
-    ) -> Scene:
-        """The gradient through the total and through a few channels."""
-        ...
-
-
 class _Setting(NamedTuple):
-    """How to draw; static."""
+    """How to render; static."""
 
     backend: Backend
     task: Task
@@ -71,23 +34,24 @@ class _Setting(NamedTuple):
 
 
 def largest_color(scene: Scene) -> jax.Array:
-    """What no colour exceeds in size, ``[B, C]``."""
+    """Upper bound on the size of a face's colour, ``[B, C]``."""
+    assert scene.attributes is not None
     values, texels, light = scene.attributes
-    if texels is None:
-        size = fixed_point.largest(values, (1, 2))
-    else:
+    if texels is not None:
         size = fixed_point.largest(texels, 1)
         size = jnp.repeat(size, len(scene.sigma) // len(size), axis=0)
+    else:
+        assert values is not None
+        size = fixed_point.largest(values, (1, 2))
     if light is None:
         return size
     factor, summand = jnp.split(fixed_point.largest(light, (1, 2)), 2, axis=-1)
     return size * factor + summand
 
 
-def largest_texel_gradient(
-    scene: Scene, cotangents: blend_kernels.Cotangents
-) -> jax.Array:
-    """What no pair adds to the gradient of a texel exceeds in size, ``[T, C]``."""
+def largest_texel_gradient(scene: Scene, cotangents: Cotangents) -> jax.Array:
+    """Upper bound on what one pair adds to a texel's gradient, ``[T, C]``."""
+    assert scene.attributes is not None and scene.attributes.texels is not None
     sizes = [fixed_point.largest(channel, (1, 2)) for channel in cotangents.color]
     size = jnp.stack(sizes, axis=1)
     if scene.attributes.light is not None:
@@ -97,8 +61,8 @@ def largest_texel_gradient(
     return jnp.max(size.reshape(textures, -1, size.shape[-1]), axis=1)
 
 
-def columns(scene: Scene) -> list[int]:
-    """How many numbers the gradient of a face has, for each array of a scene."""
+def count_columns(scene: Scene) -> list[int]:
+    """Numbers in the gradient of a face, for each array of a scene."""
     counts = [scene.face_vertices[0, 0].size, 1, 1]
     if scene.attributes is not None:
         values, _, light = scene.attributes
@@ -106,39 +70,48 @@ def columns(scene: Scene) -> list[int]:
     return counts
 
 
-def gradient_like(
+def as_gradient(
     scene: Scene,
     by_face: list[jax.Array],
     sigma: jax.Array,
     gamma: jax.Array,
     texels: jax.Array | None,
 ) -> Scene:
-    """A gradient as a `Scene`, of arrays ``[B, F, columns]`` and ``[B]``."""
+    """The gradient as a `Scene`, from arrays ``[B, F, columns]`` and ``[B]``."""
     vertices, *rest = by_face
     attributes = scene.attributes
     if attributes is not None:
-        values, _, light = attributes
-        found = iter(rest)
+        columns = iter(rest)
         values, light = (
-            None if x is None else next(found).reshape(x.shape) for x in (values, light)
+            None if x is None else next(columns).reshape(x.shape)
+            for x in (attributes.values, attributes.light)
         )
         attributes = shading.Attributes(values, texels, light)
     return Scene(vertices.reshape(scene.face_vertices.shape), sigma, gamma, attributes)
 
 
+def _is_silhouette(scene: Scene, task: Task) -> bool:
+    return scene.face_vertices.shape[-1] == 2 and task.options.soft_silhouette
+
+
 def _forward(scene: Scene, *, setting: _Setting) -> tuple[Blend, Softmax | None]:
     backend, task, interpret = setting
+    if _is_silhouette(scene, task):
+        total = backend.silhouette(
+            scene.face_vertices, scene.sigma, task, interpret=interpret
+        )
+        return Blend(total), None
     total, least = backend.total(scene, task, interpret=interpret)
     if least is None:
-        return Blend(total, None, None), None
+        return Blend(total), None
     level = jnp.where(least < jnp.inf, -least, 0)
     # so that the sums of the one pass are gone before those of the next are made
     total, level = jax.lax.optimization_barrier((total, level))
     colors, weight = [], level
-    for group in channel_groups.groups(scene):
-        part = channel_groups.with_channels(scene, group)
+    for group in channel_groups.split_channels(scene):
+        part = channel_groups.select_channels(scene, group)
         weight, channels = jax.lax.optimization_barrier(
-            backend.colors(part, level, task, interpret=interpret)
+            backend.color(part, level, task, interpret=interpret)
         )
         colors += channels
     log_sum = jnp.log(jnp.where(weight > 0, weight, 1))
@@ -156,109 +129,108 @@ def _backward(
     setting: _Setting,
 ) -> Scene:
     backend, task, interpret = setting
+    if _is_silhouette(scene, task):
+        corners, sigma = backend.silhouette_gradient(
+            scene.face_vertices, scene.sigma, cotangent.total, task, interpret=interpret
+        )
+        return Scene(corners, sigma, jnp.zeros_like(scene.gamma))
     if color is None or softmax is None:
-        cotangents = blend_kernels.Cotangents(cotangent.total)
+        cotangents = Cotangents(cotangent.total)
         return backend.gradient(scene, cotangents, task, interpret=interpret)
     by_total, base = cotangent.total, cotangent.logit
     share = jnp.exp(-softmax.log_sum)
     parts = []
-    for group in channel_groups.groups(scene):
+    for group in channel_groups.split_channels(scene):
         channels = range(color.shape[1])[group]
-        own = [cotangent.color[:, c] for c in channels]
-        for c, by_channel in zip(channels, own, strict=True):
+        by_channels = [cotangent.color[:, c] for c in channels]
+        for c, by_channel in zip(channels, by_channels, strict=True):
             base = base - by_channel * color[:, c]
-        cotangents = blend_kernels.Cotangents(
-            by_total, softmax.level, base * share, [x * share for x in own]
+        cotangents = Cotangents(
+            by_total, softmax.level, base * share, [x * share for x in by_channels]
         )
-        part = channel_groups.with_channels(scene, group)
+        part = channel_groups.select_channels(scene, group)
         parts.append(backend.gradient(part, cotangents, task, interpret=interpret))
-        # the rest of the picture counts once
+        # the rest of the image counts once
         by_total, base = jnp.zeros_like(by_total), jnp.zeros_like(base)
-    return channel_groups.joined(parts)
+    return channel_groups.join_gradients(parts)
 
 
 def _on_batches(kernel, outputs, setting: _Setting):
     run = functools.partial(kernel, setting=setting)
-    if not (setting.interpret and setting.backend.effects):
-        run = partitioning.trees_by_image(run, outputs)
+    if not (setting.interpret and setting.backend.interpreter_effects):
+        run = partitioning.shard_by_image(run, outputs)
     return batching.fold_batch(run)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _picture_of(scene: Scene, setting: _Setting):
-    return _on_batches(_forward, blend_xla.like_forward, setting)(scene)
+def _render(scene: Scene, setting: _Setting):
+    return _on_batches(_forward, xla_blend.output_ranks, setting)(scene)
 
 
-@_picture_of.defjvp
+@_render.defjvp
 def _(setting, primals, tangents):
-    picture = _picture_of(*primals, setting)
-    by_xla = functools.partial(blend_xla.forward, task=setting.task)
-    return picture, jax.jvp(by_xla, primals, tangents)[1]
+    image = _render(*primals, setting)
+    by_xla = functools.partial(xla_blend.forward, task=setting.task)
+    return image, jax.jvp(by_xla, primals, tangents)[1]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
-def _gradient_of(scene, color, softmax, cotangent, setting: _Setting):
+def _gradient(scene, color, softmax, cotangent, setting: _Setting):
     run = _on_batches(_backward, lambda scene, *_: scene, setting)
     return run(scene, color, softmax, cotangent)
 
 
-@_gradient_of.defjvp
+@_gradient.defjvp
 def _(setting, primals, tangents):
     scene, color, _, cotangent = primals
-    # The level of `blend_xla` is another one; neither has a tangent.
-    _, softmax = blend_xla.forward(scene, setting.task)
-    by_xla = functools.partial(blend_xla.backward, task=setting.task)
+    # The level of `xla.blend` is another one; neither has a tangent.
+    _, softmax = xla_blend.forward(scene, setting.task)
+    by_xla = functools.partial(xla_blend.backward, task=setting.task)
     _, tangent = jax.jvp(by_xla, (scene, color, softmax, cotangent), tangents)
-    return _gradient_of(*primals, setting), tangent
+    return _gradient(*primals, setting), tangent
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _blend(scene: Scene, setting: _Setting) -> Blend:
-    return _picture_of(scene, setting)[0]
+    return _render(scene, setting)[0]
 
 
 def _blend_forward(scene, setting):
-    blend, softmax = _picture_of(scene, setting)
-    return blend, (scene, blend.color, softmax)
+    image, softmax = _render(scene, setting)
+    return image, (scene, image.color, softmax)
 
 
 def _blend_backward(setting, residuals, cotangent):
-    return (_gradient_of(*residuals, cotangent, setting),)
+    return (_gradient(*residuals, cotangent, setting),)
 
 
 _blend.defvjp(_blend_forward, _blend_backward)
 
 
-def supports(task: Task) -> bool:
-    """Whether the kernels know these rules; `blend_xla` knows all."""
-    rules = task.rules
-    return (rules.distribution.name, rules.conorm.name) == (
-        "logistic",
-        "probabilistic",
-    )
-
-
-def blend_pallas(
-    scene: Scene, task: Task, backend: Backend, *, interpret: bool = False
+def blend(
+    scene: Scene, task: Task, *, backend: Backend, interpret: bool = False
 ) -> Blend:
-    """Soft pictures, equal to `blend_reference` in value and gradient.
+    """Renders soft images, equal to the reference in value and gradient.
 
-    Double precision, empty batches and pictures beyond 23,000 pixels along both sides
-    are left to `blend_xla`.
+    Derivatives of second order, forward over reverse, are left to `xla.blend`, as are
+    double precision, empty batches, and images beyond 23,000 pixels along both sides.
 
     Args:
-        scene: a batch of faces with depths.
-        task: what to draw, by rules that are supported.
-        backend: whose kernels draw it.
+        scene: a batch of faces; without depths, for alpha alone.
+        task: the image to render, by options that `dispatch.explain_unsupported`
+            accepts.
+        backend: whose kernels render it.
         interpret: run the kernels in Pallas' interpreter, on any device; for tests.
 
     Returns:
         See `Blend`.
     """
     vertices = scene.face_vertices
-    numbers = task.height * task.width * channel_groups.LARGEST
-    if vertices.dtype != jnp.float32 or 0 in vertices.shape or numbers > _MOST_NUMBERS:
-        return blend_xla.blend_xla(scene, task)
+    values = task.height * task.width * channel_groups.LARGEST
+    if vertices.dtype != jnp.float32 or 0 in vertices.shape or values > _MOST_VALUES:
+        return xla_blend.blend(scene, task)
+    if not _is_silhouette(scene, task):
+        scene = scene.with_depths()
     # Not weakly typed: under the kernels' precision a Python number would be a double.
     scene = jax.tree.map(lambda x: x.astype(jnp.float32), scene)
     return _blend(scene, _Setting(backend, task, interpret))

@@ -1,4 +1,4 @@
-"""Colours of many channels, a few at a time."""
+"""Colours of many channels, a few channels at a time."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from jaxsoftras.kernels import shading
 from jaxsoftras.kernels.scene import Scene
 
 LARGEST = 4
-"""Channels that one kernel holds in registers; more are drawn in several calls."""
+"""Channels that one kernel holds in registers; more are rendered in several calls."""
 
 
-def groups(scene: Scene) -> list[slice]:
-    """The channels, so many at a time as a kernel holds."""
+def split_channels(scene: Scene) -> list[slice]:
+    """The groups of channels that one kernel can hold."""
     if scene.attributes is None:
         return []
     channels = scene.attributes.channels
     return [slice(k, k + LARGEST) for k in range(0, channels, LARGEST)]
 
 
-def with_channels(scene: Scene, group: slice) -> Scene:
+def select_channels(scene: Scene, group: slice) -> Scene:
     """The scene with some channels of its colours."""
     attributes = scene.attributes
+    assert attributes is not None
     values, texels, light = attributes
     if texels is not None:
         texels = texels[..., group]
@@ -36,21 +37,22 @@ def with_channels(scene: Scene, group: slice) -> Scene:
     return scene._replace(attributes=shading.Attributes(values, texels, light))
 
 
-def joined(parts: list[Scene]) -> Scene:
-    """The gradient of a scene from those through groups of its channels."""
+def join_gradients(parts: list[Scene]) -> Scene:
+    """The gradient of a scene from the gradients through groups of its channels."""
     first = functools.reduce(
         lambda a, b: jax.tree.map(jnp.add, a, b),
         [part._replace(attributes=None) for part in parts],
     )
+    attributes = [part.attributes for part in parts if part.attributes is not None]
     values, texels, light = (
         None if column[0] is None else list(column)
-        for column in zip(*(part.attributes for part in parts), strict=True)
+        for column in zip(*attributes, strict=True)
     )
     if texels is not None:
         texels = jnp.concatenate(texels, axis=-1)
         # all channels of an image lie at the same u and v
         values = None if values is None else functools.reduce(jnp.add, values)
-    else:
+    elif values is not None:
         values = jnp.concatenate(values, axis=-1)
     if light is not None:
         halves = [jnp.split(part, 2, axis=-1) for part in light]

@@ -1,22 +1,14 @@
-"""Within a Pallas kernel: the colour that a pixel sees on a face.
-
-The rules of `shading`, for kernels: arrays there have an element for each pair of a
-face and a pixel, and no further axes, so that channels are kept apart.
-"""
+"""The attributes of faces within a Pallas kernel, by the rules of `shading`."""
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras import texture
 from jaxsoftras.kernels import shading
-
-Weights = tuple[jax.Array, jax.Array, jax.Array]
 
 
 class Layout(NamedTuple):
@@ -24,9 +16,9 @@ class Layout(NamedTuple):
 
     Attributes:
         lookup: how attributes become colours.
-        channels: C, of the colour.
-        corners: for how many corners there are values: 3; 1 if they are of the whole
-            face; or 0.
+        channels: C, the number of channels of the colour.
+        corners: number of corners that have values: 3; 1 if the values belong to the
+            whole face; or 0.
         lit: whether there is light.
     """
 
@@ -35,13 +27,8 @@ class Layout(NamedTuple):
     corners: int
     lit: bool
 
-    @property
-    def attributes(self) -> int:
-        """Values for each corner: the channels, or u and v."""
-        return 2 if self.lookup.kind == "image" else self.channels
 
-
-def layout_of(
+def choose_layout(
     attributes: shading.Attributes | None, lookup: shading.Lookup
 ) -> Layout | None:
     """The layout of the attributes of a batch, if there are any."""
@@ -61,66 +48,76 @@ class Colors(NamedTuple):
 
     Attributes:
         values: for each corner, each attribute.
-        light: for each corner, factor and summand of each channel.
+        light: for each corner, the factors and then the summands of all channels.
     """
 
     values: list[list[jax.Array]]
     light: list[list[jax.Array]]
 
 
-def rows(columns: list[jax.Array], corners: int) -> list[list[jax.Array]]:
-    """Columns of a face's attributes, as a list for each corner."""
+def split_rows(columns: list[jax.Array], corners: int) -> list[list[jax.Array]]:
+    """Splits the columns of a face's attributes into a list for each corner."""
     each = len(columns) // max(corners, 1)
     return [columns[k * each : (k + 1) * each] for k in range(corners)]
 
 
-def _position(layout: Layout, weights: Weights, values):
-    u, v = (shading.mix(weights, corners) for corners in zip(*values, strict=True))
-    return layout.lookup.position(u, v)
+def _mix_all(weights: shading.Weights, corners: list[list[jax.Array]]):
+    """Interpolates each attribute."""
+    return [shading.mix(weights, column) for column in zip(*corners, strict=True)]
 
 
-def texels_at(
-    layout: Layout, weights: Weights, colors: Colors, face: jax.Array
+def _image_position(layout: Layout, weights: shading.Weights, colors: Colors):
+    """Column and row of pairs in their image, and the texel at or before them."""
+    u, v = _mix_all(weights, colors.values)
+    position = shading.image_position(layout.lookup, u, v)
+    return position, [jnp.floor(lax.stop_gradient(p)) for p in position]
+
+
+def find_texels(
+    layout: Layout, weights: shading.Weights, colors: Colors, face: jax.Array
 ) -> list[jax.Array]:
     """Indices of the texels that pairs need, without derivative: none, 1 or 4."""
     lookup = layout.lookup
     if lookup.kind == "values":
         return []
     if lookup.kind == "surface":
-        return [lookup.surface_texel(weights, face)]
-    height, width = lookup.size
-    left, above = (
-        jnp.floor(lax.stop_gradient(p)).astype(jnp.int32)
-        for p in _position(layout, weights, colors.values)
-    )
-    return [
-        texture.texel(above + down, height, lookup.wrap) * width
-        + texture.texel(left + right, width, lookup.wrap)
-        for down, right in itertools.product((0, 1), repeat=2)
-    ]
+        return [shading.surface_texel(lookup, weights, face)]
+    _, first = _image_position(layout, weights, colors)
+    left, above = (p.astype(jnp.int32) for p in first)
+    return shading.image_texels(lookup, left, above)
 
 
 def shade(
-    layout: Layout, weights: Weights, colors: Colors, texels: list[list[jax.Array]]
+    layout: Layout,
+    weights: shading.Weights,
+    colors: Colors,
+    texels: list[list[jax.Array]],
 ) -> list[jax.Array]:
-    """Each channel of the colour; see `shading.color`."""
+    """Each channel of the colour; see `shading.color`.
+
+    Args:
+        layout: layout of the attributes.
+        weights: weights of the corners.
+        colors: attributes of the faces.
+        texels: for each texel that a pair needs, each channel.
+    """
     if layout.lookup.kind == "values":
-        shades = [shading.mix(weights, c) for c in zip(*colors.values, strict=True)]
+        shades = _mix_all(weights, colors.values)
     elif layout.lookup.kind == "surface":
         shades = texels[0]
     else:
-        x, y = _position(layout, weights, colors.values)
-        right, down = (p - jnp.floor(lax.stop_gradient(p)) for p in (x, y))
-        shares = [d * r for d in (1 - down, down) for r in (1 - right, right)]
+        (x, y), (left, above) = _image_position(layout, weights, colors)
+        right, down = x - left, y - above
+        texel_weights = [b * a for b in (1 - down, down) for a in (1 - right, right)]
         shades = [
-            sum(share * texel for share, texel in zip(shares, channel, strict=True))
-            for channel in zip(*texels, strict=True)
+            sum(weight * texel for weight, texel in zip(texel_weights, c, strict=True))
+            for c in zip(*texels, strict=True)
         ]
     if not layout.lit:
         return shades
-    light = [shading.mix(weights, c) for c in zip(*colors.light, strict=True)]
+    light = _mix_all(weights, colors.light)
     factors, summands = light[: layout.channels], light[layout.channels :]
     return [
-        s * factor + summand
-        for s, factor, summand in zip(shades, factors, summands, strict=True)
+        shade * factor + summand
+        for shade, factor, summand in zip(shades, factors, summands, strict=True)
     ]

@@ -1,17 +1,19 @@
-"""Units of sums that do not depend on their order, whatever holds the sums.
+"""Sums that do not depend on their order, or on how many images there are.
 
-Each number is rounded to a multiple of a unit, a power of two; a sum of them is exact
-as long as what holds it has the bits. See `triton_fixed_point`, `mosaic_fixed_point`.
+Each number is rounded to a multiple of a *quantum*, a power of two. A sum of multiples
+is exact as long as its representation has enough bits, and exact sums do not depend on
+their order. The `fixed_point` module of each backend says what holds them.
 """
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 
-def unit_for(terms: int, bits: int) -> float:
-    """The unit for sums of so many terms of at most 1, within 2**bits units."""
+def choose_quantum(terms: int, bits: int) -> float:
+    """The quantum for sums of ``terms`` numbers of at most 1, within 2**bits quanta."""
     return 2.0 ** (max(terms, 1).bit_length() - bits)
 
 
@@ -21,11 +23,24 @@ def largest(values: jax.Array, axis: int | tuple[int, ...]) -> jax.Array:
     return jnp.max(jnp.where(jnp.isfinite(size), size, 0), axis=axis)
 
 
-def power_above(size: jax.Array) -> jax.Array:
+def next_power_of_two(size: jax.Array) -> jax.Array:
     """A power of two, in single precision, above sizes; 1 for 0.
 
-    Its product with a unit is the unit for sums of terms of that size.
+    Times a quantum for terms of at most 1, it is the quantum for terms of that size.
     """
-    # within what the floats allow units and their reciprocals
+    # within what the floats allow quanta and their reciprocals
     _, exponent = jnp.frexp(jnp.clip(size, 2.0**-60, 2.0**125))
     return jnp.where(size > 0, jnp.ldexp(jnp.ones_like(size), exponent), 1)
+
+
+def tree_sum(values: jax.Array, axis: int) -> jax.Array:
+    """Sums over an axis, of a power of two in length, in pairs.
+
+    XLA may choose the order of a reduction by the size of the batch.
+    """
+    while values.shape[axis] > 1:
+        half = values.shape[axis] // 2
+        values = lax.slice_in_dim(values, 0, half, axis=axis) + lax.slice_in_dim(
+            values, half, None, axis=axis
+        )
+    return lax.index_in_dim(values, 0, axis, keepdims=False)

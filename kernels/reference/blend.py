@@ -1,4 +1,4 @@
-"""The soft picture as its definition reads: every face at every pixel."""
+"""Soft images as their definition reads: every face at every pixel."""
 
 from __future__ import annotations
 
@@ -7,42 +7,57 @@ import jax.numpy as jnp
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import pairs, shading
-from jaxsoftras.kernels.reference.silhouette import check_size
 from jaxsoftras.kernels.scene import Blend, Scene, Task
 
+LIMIT = 2**24
+"""Most face-pixel pairs; with their gradients, these take about a gigabyte."""
 
-def _all_pairs(scene: Scene, task: Task) -> tuple[pairs.Pair, jax.Array]:
-    """Fields ``[B, F, H, W]``, and which faces are drawn ``[B, F, 1, 1]``."""
+
+def evaluate_all(scene: Scene, task: Task) -> tuple[pairs.Pair, jax.Array]:
+    """Computes the contribution of every face to every pixel.
+
+    Returns:
+        Fields ``[B, F, H, W]``, and which faces are drawn ``[B, F, 1, 1]``.
+
+    Raises:
+        ValueError: more face-pixel pairs than `LIMIT`.
+    """
     batch, faces = scene.face_vertices.shape[:2]
-    check_size(batch, faces, task.height, task.width)
+    count = batch * faces * task.height * task.width
+    if count > LIMIT:
+        raise ValueError(
+            f"The reference implementation holds all {count:,} pairs of {batch} x "
+            f"{faces} faces and {task.height} x {task.width} pixels in memory, and "
+            f"takes at most {LIMIT:,}; use implementation='xla' for this size."
+        )
     x, y = geometry.pixel_centers(task.height, task.width, scene.face_vertices.dtype)
-    safe, drawn = pairs.contained(scene.face_vertices)
+    safe, valid = pairs.drawable_faces(scene.face_vertices)
     sigma, gamma = (s[:, None, None, None] for s in (scene.sigma, scene.gamma))
     triangles = pairs.triangle(safe[:, :, None, None])
     pair = pairs.evaluate(
-        task.rules, x, y[:, None], triangles, sigma, gamma, face_count=faces
+        task.options, x, y[:, None], triangles, sigma, gamma, face_count=faces
     )
-    return pair, drawn[:, :, None, None]
+    return pair, valid[:, :, None, None]
 
 
-def blend_reference(scene: Scene, task: Task) -> Blend:
-    """Soft pictures, dense, differentiated by JAX.
+def blend(scene: Scene, task: Task) -> Blend:
+    """Renders soft images, dense, differentiated by JAX.
 
     Args:
         scene: a batch of faces.
-        task: what to draw.
+        task: the image to render.
 
     Returns:
         See `Blend`.
 
     Raises:
-        ValueError: more pairs of faces and pixels than the reference takes.
+        ValueError: more face-pixel pairs than `LIMIT`.
     """
-    pair, drawn = _all_pairs(scene, task)
-    total = jnp.sum(jnp.where(drawn, pair.share, 0), axis=1)
+    pair, valid = evaluate_all(scene, task)
+    total = jnp.sum(jnp.where(valid, pair.contribution, 0), axis=1)
     if scene.attributes is None:
-        return Blend(total, None, None)
-    colored = drawn & pair.colored
+        return Blend(total)
+    colored = valid & pair.colored
     lowest = jnp.finfo(total.dtype).min
     nearness = jnp.where(colored, pair.nearness, lowest)
     highest = jax.lax.stop_gradient(jnp.max(nearness, axis=1, initial=lowest))
@@ -58,6 +73,7 @@ def blend_reference(scene: Scene, task: Task) -> Blend:
 
 
 def _colors(scene: Scene, task: Task, pair: pairs.Pair) -> jax.Array:
+    assert scene.attributes is not None
     values, texels, light = scene.attributes
     batch, faces = scene.face_vertices.shape[:2]
     first = None
@@ -69,16 +85,3 @@ def _colors(scene: Scene, task: Task, pair: pairs.Pair) -> jax.Array:
         rows = texels.reshape(-1, channels)[texture * texels_each + index]
         texels = jnp.moveaxis(rows, -1, -3)
     return shading.color(task.lookup, pair.weights, values, texels, first, light)
-
-
-def visible_reference(scene: Scene, task: Task) -> jax.Array:
-    """The nearest face at each pixel, ``[B, H, W]`` int32; -1 where there is none.
-
-    Of faces at equal depth, the first.
-    """
-    pair, drawn = _all_pairs(scene, task)
-    depth = jnp.where(drawn & pair.visible, pair.depth, jnp.inf)
-    if depth.shape[1] == 0:
-        return jnp.full((len(depth), task.height, task.width), -1, jnp.int32)
-    nearest = jnp.argmin(depth, axis=1).astype(jnp.int32)
-    return jnp.where(jnp.isfinite(jnp.min(depth, axis=1)), nearest, -1)

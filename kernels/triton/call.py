@@ -1,41 +1,45 @@
-"""`pallas_call` for Triton, as all kernels here use it."""
+"""`pallas_call` for Triton, with the settings that all kernels here share."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from jaxsoftras.kernels.varying import output as output
-
 
 def whole_image(*shape: int) -> pl.BlockSpec:
-    """All that belongs to an image."""
+    """The block of an array ``[B, *shape]`` that belongs to the program's image."""
     return pl.BlockSpec((None, *shape), lambda image, *_: (image, *[0] * len(shape)))
 
 
-def call(kernel, *arguments, threads, grid, in_specs, outputs, **keywords):
+def call(
+    kernel: Callable[..., None],
+    *arguments: jax.Array,
+    threads: int,
+    grid: tuple[int, ...],
+    in_specs: Sequence[pl.BlockSpec],
+    outputs: Sequence[tuple[Any, pl.BlockSpec]],
+    **keywords: Any,
+) -> Any:
     """Runs a kernel on each point of a grid.
 
     Args:
-        kernel: of the references to inputs and outputs.
+        kernel: takes references to the inputs and the outputs.
         *arguments: the inputs.
-        threads: of each program; a power of two.
+        threads: threads of each program; a power of two.
         grid: numbers of programs.
-        in_specs: which part of each input a program sees.
-        outputs: type and such a part of each output.
-        **keywords: of `pallas_call`.
+        in_specs: the block of each input that a program sees.
+        outputs: type and such a block of each output.
+        **keywords: passed on to `pallas_call`.
 
     Returns:
         The outputs.
     """
-    # Lowering warns that this backend will go; the users of this module cannot help it.
-    warnings.filterwarnings(
-        "ignore", "The Pallas Triton backend is deprecated", DeprecationWarning
-    )
     out_shapes, out_specs = zip(*outputs, strict=True)
-    return pl.pallas_call(
+    run = pl.pallas_call(
         kernel,
         grid=grid,
         in_specs=in_specs,
@@ -45,4 +49,5 @@ def call(kernel, *arguments, threads, grid, in_specs, outputs, **keywords):
             num_warps=max(threads // 32, 1), num_stages=1
         ),
         **keywords,
-    )(*arguments)
+    )
+    return run(*arguments)

@@ -1,9 +1,10 @@
-"""Within a Pallas kernel for Triton: sums in memory that do not depend on their order.
+"""Within a Triton kernel: sums in memory that do not depend on their order.
 
 Many faces add to one pixel at the same time, in an order that changes from run to run,
 and a sum of floating-point numbers changes with it. So each number is rounded to a
-multiple of a unit, a power of two, and added to a double. That holds such sums exactly
-up to 2**53 units: the order no longer matters. See `fixed_point` for the units.
+multiple of a quantum, a power of two, and added to a double, which holds such sums
+exactly up to 2**53 quanta: the order no longer matters. See `pallas.fixed_point` for
+the quanta.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from jaxsoftras.kernels.pallas import fixed_point
 _BITS = 52
 
 
-def unit_for(terms: int) -> float:
-    """The unit for sums of so many terms of at most 1."""
-    return fixed_point.unit_for(terms, _BITS)
+def choose_quantum(terms: int) -> float:
+    """The quantum for sums of ``terms`` numbers of at most 1."""
+    return fixed_point.choose_quantum(terms, _BITS)
 
 
-def place_of(
+def _mask_index(
     counts: jax.Array, index: tuple[jax.Array, ...], shape: tuple[int, ...]
 ) -> tuple[jax.Array, ...]:
-    """The index where something counts; elsewhere one past the end.
+    """The index where the mask is true; elsewhere one past the end.
 
-    For atomic operations: Pallas' interpreter knows no masks there, but drops what lies
-    outside of the array.
+    Pallas' interpreter knows no masks of atomic operations, but drops what lies outside
+    of the array.
     """
     return tuple(jnp.where(counts, i, n) for i, n in zip(index, shape, strict=True))
 
@@ -39,28 +40,28 @@ def add(
     index: tuple[jax.Array, ...],
     values: jax.Array,
     counts: jax.Array,
-    unit: float | jax.Array,
+    quantum: float | jax.Array,
     *,
     interpret: bool,
 ) -> None:
-    """Adds numbers to places of an array, whatever other programs add there.
+    """Adds numbers to elements of an array, whatever other programs add there.
 
     Args:
-        total_ref: of doubles.
-        index: of the places, one array for each axis.
-        values: in single precision.
-        counts: which of them to add.
-        unit: a power of two; values are rounded down to multiples of it.
+        total_ref: reference to doubles.
+        index: index of the elements, one array for each axis.
+        values: values in single precision.
+        counts: mask of the values to add.
+        quantum: a power of two; values are rounded down to multiples of it.
         interpret: whether Pallas interprets the kernel.
     """
     # exact: powers of two shift the exponent only
-    units = jnp.floor(values * (1 / unit)) * unit
-    index = place_of(counts, index, total_ref.shape)
+    multiples = jnp.floor(values * (1 / quantum)) * quantum
+    index = _mask_index(counts, index, total_ref.shape)
     mask = None if interpret else counts
-    triton.atomic_add(total_ref, index, units.astype(jnp.float64), mask=mask)
+    triton.atomic_add(total_ref, index, multiples.astype(jnp.float64), mask=mask)
 
 
-def lower(
+def atomic_min(
     least_ref,
     index: tuple[jax.Array, ...],
     values: jax.Array,
@@ -68,13 +69,13 @@ def lower(
     *,
     interpret: bool,
 ) -> None:
-    """Replaces numbers in an array by lesser ones; of any order, as `add`.
+    """Replaces numbers in an array by lesser ones, in any order.
 
     Args:
-        least_ref: of numbers that are not negative.
-        index: of the places, one array for each axis.
-        values: not negative.
-        counts: which of them to compare.
+        least_ref: reference to numbers that are not negative.
+        index: index of the elements, one array for each axis.
+        values: values that are not negative.
+        counts: mask of the values to compare.
         interpret: whether Pallas interprets the kernel.
     """
     # Mostly another face got there first, and reading is cheaper. An old value does no
@@ -82,7 +83,7 @@ def lower(
     inside = tuple(jnp.where(counts, i, 0) for i in index)
     known = triton.load(least_ref.at[inside], mask=counts, other=0)
     counts = counts & (values < known)
-    index = place_of(counts, index, least_ref.shape)
+    index = _mask_index(counts, index, least_ref.shape)
     # `abs` tells the compiler that the sign bit is 0, which saves half of the code
     triton.atomic_min(
         least_ref, index, jnp.abs(values), mask=None if interpret else counts

@@ -1,8 +1,9 @@
-"""What kernels for Triton that draw a `Scene` know and do, and their calls."""
+"""Triton's `backend.Run`, and the launches of kernels that take one."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,81 +11,80 @@ from jax import lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 
-from jaxsoftras.kernels import shading
-from jaxsoftras.kernels.pallas import colors as pair_color
-from jaxsoftras.kernels.pallas import differentiation
+from jaxsoftras.kernels import partitioning, shading
+from jaxsoftras.kernels.pallas import colors, fixed_point
 from jaxsoftras.kernels.scene import Scene, Task
 from jaxsoftras.kernels.triton import call as triton_call
-from jaxsoftras.kernels.triton import faces as face_program
-from jaxsoftras.kernels.triton import fixed_point as triton_fixed_point
+from jaxsoftras.kernels.triton import faces as face_blocks
+from jaxsoftras.kernels.triton import fixed_point as exact
 
 # Optical depths are added as multiples of this: exactly, up to 2**13.
-_DEPTH_UNIT = 2.0**-40
+_DEPTH_QUANTUM = 2.0**-40
 
 
-class Program(NamedTuple):
-    """What all kernels here need to know; static.
+class Launch(NamedTuple):
+    """What all programs of a launch know; static.
 
     Attributes:
-        task: what to draw.
-        layout: of the attributes.
+        task: the image to render.
+        layout: layout of the attributes.
         block: faces of a program, and lanes for each.
-        parts: programs that share a block of faces.
+        splits: programs that share a block of faces.
         interpret: whether Pallas interprets the kernel.
     """
 
     task: Task
-    layout: pair_color.Layout | None
-    block: face_program.Block
-    parts: int
+    layout: colors.Layout | None
+    block: face_blocks.Block
+    splits: int
     interpret: bool
 
 
-class Run:
-    """A running program of the GPU; see `blend_kernels.Run` for its methods.
+class TritonRun:
+    """A running program; `backend.Run` says what the methods do.
 
     A block of arrays has a row for each face, and a column for each lane.
     """
 
-    def __init__(self, program: Program, scene: Scene) -> None:
-        """Looks up the numbers of this image in references to a flat scene."""
-        self._program = program
+    def __init__(self, launch: Launch, scene: Scene) -> None:
+        """Loads the numbers of this image from references to a flat scene."""
+        self._launch = launch
         self._scene = scene
-        self.task = program.task
-        self.layout = program.layout
+        self.task = launch.task
+        self.layout = launch.layout
         self.face_count = scene.face_vertices.shape[0]
         image = pl.program_id(0)
         self.sigma, self.gamma = scene.sigma[image], scene.gamma[image]
-        self.depth_unit = _DEPTH_UNIT
-        self.weight_unit = triton_fixed_point.unit_for(self.face_count)
+        self.depth_quantum = _DEPTH_QUANTUM
+        self.weight_quantum = exact.choose_quantum(self.face_count)
 
     def each_face(self, visit) -> None:
         """Walks the faces of this program."""
-        face_program.each_face(
+        face_blocks.each_face(
             visit,
             self._scene.face_vertices,
-            self.task.rules.margin(self.sigma),
-            _picture(self.task),
-            self._program.block,
-            self._program.parts,
+            self.task.options.margin(self.sigma),
+            self.task,
+            self._launch.block,
+            self._launch.splits,
         )
 
-    def each(self, function, *arguments):
-        """Evaluates an elementwise function."""
+    def map_elementwise(self, function, *arguments):
+        """Calls the function: Triton's blocks are arrays like any other."""
         return function(*arguments)
 
-    def spread(self, tree, face, lanes):
+    def broadcast(self, tree, face, lanes):
         """Repeats arrays for the lanes of each face."""
         shape = (face.shape[0], lanes)
         return jax.tree.map(lambda x: jnp.broadcast_to(x, shape), tree)
 
     def attributes(self, face):
         """Loads the attributes of faces."""
+        assert self._scene.attributes is not None and self.layout is not None
         values, _, light = self._scene.attributes
-        corners = self.layout.corners
-        return pair_color.Colors(
-            pair_color.rows(_columns(values, face), corners),
-            pair_color.rows(_columns(light, face), 3 if self.layout.lit else 0),
+        return colors.Colors(
+            colors.split_rows(_load_columns(values, face), self.layout.corners),
+            colors.split_rows(_load_columns(light, face), 3 if self.layout.lit else 0),
         )
 
     def texels(self, index, counts):
@@ -92,67 +92,68 @@ class Run:
 
         def load(place, channel):
             place = jnp.where(counts, place, 0)
-            texels = self._scene.attributes.texels
+            assert self._scene.attributes is not None
+            texels: Any = self._scene.attributes.texels
             ref = texels.at[place, jnp.full_like(place, channel)]
             return triton.load(ref, mask=counts, other=0)
 
         channels = range(self.layout.channels) if self.layout else ()
         return [[load(place, c) for c in channels] for place in index]
 
-    def at(self, image, pixels):
-        """Loads what a picture has at pixels."""
+    def load(self, image, pixels):
+        """Loads an image at pixels."""
         place = pixels.row, pixels.column
         place = tuple(jnp.where(pixels.inside, axis, 0) for axis in place)
         return triton.load(image.at[place], mask=pixels.inside, other=0)
 
-    def scale(self, numbers, channel):
-        """Loads a number of the image."""
-        return numbers[channel]
+    def scale(self, scales, channel):
+        """Loads the scale of a channel."""
+        return scales[channel]
 
-    def add(self, sums, pixels, channel, values, counts, unit):
-        """Adds to a picture, exactly."""
+    def add(self, sums, pixels, channel, values, counts, quantum):
+        """Adds to an image, exactly."""
         place = self._place(sums, pixels, channel)
-        self._add(sums, place, values, counts, unit)
+        self._add(sums, place, values, counts, quantum)
 
-    def lower(self, least, pixels, values, counts):
-        """Lowers numbers of a picture."""
-        triton_fixed_point.lower(
+    def atomic_min(self, least, pixels, values, counts):
+        """Lowers the values of an image."""
+        exact.atomic_min(
             least,
             self._place(least, pixels),
             values,
             counts,
-            interpret=self._program.interpret,
+            interpret=self._launch.interpret,
         )
 
-    def add_to_texels(self, sums, index, channel, values, counts, unit):
+    def add_to_texels(self, sums, index, channel, values, counts, quantum):
         """Adds to texels, exactly."""
         place = index, jnp.full_like(index, channel)
-        self._add(sums, place, values, counts, unit)
+        self._add(sums, place, values, counts, quantum)
 
-    def write(self, found, face, due, columns, lanes):
+    def write(self, gradients, face, writes, columns, lanes):
         """Writes the sums over the lanes of each face."""
         for ref, values in zip(
-            jax.tree.leaves(found), filter(None, columns), strict=True
+            jax.tree.leaves(gradients), filter(None, columns), strict=True
         ):
             for k, value in enumerate(values):
-                # past the end for faces that are not due: the interpreter drops it
-                place = jnp.where(due, face, ref.shape[0])
+                # past the end for incomplete faces: the interpreter drops it
+                place = jnp.where(writes, face, ref.shape[0])
                 total = jnp.sum(value, axis=1, keepdims=True)
-                triton.store(ref.at[place, jnp.full_like(face, k)], total, mask=due)
+                triton.store(ref.at[place, jnp.full_like(face, k)], total, mask=writes)
 
-    def _add(self, sums, place, values, counts, unit):
-        interpret = self._program.interpret
-        triton_fixed_point.add(sums, place, values, counts, unit, interpret=interpret)
+    def _add(self, sums, place, values, counts, quantum):
+        interpret = self._launch.interpret
+        exact.add(sums, place, values, counts, quantum, interpret=interpret)
 
     def _place(self, image, pixels, channel=0):
-        """Where an image ``[H, W]`` or ``[C, H, W]`` has its pixels."""
+        """Indices of pixels in an image ``[H, W]`` or ``[C, H, W]``."""
         place = pixels.row, pixels.column
         if len(image.shape) == 2:
             return place
         return jnp.full_like(pixels.row, channel), *place
 
 
-def _columns(ref, face) -> list[jax.Array]:
+def _load_columns(ref, face) -> list[jax.Array]:
     """The rows ``[F, columns]`` of faces; those past the end are 0."""
     if ref is None:
         return []
@@ -166,14 +167,11 @@ def _columns(ref, face) -> list[jax.Array]:
     return [load(column) for column in range(ref.shape[1])]
 
 
-def _picture(task: Task) -> differentiation.Picture:
-    return differentiation.Picture(task.height, task.width, task.rules.cutoff)
-
-
 def _specification(array: jax.Array, images: int) -> pl.BlockSpec:
-    """What a program for an image sees of an array: the part for that image.
+    """The block of an array that belongs to the program's image.
 
-    Numbers for each image it sees whole, as there are no blocks of a single one.
+    Programs see arrays with one number for each image whole, as there are no blocks of
+    a single number.
     """
     if array.ndim == 1:
         return pl.BlockSpec(array.shape, lambda *_: (0,))
@@ -184,77 +182,85 @@ def _specification(array: jax.Array, images: int) -> pl.BlockSpec:
     )
 
 
-def call(kernel, scene, inputs, sums, by_face=(), *, program: Program, name: str):
+def launch_kernel(
+    kernel: Callable[..., None],
+    scene: Scene,
+    inputs: Sequence[Any],
+    sums: Sequence[Any],
+    columns: Sequence[int] = (),
+    *,
+    launch: Launch,
+    name: str,
+) -> tuple[Any, list[jax.Array]]:
     """Runs a kernel for each block of faces.
 
     Args:
         kernel: takes a run, and references to each input, to each of the sums and, if
-            there are any, to the list of what it finds for each face.
-        scene: what to draw.
+            there are any columns, to the list of the gradients of each face.
+        scene: a batch of faces.
         inputs: pytrees of arrays.
         sums: pytrees of arrays that the kernel adds to.
-        by_face: the numbers of columns, for each face, that it writes.
-        program: what all kernels know.
-        name: of the kernel.
+        columns: numbers of columns of the gradients.
+        launch: what all programs know.
+        name: name of the kernel.
 
     Returns:
-        The sums, and ``[B, parts, F, columns]`` for each of the columns.
+        The sums, and ``[B, F, columns]`` for each of the columns.
     """
     like = scene.face_vertices
     batch, faces = like.shape[:2]
-    leaves, tree = jax.tree.flatten((_flat(scene), tuple(inputs)))
+    leaves, tree = jax.tree.flatten((_flatten(scene), tuple(inputs)))
     before, sums_tree = jax.tree.flatten(tuple(sums))
 
     def body(*references):
-        own_scene, arguments = jax.tree.unflatten(tree, references[: len(leaves)])
+        scene_refs, arguments = jax.tree.unflatten(tree, references[: len(leaves)])
         results = references[len(leaves) + len(before) :]
-        own_sums = jax.tree.unflatten(sums_tree, results[: len(before)])
-        found = results[len(before) :]
-        kernel(
-            Run(program, own_scene), *arguments, *own_sums, *([found] if found else [])
-        )
+        sums_refs = jax.tree.unflatten(sums_tree, results[: len(before)])
+        gradients = results[len(before) :]
+        run = TritonRun(launch, scene_refs)
+        kernel(run, *arguments, *sums_refs, *([gradients] if gradients else []))
 
     outputs = [
-        (triton_call.output(x.shape, x.dtype, like), _specification(x, batch))
+        (partitioning.kernel_output(x.shape, x.dtype, like), _specification(x, batch))
         for x in before
     ]
-    for count in by_face:
-        shape = (batch, program.parts, faces, count)
+    for count in columns:
+        shape = (batch, launch.splits, faces, count)
         whole = pl.BlockSpec(
-            (None, None, faces, count), lambda image, _, part: (image, part, 0, 0)
+            (None, None, faces, count), lambda image, _, split: (image, split, 0, 0)
         )
-        outputs.append((triton_call.output(shape, jnp.float32, like), whole))
+        outputs.append((partitioning.kernel_output(shape, jnp.float32, like), whole))
     results = triton_call.call(
         body,
         *leaves,
         *before,
-        threads=program.block.threads,
-        grid=(batch, -(-faces // program.block.faces), program.parts),
+        threads=launch.block.threads,
+        grid=(batch, -(-faces // launch.block.faces), launch.splits),
         in_specs=[_specification(x, batch) for x in (*leaves, *before)],
         outputs=outputs,
         input_output_aliases={len(leaves) + k: k for k in range(len(before))},
-        interpret=program.interpret,
+        interpret=launch.interpret,
         name=name,
     )
     after = jax.tree.unflatten(sums_tree, results[: len(before)])
-    return after, results[len(before) :]
+    return after, [fixed_point.tree_sum(x, axis=1) for x in results[len(before) :]]
 
 
-def program_for(
-    scene: Scene, task: Task, block: face_program.Block, interpret: bool
-) -> Program:
-    """What the kernels need to know of a batch of faces."""
+def plan_launch(
+    scene: Scene, task: Task, block: face_blocks.Block, interpret: bool
+) -> Launch:
+    """Chooses how programs share a batch of faces."""
     attributes = scene.attributes
     if interpret:
-        # The interpreter loses all but one of the additions of a block to one place.
+        # The interpreter loses all but one of the additions of a block to one element.
         alike = attributes is not None and attributes.texels is not None
-        block = face_program.Block(1, 1 if alike else block.lanes)
-    parts = face_program.parts_of(scene.face_vertices.shape[1], _picture(task), block)
-    layout = pair_color.layout_of(attributes, task.lookup)
-    return Program(task, layout, block, parts, interpret)
+        block = face_blocks.Block(1, 1 if alike else block.lanes)
+    splits = face_blocks.choose_splits(scene.face_vertices.shape[1], task, block)
+    layout = colors.choose_layout(attributes, task.lookup)
+    return Launch(task, layout, block, splits, interpret)
 
 
-def _flat(scene: Scene) -> Scene:
+def _flatten(scene: Scene) -> Scene:
     """A scene with a row of columns for each face."""
 
     def rows(array):

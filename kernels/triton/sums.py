@@ -7,17 +7,10 @@ import jax.numpy as jnp
 from jax import lax
 from jax.experimental.pallas import triton
 
+from jaxsoftras.kernels import partitioning
 from jaxsoftras.kernels.triton import call as triton_call
 
 _WIDTH = 1024  # values added at a time
-
-
-def over_parts(values: jax.Array) -> jax.Array:
-    """Sums ``[B, parts, ...]`` over the second axis, in pairs; parts, a power of 2."""
-    while values.shape[1] > 1:
-        half = values.shape[1] // 2
-        values = values[:, :half] + values[:, half:]
-    return values[:, 0]
 
 
 def _kernel(values_ref, total_ref):
@@ -34,8 +27,8 @@ def _kernel(values_ref, total_ref):
     total_ref[0] = jnp.sum(lax.fori_loop(0, steps, add, jnp.zeros(_WIDTH, jnp.float32)))
 
 
-def over_faces(values: jax.Array, *, interpret: bool) -> jax.Array:
-    """Sums ``[B, F]`` to ``[B]``, by a kernel for Triton."""
+def sum_faces(values: jax.Array, *, interpret: bool) -> jax.Array:
+    """Sums ``[B, F]`` to ``[B]`` by a kernel."""
     batch, faces = values.shape
     (total,) = triton_call.call(
         _kernel,
@@ -45,7 +38,7 @@ def over_faces(values: jax.Array, *, interpret: bool) -> jax.Array:
         in_specs=[triton_call.whole_image(faces)],
         outputs=[
             (
-                triton_call.output((batch, 1), jnp.float32, values),
+                partitioning.kernel_output((batch, 1), jnp.float32, values),
                 triton_call.whole_image(1),
             )
         ],

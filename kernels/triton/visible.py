@@ -1,7 +1,7 @@
-"""The nearest face at each pixel on NVIDIA GPUs, by a Pallas kernel for Triton.
+"""The nearest face at each pixel by a Triton kernel.
 
-Depth and number of a face make one number, of which each pixel keeps the least:
-whatever the order, the nearest face, and of several at equal depth the first.
+Depth and index of a face make one number, of which each pixel keeps the least: whatever
+the order, the nearest face, and of several at equal depth the first.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels.pallas import blend_kernels
-from jaxsoftras.kernels.pallas import visible as visible_pallas
+from jaxsoftras.kernels.pallas import visible as pallas_visible
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.kernels.triton import faces as face_program
-from jaxsoftras.kernels.triton import run as triton_run
-from jaxsoftras.kernels.xla import visible as visible_xla
+from jaxsoftras.kernels.triton import faces as face_blocks
+from jaxsoftras.kernels.triton import run as runs
+from jaxsoftras.kernels.xla import visible as xla_visible
 
-_BLOCK = face_program.Block(faces=2, lanes=16)
+_BLOCK = face_blocks.Block(faces=2, lanes=16)
 # A double holds integers below 2**53: the 32 bits of a depth, and this many faces.
 _FACES = 1 << 21
 
@@ -28,12 +28,12 @@ def _key(depth: jax.Array, face: jax.Array) -> jax.Array:
     return bits.astype(jnp.float64) * _FACES + face.astype(jnp.float64)
 
 
-def _kernel(run: triton_run.Run, key_ref):
-    def visit(face, _due, triangle, walk, _lanes):
+def _kernel(run: runs.TritonRun, key_ref):
+    def visit(face, _writes, triangle, walk, _lanes):
         def look(state, pixels):
             pair = blend_kernels.evaluate(run, pixels, triangle, run.sigma, run.gamma)
             visible = pair.visible & pixels.inside
-            run.lower(key_ref, pixels, _key(pair.depth, face), visible)
+            run.atomic_min(key_ref, pixels, _key(pair.depth, face), visible)
             return state
 
         walk(look, ())
@@ -41,19 +41,14 @@ def _kernel(run: triton_run.Run, key_ref):
     run.each_face(visit)
 
 
-def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
-    program = triton_run.program_for(scene, task, _BLOCK, interpret)
+def _nearest_face(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
+    launch = runs.plan_launch(scene, task, _BLOCK, interpret)
     like = scene.face_vertices
     shape = (like.shape[0], task.height, task.width)
     with jax.enable_x64(True):  # for the doubles of this one image
         blank = jnp.full_like(like, jnp.inf, jnp.float64, shape=shape)
-        (key,), _ = triton_run.call(
-            _kernel,
-            scene,
-            [],
-            [blank],
-            program=program,
-            name="nearest_face",
+        (key,), _ = runs.launch_kernel(
+            _kernel, scene, [], [blank], launch=launch, name="nearest_face"
         )
         shown = key < jnp.inf
         key = jnp.where(shown, key, 0)
@@ -61,13 +56,10 @@ def _visible(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
         return jnp.where(shown, face, jnp.int32(-1))
 
 
-def visible_triton(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
-    """`visible_pallas`, for NVIDIA GPUs of compute capability 8.0 or higher.
-
-    Meshes of more than two million faces are left to `visible_xla`.
-    """
+def visible(scene: Scene, task: Task, *, interpret: bool = False) -> jax.Array:
+    """`pallas.visible` by Triton; `xla.visible` for more than two million faces."""
     if scene.face_vertices.shape[1] > _FACES:
-        return visible_xla.visible_xla(scene, task)
-    return visible_pallas.visible_pallas(
-        scene, task, _visible, interpret=interpret, effects=False
+        return xla_visible.visible(scene, task)
+    return pallas_visible.visible(
+        scene, task, _nearest_face, interpret=interpret, interpreter_effects=False
     )

@@ -1,4 +1,4 @@
-"""The soft picture over an exact work list: portable, and the fast path on a CPU."""
+"""Soft images over an exact work list: portable, and the fast path on a CPU."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from jax import lax
 
 from jaxsoftras.kernels import pairs, shading
 from jaxsoftras.kernels.scene import Blend, Scene, Softmax, Task
-from jaxsoftras.kernels.xla import walk as item_walk
+from jaxsoftras.kernels.xla import walk as walks
 from jaxsoftras.kernels.xla import worklist
 
 
 def _log(probability: jax.Array) -> jax.Array:
-    """The logarithm, and 0 for 0, so that there is a derivative."""
+    """Logarithm, defined as 0 at 0 so that the derivative is finite there."""
     return jnp.log(jnp.where(probability > 0, probability, 1))
 
 
@@ -24,22 +24,21 @@ def _relative(pair: pairs.Pair, items: worklist.Items, level: jax.Array) -> jax.
     """Nearness against a level ``[K, h, w]``; -inf where there is no colour."""
     colored = pair.colored & items.valid[:, None, None] & (pair.probability > 0)
     relative = pair.nearness - level
-    # The level is the greatest, but for the rounding of a second computation.
+    # The level is the greatest nearness up to the rounding of a second computation.
     relative = relative - lax.stop_gradient(jnp.maximum(relative, 0))
-    # Its exponential is lost in the rounding of the sum, and is among the numbers
-    # below the smallest normal one, with which a CPU computes a hundred times
-    # slower.
+    # Smaller exponentials vanish in the rounding of the sum; and they are denormal
+    # numbers, with which a CPU computes a hundred times slower.
     lost = 0.9 * math.log(jnp.finfo(relative.dtype).tiny)
     return jnp.where(colored & (relative > lost), relative, -jnp.inf)
 
 
-def _forward(scene: Scene, walk: item_walk.Walk) -> tuple[Blend, Softmax | None]:
+def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
     lowest = float(jnp.finfo(scene.face_vertices.dtype).min)
 
     def first_pass(carry, items, faces):
         total, highest = carry
         pair = walk.evaluate(scene, items, faces)
-        total = walk.add(total, items.tile, pair.share)
+        total = walk.add(total, items.tile, pair.contribution)
         if highest is not None:
             nearness = lax.stop_gradient(pair.nearness)
             nearness = jnp.where(pair.colored, nearness, lowest)
@@ -50,15 +49,15 @@ def _forward(scene: Scene, walk: item_walk.Walk) -> tuple[Blend, Softmax | None]
     highest = walk.blank(scene, fill=lowest) if has_color else None
     total, highest = walk.fold(first_pass, (walk.blank(scene), highest), scene)
     if highest is None:
-        return Blend(worklist.from_tiles(total, walk.grid), None, None), None
+        return Blend(worklist.from_tiles(total, walk.grid)), None
 
     def second_pass(sums, items, faces):
         pair = walk.evaluate(scene, items, faces)
         footprint = walk.footprint(scene, items, faces, pair)
         color = walk.color(
-            faces, pair, item_walk.texels_of(scene, footprint), footprint
+            faces, pair, walks.gather_texels(scene, footprint), footprint
         )
-        level = worklist.of_items(highest, items)
+        level = worklist.gather_tiles(highest, items)
         relative = _relative(pair, items, level)
         # XLA computes an exponential once, and a product again for each channel.
         weight = jnp.exp(relative + _log(pair.probability))[:, None]
@@ -72,13 +71,13 @@ def _forward(scene: Scene, walk: item_walk.Walk) -> tuple[Blend, Softmax | None]
     divisor = jnp.where(any_face, weight, 1)
     log_sum = jnp.log(divisor[:, 0])
     logit = jnp.where(any_face[:, 0], highest + log_sum, lowest)
-    blend = Blend(
+    image = Blend(
         worklist.from_tiles(total, walk.grid),
         worklist.from_tiles(logit, walk.grid),
         worklist.from_tiles(color / divisor, walk.grid),
     )
     level, log_sum = (worklist.from_tiles(a, walk.grid) for a in (highest, log_sum))
-    return blend, Softmax(level, log_sum)
+    return image, Softmax(level, log_sum)
 
 
 def _backward(
@@ -86,9 +85,9 @@ def _backward(
     color: jax.Array | None,
     softmax: Softmax | None,
     cotangent: Blend,
-    walk: item_walk.Walk,
+    walk: walks.Walk,
 ) -> Scene:
-    """The cotangent of the scene.
+    """Computes the cotangent of the scene.
 
     With D_j the probability, n_j the nearness and C_j the colour of face j, e_j =
     exp(n_j - logit) and p_j = D_j e_j: ``d color / d C_j = p_j``, ``d logit / d n_j =
@@ -96,37 +95,41 @@ def _backward(
     place of p_j. The rest is the derivative of one pair, which JAX takes.
     """
     by_total, by_logit, by_color, color, level, log_sum = (
-        None if image is None else worklist.for_windows(image)
+        None if image is None else worklist.pad_for_windows(image)
         for image in (*cotangent, color, *(softmax or (None, None)))
     )
 
-    def visit(carry, items: worklist.Items, faces: item_walk.Faces):
+    def visit(carry, items: worklist.Items, faces: walks.ItemFaces):
         gradients, texel_gradients = carry
 
         def pair_values(faces, texels):
             pair = walk.evaluate(scene, items, faces)
             if color is None:
-                return (pair.share,), pair
+                return (pair.contribution,), pair
             shade = walk.color(faces, pair, texels, footprint)
-            return (pair.share, pair.probability, pair.nearness, shade), pair
+            return (pair.contribution, pair.probability, pair.nearness, shade), pair
 
         def at(image):
-            return worklist.of_windows(image, items)
+            return worklist.gather_windows(image, items)
 
         footprint = None
-        if item_walk.has_texels(scene):
+        if walks.has_texels(scene):
             pair = walk.evaluate(scene, items, faces)
             footprint = walk.footprint(scene, items, faces, pair)
         values, pullback, pair = jax.vjp(
-            pair_values, faces, item_walk.texels_of(scene, footprint), has_aux=True
+            pair_values, faces, walks.gather_texels(scene, footprint), has_aux=True
         )
         cotangents = (jnp.where(items.valid[:, None, None], at(by_total), 0),)
         if color is not None:
-            own = at(by_color)
-            pull = at(by_logit) + jnp.sum(own * (values[3] - at(color)), axis=1)
+            weights = at(by_color)
+            pull = at(by_logit) + jnp.sum(weights * (values[3] - at(color)), axis=1)
             relative = _relative(pair, items, at(level)) - at(log_sum)
             part = jnp.exp(relative + _log(values[1]))
-            cotangents += (jnp.exp(relative) * pull, part * pull, part[:, None] * own)
+            cotangents += (
+                jnp.exp(relative) * pull,
+                part * pull,
+                part[:, None] * weights,
+            )
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
         gradients = jax.tree.map(
             lambda total, new: walk.add(total, items.face, new), gradients, by_faces
@@ -135,7 +138,7 @@ def _backward(
             by_texels = jnp.moveaxis(by_texels, -3, -1)
             in_use = items.valid[:, None, None]
             index = jnp.where(in_use, footprint.index, len(texel_gradients))
-            texel_gradients = walk.add_anywhere(
+            texel_gradients = walk.add_unordered(
                 texel_gradients,
                 index.reshape(-1),
                 by_texels.reshape(-1, by_texels.shape[-1]),
@@ -155,7 +158,7 @@ def _backward(
     faces, texel_gradients = walk.fold(
         visit,
         (
-            item_walk.Faces(
+            walks.ItemFaces(
                 zeros(scene.face_vertices, per_face, *scene.face_vertices.shape[2:]),
                 zeros(scene.sigma, per_face),
                 zeros(scene.gamma, per_face),
@@ -189,21 +192,21 @@ def _backward(
     )
 
 
-def like_forward(scene: Scene) -> tuple[Blend, Softmax | None]:
-    """As many axes as the picture of a scene has, and what its weights relate to."""
+def output_ranks(scene: Scene) -> tuple[Blend, Softmax | None]:
+    """Arrays with as many axes as the results of `forward` have."""
     image = scene.sigma[:, None, None]
     if scene.attributes is None:
-        return Blend(image, None, None), None
+        return Blend(image), None
     return Blend(image, image, image[None]), Softmax(image, image)
 
 
 def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
-    """The picture of `blend_xla`, and what its weights relate to.
+    """The image of `blend`, and the reference of its weights.
 
     JAX can differentiate it forwards only.
     """
-    run = item_walk.on_each_platform(
-        _forward, task, item_walk.has_texels(scene), like_forward
+    run = walks.on_each_platform(
+        _forward, task, walks.choose_chunks(scene), output_ranks
     )
     return run(scene)
 
@@ -215,9 +218,12 @@ def backward(
     cotangent: Blend,
     task: Task,
 ) -> Scene:
-    """The cotangent of the scene from that of its picture; differentiable likewise."""
-    run = item_walk.on_each_platform(
-        _backward, task, item_walk.has_texels(scene), lambda scene, *_: scene
+    """Computes the cotangent of the scene from the cotangent of its image.
+
+    JAX can differentiate it forwards only.
+    """
+    run = walks.on_each_platform(
+        _backward, task, walks.choose_chunks(scene), lambda scene, *_: scene
     )
     return run(scene, color, softmax, cotangent)
 
@@ -228,8 +234,8 @@ def _blend(scene: Scene, task: Task) -> Blend:
 
 
 def _blend_forward(scene: Scene, task: Task):
-    blend, softmax = forward(scene, task)
-    return blend, (scene, blend.color, softmax)
+    image, softmax = forward(scene, task)
+    return image, (scene, image.color, softmax)
 
 
 def _blend_backward(task: Task, residuals, cotangent: Blend):
@@ -239,12 +245,12 @@ def _blend_backward(task: Task, residuals, cotangent: Blend):
 _blend.defvjp(_blend_forward, _blend_backward)
 
 
-def blend_xla(scene: Scene, task: Task) -> Blend:
-    """Soft pictures, equal to `blend_reference` in value and gradient.
+def blend(scene: Scene, task: Task) -> Blend:
+    """Renders soft images, equal to the reference in value and gradient.
 
     Args:
         scene: a batch of faces.
-        task: what to draw.
+        task: the image to render.
 
     Returns:
         See `Blend`.

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.kernels.xla import walk as item_walk
+from jaxsoftras.kernels.xla import walk as walks
 from jaxsoftras.kernels.xla import worklist
 
 
-def _visible(scene: Scene, walk: item_walk.Walk) -> jax.Array:
+def _visible(scene: Scene, walk: walks.Walk) -> jax.Array:
     nobody = jnp.iinfo(jnp.int32).max
 
     def visit(carry, items, faces):
@@ -21,7 +21,7 @@ def _visible(scene: Scene, walk: item_walk.Walk) -> jax.Array:
         # compared with itself below: it must not be computed twice, rounded differently
         depth = lax.optimization_barrier(jnp.where(shown, pair.depth, jnp.inf))
         nearer = nearest.at[items.tile].min(depth, mode="drop")
-        first = shown & (depth <= worklist.of_items(nearer, items))
+        first = shown & (depth <= worklist.gather_tiles(nearer, items))
         candidate = jnp.where(first, items.face[:, None, None], nobody)
         winner = jnp.where(nearer < nearest, nobody, winner)
         return nearer, winner.at[items.tile].min(candidate, mode="drop")
@@ -36,18 +36,18 @@ def _visible(scene: Scene, walk: item_walk.Walk) -> jax.Array:
     return jnp.where(winner < nobody, winner % max(faces, 1), -1)
 
 
-def visible_xla(scene: Scene, task: Task) -> jax.Array:
-    """The nearest face at each pixel, equal to `visible_reference`.
+def visible(scene: Scene, task: Task) -> jax.Array:
+    """Finds the nearest face at each pixel, equal to the reference.
 
     Args:
         scene: a batch of faces; attributes are not needed.
-        task: what to draw.
+        task: the image to render.
 
     Returns:
         ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
     """
     scene = jax.tree.map(lax.stop_gradient, scene._replace(attributes=None))
-    find = item_walk.on_each_platform(
-        _visible, task, False, lambda scene: scene.sigma[:, None, None]
+    find = walks.on_each_platform(
+        _visible, task, walks.COLOR_CHUNKS, lambda scene: scene.sigma[:, None, None]
     )
     return find(scene)

@@ -6,8 +6,9 @@ face and tile item n stands for, and no list is ever stored. A loop visits the i
 chunks of fixed size, as often as there are items: nothing can overflow, no face is
 dropped, and memory depends on the chunk, not on the scene.
 
-What only reads images may cut them anew for each face, into *windows* that begin at its
-own corner: there are half as many, as no tile is touched by a corner only.
+Passes that only read the image can use *windows*: tiles aligned to the face's bounding
+box instead of to the grid. There are half as many windows as tiles, because no tile is
+touched by a corner only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+from jaxsoftras.kernels import spans
 
 # Measured on 2 cores at 64 x 1280 faces x 64 px: tiles of 4 x 4 to 16 x 16 pixels; wide
 # ones suit vector units, small ones waste fewer pixels.
@@ -33,8 +36,8 @@ class Grid(NamedTuple):
     """Images cut into tiles; static.
 
     Attributes:
-        height: of an image, pixels.
-        width: of an image, pixels.
+        height: height of an image, pixels.
+        width: width of an image, pixels.
     """
 
     height: int
@@ -52,18 +55,18 @@ class Grid(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A chunk of ``K`` items, with all that is known about each.
+    """A chunk of ``K`` items.
 
     Attributes:
         face: ``[K]`` index among the faces of all images.
         image: ``[K]`` index of the image.
         row: ``[K]`` topmost row of pixels.
         column: ``[K]`` leftmost column of pixels.
-        tile: ``[K]`` index among the tiles of all images, of no use for windows; past
-            the end for a place in the chunk that holds no item.
-        valid: ``[K]`` false for such a place.
+        tile: ``[K]`` index among the tiles of all images, unused for windows; past the
+            end for an empty slot of the chunk.
+        valid: ``[K]`` false for an empty slot.
         x: ``[K, 1, w]`` pixel centres, NDC.
-        y: ``[K, h, 1]`` the same.
+        y: ``[K, h, 1]`` pixel centres, NDC.
     """
 
     face: jax.Array
@@ -86,30 +89,24 @@ class _Reach(NamedTuple):
     columns: jax.Array  # items from left to right, at least 1
 
 
-def _span(low, high, margin, size: int, tile: int, windows: bool):
+def _item_span(low, high, margin, size: int, tile: int, windows: bool):
     """First pixel and number of the items that meet [low - margin, high + margin]."""
-    # Pixel j lies at (2 j + 1 - size) / size. Reaching too far is harmless, as each
-    # pixel is tested again; reaching too near is not, hence the slack for rounding.
-    margin = margin * 1.0001 + 1e-5
-    first = jnp.ceil(((low - margin) * size + (size - 1)) / 2)
-    last = jnp.floor(((high + margin) * size + (size - 1)) / 2)
-    first = jnp.clip(first, 0, size).astype(jnp.int32)
-    last = jnp.clip(last, -1, size - 1).astype(jnp.int32)
+    first, last = spans.pixel_span(low, high, margin, size)
     if not windows:
         first = first // tile * tile
     return first, jnp.where(first <= last, (last - first) // tile + 1, 0)
 
 
-def _reach(face_vertices, drawn, margin, grid: Grid, windows: bool) -> _Reach:
+def _reach(face_vertices, valid, margin, grid: Grid, windows: bool) -> _Reach:
     low, high = jnp.min(face_vertices, axis=-2), jnp.max(face_vertices, axis=-2)
-    column, columns = _span(
+    column, columns = _item_span(
         low[:, 0], high[:, 0], margin, grid.width, TILE_WIDTH, windows
     )
     # y points up and rows count downwards
-    row, rows = _span(
+    row, rows = _item_span(
         -high[:, 1], -low[:, 1], margin, grid.height, TILE_HEIGHT, windows
     )
-    count = jnp.where(drawn, rows * columns, 0)
+    count = jnp.where(valid, rows * columns, 0)
     end = jnp.cumsum(count)
     return _Reach(end - count, end, row, column, jnp.maximum(columns, 1))
 
@@ -118,7 +115,7 @@ def fold(
     visit: Callable[[Carry, Items], Carry],
     carry: Carry,
     face_vertices: jax.Array,
-    drawn: jax.Array,
+    valid: jax.Array,
     margin: jax.Array,
     grid: Grid,
     *,
@@ -130,18 +127,17 @@ def fold(
 
     Args:
         visit: ``visit(carry, items) -> carry``.
-        carry: what the first call receives.
+        carry: the initial value.
         face_vertices: ``[B, F, 3, 2]`` NDC, finite.
-        drawn: ``[B, F]`` bool, false for faces to leave out.
-        margin: ``[B]`` how far the faces of an image reach beyond their bounding boxes,
-            NDC.
+        valid: ``[B, F]`` bool, false for faces to leave out.
+        margin: ``[B]`` reach of an image's faces beyond their bounding boxes, NDC.
         grid: the tiles.
-        chunk: number of items given to one call of ``visit``.
+        chunk: number of items in one call of ``visit``.
         by_tile: within a chunk, order the items by tile; else they are ordered by face.
         windows: cut each face's part of the image into windows, not into tiles.
 
     Returns:
-        What the last call returned.
+        The carry after the last call.
     """
     batch, faces_per_image = face_vertices.shape[:2]
     total = batch * faces_per_image
@@ -149,20 +145,20 @@ def fold(
     if total == 0:
         return carry
     faces = face_vertices.reshape(total, 3, 2)
-    drawn = drawn.reshape(total)
+    valid = valid.reshape(total)
     margin = jnp.repeat(margin, faces_per_image)
-    # so many faces at a time can be counted, even if each covers a whole image
+    # 32 bits count the items of this many faces, even if each covers a whole image
     block = min(total, (LARGEST_COUNT - chunk) // tiles_per_image)
 
     def visit_block(carry, start):
         # the last block begins earlier, and leaves out what the one before it did
         first = jnp.minimum(start, total - block)
-        own, own_drawn, own_margin = (
+        block_faces, block_valid, block_margin = (
             lax.dynamic_slice_in_dim(array, first, block)
-            for array in (faces, drawn, margin)
+            for array in (faces, valid, margin)
         )
         new = first + jnp.arange(block, dtype=jnp.int32) >= start
-        reach = _reach(own, own_drawn & new, own_margin, grid, windows)
+        reach = _reach(block_faces, block_valid & new, block_margin, grid, windows)
 
         def visit_chunk(step, carry):
             number = step * chunk + jnp.arange(chunk, dtype=jnp.int32)
@@ -188,8 +184,8 @@ def fold(
                 column=column,
                 tile=tile,
                 valid=tile < batch * tiles_per_image,
-                x=(2 * j + (1 - grid.width)).astype(own.dtype) / grid.width,
-                y=((grid.height - 1) - 2 * i).astype(own.dtype) / grid.height,
+                x=(2 * j + (1 - grid.width)).astype(faces.dtype) / grid.width,
+                y=((grid.height - 1) - 2 * i).astype(faces.dtype) / grid.height,
             )
             return visit(carry, items)
 
@@ -200,19 +196,19 @@ def fold(
     return lax.scan(visit_block, carry, starts)[0]
 
 
-def of_items(tiles: jax.Array, items: Items) -> jax.Array:
-    """The tiles ``[T, ...]`` of items, ``[K, ...]``; 0 past the end."""
+def gather_tiles(tiles: jax.Array, items: Items) -> jax.Array:
+    """Tiles ``[T, ...]`` to the tiles of items, ``[K, ...]``; 0 for empty slots."""
     return tiles.at[items.tile].get(mode="fill", fill_value=0)
 
 
-def for_windows(images: jax.Array) -> jax.Array:
-    """Images ``[B, ..., H, W]`` with a rim of zeros, for `of_windows`."""
+def pad_for_windows(images: jax.Array) -> jax.Array:
+    """Adds to images ``[B, ..., H, W]`` the rim of zeros that windows need."""
     unpadded = [(0, 0)] * (images.ndim - 2)
     return jnp.pad(images, (*unpadded, (0, TILE_HEIGHT - 1), (0, TILE_WIDTH - 1)))
 
 
-def of_windows(images: jax.Array, items: Items) -> jax.Array:
-    """The windows of items in images of `for_windows`, ``[K, ..., h, w]``."""
+def gather_windows(images: jax.Array, items: Items) -> jax.Array:
+    """Images from `pad_for_windows` to the windows of items, ``[K, ..., h, w]``."""
 
     def window(image, row, column):
         begin = (image, *(jnp.int32(0),) * (images.ndim - 3), row, column)
@@ -237,7 +233,7 @@ def to_tiles(images: jax.Array, grid: Grid) -> jax.Array:
 
 
 def from_tiles(tiles: jax.Array, grid: Grid) -> jax.Array:
-    """The inverse of `to_tiles`."""
+    """Inverse of `to_tiles`."""
     channels = tiles.shape[1:-2]
     tiles = tiles.reshape(-1, grid.rows, grid.columns, *tiles.shape[1:])
     images = jnp.moveaxis(tiles, (1, 2), (-4, -2)).reshape(

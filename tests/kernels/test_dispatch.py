@@ -1,97 +1,155 @@
-"""Which implementation draws on which device."""
+"""Which backend renders on which device."""
 
+import functools
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxsoftras.kernels import dispatch as implementations
+from jaxsoftras.kernels import dispatch
+from jaxsoftras.kernels.options import RasterOptions
+from jaxsoftras.kernels.scene import Task
 
-TABLES = {
-    "silhouette": implementations.SILHOUETTE,
-    "blend": implementations.BLEND,
-    "visible": implementations.VISIBLE,
-}
-FACES = jnp.zeros((1, 1, 3, 3))
+TASK = Task(4, 4, RasterOptions())
+FLOAT = jnp.dtype("float32")
 
 
-@pytest.fixture(params=TABLES)
-def table(request):
-    """Functions by name; ones that have Mosaic's even where this jax has none."""
-    named = {name: name for name in ("reference", "xla", "pallas", "mosaic")}
-    return named | dict.fromkeys(TABLES[request.param].keys() - named.keys())
+@pytest.fixture(params=["blend", "visible"])
+def choose(request, monkeypatch):
+    """The choice for an operation, as if this JAX had every backend."""
+    monkeypatch.setattr(dispatch, "load", lambda name, operation: None)
+    return functools.partial(dispatch.choose_backend, request.param)
 
 
-def on(monkeypatch, capability):
+def pretend_gpu(monkeypatch, capability):
     """Pretends that the default device is a GPU."""
     device = SimpleNamespace(platform="gpu", compute_capability=capability)
     monkeypatch.setattr(jax, "devices", lambda platform=None: [device])
 
 
-class TestChoose:
+def remove(monkeypatch, *names):
+    """Pretends that this JAX lacks backends."""
+
+    def load(name, operation):
+        if name in names:
+            raise ImportError(name)
+
+    monkeypatch.setattr(dispatch, "load", load)
+
+
+class TestChooseBackend:
     @pytest.mark.parametrize(
         "capability, name",
         [
             ("7.5", "xla"),
-            ("8.0", "pallas"),
-            ("8.9", "pallas"),
+            ("8.0", "triton"),
+            ("8.9", "triton"),
             ("9.0", "mosaic"),
-            ("10.0", "pallas"),
-            ("12.0", "pallas"),
+            ("10.0", "triton"),
+            ("12.0", "triton"),
             ("gfx942", "xla"),
         ],
     )
-    def test_fastest(self, monkeypatch, table, capability, name):
-        on(monkeypatch, capability)
-        assert implementations.choose(table, None, FACES) == name
+    def test_fastest(self, monkeypatch, choose, capability, name):
+        pretend_gpu(monkeypatch, capability)
+        assert choose(None, TASK, FLOAT) == name
+        if name != "xla":
+            assert choose("pallas", TASK, FLOAT) == name
 
-    def test_without_one_of_the_backends(self, monkeypatch, table):
-        on(monkeypatch, "9.0")
-        without = {name: draw for name, draw in table.items() if name != "mosaic"}
-        assert implementations.choose(without, None, FACES) == "pallas"
-        on(monkeypatch, "10.0")
-        alone = table | {"pallas": table["mosaic"]}
-        assert implementations.choose(alone, None, FACES) == "mosaic"
-        on(monkeypatch, "8.0")
-        assert implementations.choose(alone, None, FACES) == "xla"
+    def test_without_one_of_the_backends(self, monkeypatch, choose):
+        pretend_gpu(monkeypatch, "9.0")
+        remove(monkeypatch, "mosaic")
+        assert choose(None, TASK, FLOAT) == choose("pallas", TASK, FLOAT) == "triton"
+        remove(monkeypatch, "triton")
+        pretend_gpu(monkeypatch, "10.0")
+        assert choose(None, TASK, FLOAT) == choose("pallas", TASK, FLOAT) == "mosaic"
+        pretend_gpu(monkeypatch, "8.0")
+        assert choose(None, TASK, FLOAT) == "xla"
 
-    def test_what_they_cannot_draw_is_left_to_xla(self, monkeypatch, table, x64):
-        on(monkeypatch, "9.0")
-        assert implementations.choose(table, None, FACES, "no") == "xla"
-        assert implementations.choose(table, None, FACES.astype(float)) == "xla"
+    def test_a_backend_that_this_jax_lacks(self, monkeypatch, choose):
+        pretend_gpu(monkeypatch, "9.0")
+        remove(monkeypatch, "mosaic")
+        with pytest.raises(ValueError, match="there are none for Mosaic with jax"):
+            choose("mosaic", TASK, FLOAT)
+        monkeypatch.delitem(dispatch.BACKENDS, "mosaic")
+        with pytest.raises(ValueError, match="there are none for Mosaic with jax"):
+            choose("mosaic", TASK, FLOAT)
+        assert choose(None, TASK, FLOAT) == "triton"
 
-    def test_the_default_device_counts(self, monkeypatch, table):
-        on(monkeypatch, "9.0")
+    def test_double_precision_is_left_to_xla(self, monkeypatch, choose):
+        pretend_gpu(monkeypatch, "9.0")
+        assert choose(None, TASK, jnp.dtype("float64")) == "xla"
+
+    def test_other_rules_for_alpha_are_left_to_xla(self, monkeypatch, choose):
+        pretend_gpu(monkeypatch, "9.0")
+        task = TASK._replace(options=RasterOptions(distribution="gaussian"))
+        if choose.args == ("blend",):
+            assert choose(None, task, FLOAT) == "xla"
+            with pytest.raises(ValueError, match="the probabilistic T-conorm only"):
+                choose("mosaic", task, FLOAT)
+        else:
+            assert choose(None, task, FLOAT) == "mosaic"
+
+    def test_the_default_device_counts(self, monkeypatch, choose):
+        pretend_gpu(monkeypatch, "9.0")
         with jax.default_device(jax.local_devices(backend="cpu")[0]):
-            assert implementations.choose(table, None, FACES) == "xla"
+            assert choose(None, TASK, FLOAT) == "xla"
 
     @pytest.mark.skipif(jax.default_backend() == "gpu", reason="needs no GPU")
-    def test_no_gpu(self, table):
-        assert implementations.choose(table, None, FACES) == "xla"
-        for name in ("pallas", "mosaic"):
+    def test_no_gpu(self, choose):
+        assert choose(None, TASK, FLOAT) == "xla"
+        for name in ("triton", "mosaic", "pallas"):
             with pytest.raises(ValueError, match="they need an NVIDIA GPU"):
-                implementations.choose(table, name, FACES)
+                choose(name, TASK, FLOAT)
 
-    @pytest.mark.parametrize("name, least", [("pallas", "8.0"), ("mosaic", "9.0")])
-    def test_gpus_that_are_too_old(self, monkeypatch, table, name, least):
-        on(monkeypatch, "7.5")
+    @pytest.mark.parametrize("name, least", [("triton", "8.0"), ("mosaic", "9.0")])
+    def test_gpus_that_are_too_old(self, monkeypatch, choose, name, least):
+        pretend_gpu(monkeypatch, "7.5")
         message = f"compute capability 7.5, and they need {least}. Use .*'xla' or None"
         with pytest.raises(ValueError, match=message):
-            implementations.choose(table, name, FACES)
-        assert not implementations.runs_here(table, name)
-        on(monkeypatch, least)
-        assert implementations.choose(table, name, FACES) == name
+            choose(name, TASK, FLOAT)
+        assert not dispatch.runs_here(name)
+        pretend_gpu(monkeypatch, least)
+        assert choose(name, TASK, FLOAT) == name
 
-    def test_a_backend_that_this_jax_lacks(self, monkeypatch, table):
-        on(monkeypatch, "9.0")
-        del table["mosaic"]
-        with pytest.raises(
-            ValueError, match="none for this with Pallas' Mosaic in jax"
-        ):
-            implementations.choose(table, "mosaic", FACES)
+    def test_an_unknown_name(self, choose):
+        with pytest.raises(ValueError, match="reference, xla, pallas, triton, mosaic"):
+            choose("cuda", TASK, FLOAT)
 
 
-def test_all_kinds_have_the_same_implementations():
-    blend, *others = (set(table) for table in TABLES.values())
-    assert all(names == blend for names in others)
+TRITON = "jax.experimental.pallas.triton"
+MOSAIC = "jax.experimental.pallas.mosaic_gpu"
+PROGRAM = """
+import sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None  # an import of it fails
+import jax.numpy as jnp
+import jaxsoftras
+from jaxsoftras.kernels import dispatch
+faces = jnp.array([[[-1.0, -1, 2], [1, -1, 2], [0, 1, 2]]])
+assert jaxsoftras.silhouette(faces, 4).max() > 0.9
+assert jaxsoftras.rasterize(faces, jnp.ones((1, 3, 3)), 4).max() > 0.9
+for name in dispatch.BACKENDS:
+    try:
+        dispatch.load(name, "blend"), dispatch.load(name, "visible")
+        print(name)
+    except ImportError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("gone", [[TRITON], [MOSAIC], [TRITON, MOSAIC]])
+def test_the_rest_works_where_jax_has_lost_a_backend(gone):
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *gone], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    expected = {"reference", "xla"}
+    if MOSAIC not in gone and jax.__version_info__ >= (0, 11):
+        expected |= {"mosaic"}
+    if TRITON not in gone:
+        expected |= {"triton"}
+    assert set(result.stdout.split()) == expected & set(dispatch.BACKENDS)

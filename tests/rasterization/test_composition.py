@@ -1,4 +1,4 @@
-"""Silhouettes and pictures under the transformations of JAX."""
+"""Silhouettes and images under the transformations of JAX."""
 
 import functools
 
@@ -10,7 +10,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import jaxsoftras
-from jaxsoftras.rasterization.inputs import spread_alike
+from jaxsoftras.rasterization.inputs import match_sharding
 from tests.support import scenes
 
 BATCH, SIZE = 4, 16
@@ -119,7 +119,7 @@ def test_gradients_without_jit_over_devices():
     mesh = _devices(AxisType.Explicit)
     with jax.set_mesh(mesh):
         faces, sigma = jax.device_put((FACES, SIGMA), NamedSharding(mesh, P("data")))
-        gradient = jax.grad(lambda f: jnp.sum(spread_alike(f, sigma)[0]))
+        gradient = jax.grad(lambda f: jnp.sum(match_sharding(f, sigma)[0]))
         np.testing.assert_array_equal(gradient(faces), np.ones_like(FACES))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what is hard to draw: very many faces, degenerate ones, none at all."""
+"""Scenes that are hard to render: very many faces, degenerate ones, none at all."""
 
 import jax
 import jax.numpy as jnp
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import jaxsoftras
-from jaxsoftras.kernels import pairs
-from jaxsoftras.kernels import scene as blending
-from jaxsoftras.kernels.reference import blend as blend_reference
-from jaxsoftras.kernels.xla import blend as blend_xla
-from jaxsoftras.kernels.xla import walk as item_walk
+from jaxsoftras.kernels.options import RasterOptions
+from jaxsoftras.kernels.reference import blend as reference
+from jaxsoftras.kernels.scene import Blend, Scene, Task
+from jaxsoftras.kernels.xla import blend as xla
+from jaxsoftras.kernels.xla import walk as walks
 from jaxsoftras.kernels.xla import worklist
 from jaxsoftras.rasterization import attributes
 from tests.support import scenes
@@ -18,35 +18,38 @@ from tests.support.pictures import FACES, LIGHT, SIZE, TEXTURES, compiled
 
 
 class TestAdversarial:
-    def test_the_way_of_a_gpu_equals_that_of_a_cpu(self, x64):
-        """Sums in a fixed order, never scatter-adding two values to one place."""
-        kernel, lookup, _ = attributes.kernel_attributes(
-            TEXTURES["image"], None, "clamp", jnp.asarray(FACES)
+    @pytest.mark.parametrize("colors", [None, "image"])
+    def test_ordered_sums_of_accelerators_equal_the_reference(self, x64, colors):
+        """Sums in a fixed order, never scatter-adding two values to one element."""
+        kernel, lookup = attributes.as_kernel_attributes(
+            TEXTURES["image"], None, "clamp", (1,), jnp.asarray(FACES)
         )
-        scene = blending.Scene(
-            jnp.asarray(FACES), jnp.array([0.01]), jnp.array([0.1]), kernel
+        scene = Scene(
+            jnp.asarray(FACES),
+            jnp.array([0.01]),
+            jnp.array([0.1]),
+            kernel if colors else None,
         )
-        task = blending.Task(*SIZE, pairs.Rules(), lookup)
-        cotangent = blending.Blend(
-            *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in ((), (), (3,)))
+        task = Task(*SIZE, RasterOptions(near=1.0), lookup)
+        shapes = ((), (), (3,)) if colors else ((),)
+        cotangent = Blend(
+            *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in shapes)
         )
-        walk = item_walk.Walk(task, chunk=24, ordered=True)
+        walk = walks.Walk(task, chunk=24, ordered=True)
 
         @jax.jit
         def ordered(scene, cotangent):
-            blend, softmax = blend_xla._forward(scene, walk=walk)
-            return blend, blend_xla._backward(
+            blend, softmax = xla._forward(scene, walk=walk)
+            return blend, xla._backward(
                 scene, blend.color, softmax, cotangent, walk=walk
             )
 
         @jax.jit
-        def reference(scene, cotangent):
-            blend, pullback = jax.vjp(
-                lambda scene: blend_reference.blend_reference(scene, task), scene
-            )
+        def expect(scene, cotangent):
+            blend, pullback = jax.vjp(lambda scene: reference.blend(scene, task), scene)
             return blend, pullback(cotangent)[0]
 
-        got, expected = (f(scene, cotangent) for f in (ordered, reference))
+        got, expected = (f(scene, cotangent) for f in (ordered, expect))
         for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
@@ -143,8 +146,7 @@ class TestAdversarial:
             return jaxsoftras.rasterize(faces, colors, (9, 17), gamma=1e-2)
 
         expected = jax.jit(draw)(faces, colors)
-        for name in ("_CPU_CHUNK", "_ACCELERATOR_CHUNK"):
-            monkeypatch.setattr(item_walk, name, 16)
+        monkeypatch.setattr(walks, "COLOR_CHUNKS", walks.Chunks(16, 16))
         # the image has 9 tiles: blocks of 2 of the 6 faces
         monkeypatch.setattr(worklist, "LARGEST_COUNT", 16 + 9 * 2)
         got = jax.jit(lambda *a: draw(*a))(faces, colors)

@@ -8,9 +8,8 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxsoftras import mesh, rasterization
-from jaxsoftras.kernels.reference import silhouette as silhouette_reference
-from jaxsoftras.kernels.xla import silhouette as silhouette_xla
-from jaxsoftras.kernels.xla import worklist
+from jaxsoftras.kernels.reference import blend as reference_blend
+from jaxsoftras.kernels.xla import walk, worklist
 from tests.support import scenes
 
 IMPLEMENTATIONS = ("reference", "xla")
@@ -176,36 +175,12 @@ class TestValues:
         weight = scenes.random_like(3, 16, 16).astype(np.float32)
         expected = scenes.silhouette_and_gradient(faces, weight)
         scenes._compiled.cache_clear()
-        for name in ("_CPU_CHUNK", "_ACCELERATOR_CHUNK"):
-            monkeypatch.setattr(silhouette_xla, name, 64)
+        monkeypatch.setattr(walk, "ALPHA_CHUNKS", walk.Chunks(64, 64))
         # the image has 8 tiles: blocks of 50 of the 240 faces
         monkeypatch.setattr(worklist, "LARGEST_COUNT", 64 + 8 * 50)
         got = scenes.silhouette_and_gradient(faces, weight)
         np.testing.assert_allclose(got[0], expected[0], atol=1e-6)
         np.testing.assert_allclose(got[1], expected[1], rtol=1e-4, atol=1e-4)
-
-    def test_the_way_of_a_gpu_equals_that_of_a_cpu(self, x64):
-        """Sums in a fixed order, never scatter-adding two values to one place."""
-        faces, sigma = scenes.sphere(2), jnp.array([1e-3, 1e-4])
-        picture = silhouette_xla.Picture(worklist.Grid(20, 28), 9.2)
-        depth = silhouette_xla._optical_depth(
-            faces, sigma, picture=picture, chunk=64, ordered=False
-        )
-        ordered = silhouette_xla._optical_depth(
-            faces, sigma, picture=picture, chunk=96, ordered=True
-        )
-        np.testing.assert_allclose(ordered, depth, rtol=1e-10, atol=1e-12)
-        weight = scenes.random_like(2, 20, 28)
-        for got, expected in zip(
-            silhouette_xla._gradients(
-                faces, sigma, depth, weight, picture=picture, chunk=96, ordered=True
-            ),
-            silhouette_xla._gradients(
-                faces, sigma, depth, weight, picture=picture, chunk=64, ordered=False
-            ),
-            strict=True,
-        ):
-            np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
 
 
 class TestGradients:
@@ -292,7 +267,7 @@ class TestArguments:
         faces = np.zeros((8, 1280, 3, 2), np.float32)
         with pytest.raises(ValueError, match="use implementation='xla'"):
             rasterization.silhouette(faces, 64, implementation="reference")
-        assert 8 * 1280 * 64 * 64 > silhouette_reference.LIMIT
+        assert 8 * 1280 * 64 * 64 > reference_blend.LIMIT
 
     def test_depth_counts_only_behind_the_camera(self):
         faces = scenes.sphere(1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The Pallas kernels against the original's outputs, in single precision, on a GPU."""
+"""The GPU kernels against the original's outputs, in single precision."""
 
 import functools
 
@@ -10,13 +10,9 @@ import jaxsoftras
 from tests.rasterization import test_rasterize_golden
 from tests.rasterization.test_rasterize_golden import SURFACE, VERTEX
 from tests.rasterization.test_silhouette_golden import GOLDEN, load_golden
+from tests.support.kernels import IGNORE_DEPRECATION, NAMES
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.filterwarnings(
-        "ignore:The Pallas Triton backend is deprecated:DeprecationWarning"
-    ),
-]
+pytestmark = [pytest.mark.gpu, IGNORE_DEPRECATION]
 
 
 @functools.cache
@@ -42,7 +38,7 @@ def relative(ours, theirs):
     return np.abs(ours - theirs).max() / np.abs(theirs).max()
 
 
-@pytest.mark.parametrize("implementation", ["pallas", "mosaic"])
+@pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("name", GOLDEN)
 def test_silhouettes(name, implementation, shared):
     archive, index = load_golden(shared)
@@ -61,7 +57,7 @@ def test_silhouettes(name, implementation, shared):
 HARD_ALPHA = "soup/x/harddist_hardrgb_vert"
 
 
-@pytest.mark.parametrize("implementation", ["pallas", "mosaic"])
+@pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("name", [name for name in VERTEX if name != HARD_ALPHA])
 def test_vertex_colors(name, implementation, shared):
     ours, theirs = test_rasterize_golden.draw(
@@ -74,15 +70,15 @@ def test_vertex_colors(name, implementation, shared):
 
 def test_refuses_other_rules_for_alpha(shared):
     with pytest.raises(ValueError, match="the probabilistic T-conorm only"):
-        test_rasterize_golden.draw(shared, HARD_ALPHA, "pallas", dtype=np.float32)
+        test_rasterize_golden.draw(shared, HARD_ALPHA, "triton", dtype=np.float32)
 
 
-@pytest.mark.parametrize("implementation", ["pallas", "mosaic"])
+@pytest.mark.parametrize("implementation", NAMES)
 @pytest.mark.parametrize("name", [n for n in SURFACE if n.startswith("soup")])
 def test_surface_textures(name, implementation, shared):
     ours, theirs = test_rasterize_golden.draw(
         shared, name, implementation, dtype=np.float32
     )
-    own = np.abs(ours[0] - theirs[0]).max(axis=-1) < 1e-4
+    alike = np.abs(ours[0] - theirs[0]).max(axis=-1) < 1e-4
     # elsewhere the original reads the texels of other faces
-    assert own.mean() > 0.85 and not own.all()
+    assert alike.mean() > 0.85 and not alike.all()
