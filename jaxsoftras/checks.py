@@ -27,7 +27,7 @@ def as_floats(*values: VectorLike) -> list[jax.Array]:
     return [jnp.asarray(value, dtype) for value in values]
 
 
-def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
+def as_image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width in pixels, from a side or a pair."""
     sides = size if isinstance(size, (tuple, list)) else (size,) * 2
     if len(sides) != 2 or not all(

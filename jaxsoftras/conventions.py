@@ -44,7 +44,7 @@ def _focal_lengths(matrix: jax.Array) -> jax.Array:
 
 
 def _width_and_height(image_size: ImageSize, dtype) -> jax.Array:
-    return jnp.asarray(checks.image_size(image_size)[::-1], dtype)
+    return jnp.asarray(checks.as_image_size(image_size)[::-1], dtype)
 
 
 def _matrix(*rows: tuple[ArrayLike, ...]) -> jax.Array:

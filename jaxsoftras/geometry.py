@@ -17,7 +17,7 @@ import numpy as np
 _POINT_EDGE = 1e-12
 
 FARTHEST = 1e8
-"""Corners beyond this (NDC) come from points at the camera plane; see `contained`."""
+"""Corners beyond this (NDC) come from points at the camera plane; see `drawable`."""
 
 # A triangle of less than half this area (NDC squared) is a line or a point.
 _LEAST_AREA = 1e-10
@@ -52,7 +52,7 @@ class Nearest(NamedTuple):
     inside: jax.Array
 
 
-def contained(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
+def drawable(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Separates the faces that can be drawn from those that cannot.
 
     A face with a corner that is not finite, or beyond `FARTHEST`, covers no pixel and

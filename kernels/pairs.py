@@ -270,7 +270,7 @@ def contained(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
     Returns:
         Harmless corners of the same shape, and ``[...]`` bool, true for drawn faces.
     """
-    safe, drawn = geometry.contained(face_vertices[..., :2])
+    safe, drawn = geometry.drawable(face_vertices[..., :2])
     if face_vertices.shape[-1] == 2:
         return safe, drawn
     depth = face_vertices[..., 2]

@@ -53,7 +53,7 @@ def find_fragments(
             ``"reference"``.
     """
     corners, dtype = inputs.faces(face_vertices, depth=True)
-    height, width = checks.image_size(image_size)
+    height, width = checks.as_image_size(image_size)
     inputs.check_range(near, far)
     checks.check_choice("front_face", front_face, pairs.FrontFace)
     rules = pairs.Rules(

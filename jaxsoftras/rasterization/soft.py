@@ -117,7 +117,7 @@ def silhouette(
             ``"reference"``.
     """
     corners, dtype = inputs.faces(face_vertices, depth=False)
-    height, width = checks.image_size(image_size)
+    height, width = checks.as_image_size(image_size)
     inputs.check_positive("sigma", sigma)
     rules = _rules(distance, squared, distribution, conorm, dist_eps)
     usual = rules == _rules("euclidean", True, "logistic", "probabilistic", dist_eps)
@@ -231,12 +231,12 @@ def rasterize(
             ``"reference"``.
     """
     corners, dtype = inputs.faces(face_vertices, depth=True)
-    size = checks.image_size(image_size)
+    size = checks.as_image_size(image_size)
     if not isinstance(supersampling, int) or supersampling < 1:
         raise ValueError(
             f"supersampling must be an integer of at least 1, not {supersampling!r}."
         )
-    height, width = checks.image_size(
+    height, width = checks.as_image_size(
         (supersampling * size[0], supersampling * size[1])
     )
     inputs.check_positive("sigma", sigma)

@@ -51,7 +51,7 @@ def silhouette_reference(
     """
     check_size(*face_vertices.shape[:2], height, width)
     x, y = geometry.pixel_centers(height, width, face_vertices.dtype)
-    safe, drawn = geometry.contained(face_vertices)
+    safe, drawn = geometry.drawable(face_vertices)
     triangles = geometry.corners(safe[:, :, None, None])  # fields [B, F, 1, 1]
     signed = geometry.nearest(x, y[:, None], triangles).signed  # [B, F, H, W]
     sigma = sigma[:, None, None, None]

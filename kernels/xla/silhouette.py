@@ -39,7 +39,7 @@ def _pairs(items: worklist.Items, faces, sigma, cutoff):
 def _optical_depth(face_vertices, sigma, *, picture: Picture, chunk, ordered):
     """``-log prod_j (1 - D_j)`` at each pixel: ``[B, H, W]``."""
     grid, cutoff = picture
-    safe, drawn = geometry.contained(face_vertices)
+    safe, drawn = geometry.drawable(face_vertices)
     flat = safe.reshape(-1, 3, 2)
 
     def visit(depth, items: worklist.Items):
@@ -73,7 +73,7 @@ def _gradients(
     order of the faces, and nothing is divided by 1 - D_j.
     """
     grid, cutoff = picture
-    safe, drawn = geometry.contained(face_vertices)
+    safe, drawn = geometry.drawable(face_vertices)
     flat = safe.reshape(-1, 3, 2)
     weight = worklist.to_tiles(cotangent * jnp.exp(-depth), grid)
 
