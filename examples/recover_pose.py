@@ -27,7 +27,9 @@ def camera(poses):
     """In front, moved by the last 3 numbers, then around the cube by the first 3."""
     rotation = jaxsoftras.rotation_from_axis_angle(poses[..., :3])
     position = jnp.einsum("...ij,...j", rotation, FRONT.position + poses[..., 3:])
-    return jaxsoftras.camera_from_axes(FRONT.axes @ rotation.mT, position, FRONT.focal)
+    return jaxsoftras.camera_from_axes(
+        FRONT.axes @ rotation.mT, position, FRONT.focal_length
+    )
 
 
 @jax.jit

@@ -1,9 +1,9 @@
 """Differentiable soft rasterization of triangle meshes in JAX."""
 
 from jaxsoftras.camera import Camera as Camera
+from jaxsoftras.camera import Projection as Projection
 from jaxsoftras.camera import camera_from_axes as camera_from_axes
-from jaxsoftras.camera import eye_from_angles as eye_from_angles
-from jaxsoftras.camera import look_at as look_at
+from jaxsoftras.camera import camera_to_ndc as camera_to_ndc
 from jaxsoftras.camera import orthographic_camera as orthographic_camera
 from jaxsoftras.camera import perspective as perspective
 from jaxsoftras.camera import perspective_camera as perspective_camera
@@ -31,7 +31,12 @@ from jaxsoftras.meshfile import load_mesh as load_mesh
 from jaxsoftras.meshfile import save_mesh as save_mesh
 from jaxsoftras.normals import face_normals as face_normals
 from jaxsoftras.normals import vertex_normals as vertex_normals
+from jaxsoftras.pose import Handedness as Handedness
+from jaxsoftras.pose import Pose as Pose
+from jaxsoftras.pose import eye_from_angles as eye_from_angles
+from jaxsoftras.pose import look_at as look_at
 from jaxsoftras.pose import rotation_from_axis_angle as rotation_from_axis_angle
+from jaxsoftras.pose import world_to_camera as world_to_camera
 from jaxsoftras.probability import Distribution as Distribution
 from jaxsoftras.rasterization.attributes import FaceLight as FaceLight
 from jaxsoftras.rasterization.fragments import find_fragments as find_fragments

@@ -27,7 +27,7 @@ _OPAQUE = 36.0
 _NIL = 1e-6  # as Hamacher's parameter this is 0, in effect
 
 
-class Definition(NamedTuple):
+class ConormFamily(NamedTuple):
     """A family of T-conorms; the last argument of each function is its parameter.
 
     Attributes:
@@ -119,46 +119,48 @@ def _schweizer_sklar_inverse(total: jax.Array, p: float) -> jax.Array:
     return jnp.where(low, thin, thick)
 
 
-CONORMS: Mapping[str, Definition] = MappingProxyType(
+CONORMS: Mapping[str, ConormFamily] = MappingProxyType(
     {
-        "probabilistic": Definition(
+        "probabilistic": ConormFamily(
             lambda _, depth, p: depth, lambda total, p: _covered(total)
         ),
-        "einstein": Definition(
+        "einstein": ConormFamily(
             lambda cdf, depth, p: _hamacher_generator(cdf, depth, 2),
             lambda total, p: _hamacher_inverse(total, 2),
         ),
-        "hamacher": Definition(_hamacher_generator, _hamacher_inverse, 0.0, 0.0, 100.0),
-        "frank": Definition(_frank_generator, _frank_inverse, 2.0, 1e-3, 1e3),
-        "yager": Definition(
+        "hamacher": ConormFamily(
+            _hamacher_generator, _hamacher_inverse, 0.0, 0.0, 100.0
+        ),
+        "frank": ConormFamily(_frank_generator, _frank_inverse, 2.0, 1e-3, 1e3),
+        "yager": ConormFamily(
             lambda cdf, _, p: _power(cdf, p),
             lambda total, p: jnp.minimum(_power(total, 1 / p), 1),
             default=2.0,
             low=0.125,
             high=8.0,
         ),
-        "dombi": Definition(
+        "dombi": ConormFamily(
             lambda _, depth, p: _power(jnp.expm1(_at_most(depth, max(p, 1))), p),
             lambda total, p: _covered(jnp.log1p(_power(total, 1 / p))),
             default=2.0,
             low=0.125,
             high=8.0,
         ),
-        "aczel_alsina": Definition(
+        "aczel_alsina": ConormFamily(
             lambda _, depth, p: _power(_at_most(depth, 1), p),
             lambda total, p: _covered(_power(total, 1 / p)),
             default=2.0,
             low=0.125,
             high=8.0,
         ),
-        "schweizer_sklar": Definition(
+        "schweizer_sklar": ConormFamily(
             _schweizer_sklar_generator, _schweizer_sklar_inverse, -2.0, -8.0, -0.125
         ),
         # Soft Rasterizer's two rules that are no T-conorms
-        "sum": Definition(
+        "sum": ConormFamily(
             lambda cdf, _, p: cdf, lambda total, p: jnp.minimum(total, 1)
         ),
-        "hard": Definition(
+        "hard": ConormFamily(
             lambda cdf, _, p: jnp.where(cdf > 0.5, jnp.ones_like(cdf), 0),
             lambda total, p: jnp.minimum(total, 1),
         ),

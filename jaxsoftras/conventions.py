@@ -147,9 +147,9 @@ def to_opencv(
         ValueError: the camera is mirrored or orthographic.
     """
     _check_known(camera, "OpenCV", lens=True)
-    size = _width_and_height(image_size, camera.focal.dtype)
-    fx, fy = jnp.moveaxis(camera.focal * size / 2, -1, 0)
-    principal = ((_mirrored(camera.center, 1, -1) + 1) * size - 1) / 2
+    size = _width_and_height(image_size, camera.focal_length.dtype)
+    fx, fy = jnp.moveaxis(camera.focal_length * size / 2, -1, 0)
+    principal = ((_mirrored(camera.principal_point, 1, -1) + 1) * size - 1) / 2
     cx, cy = jnp.moveaxis(principal, -1, 0)
     distortion = camera.distortion
     if distortion is not None:
@@ -216,15 +216,15 @@ def to_opengl(
             in order.
     """
     _check_known(camera, "OpenGL", orthographic=True)
-    _, near, far = checks.as_floats(camera.focal, near, far)
+    _, near, far = checks.as_floats(camera.focal_length, near, far)
     checks.check_values(
         "near must be positive, and far beyond it.",
         lambda near, far: (0 < near) & (near < far),
         near,
         far,
     )
-    fx, fy = jnp.moveaxis(camera.focal, -1, 0)
-    cx, cy = jnp.moveaxis(camera.center, -1, 0)
+    fx, fy = jnp.moveaxis(camera.focal_length, -1, 0)
+    cx, cy = jnp.moveaxis(camera.principal_point, -1, 0)
     sum_, length = near + far, far - near
     if camera.projection == "perspective":
         depth = (0, 0, -sum_ / length, -2 * near * far / length)
@@ -312,9 +312,9 @@ def to_pytorch3d(
     """
     _check_known(camera, "PyTorch3D", orthographic=True)
     rotation, translation = pose.to_extrinsics(camera.axes, camera.position, _PYTORCH3D)
-    shorter = _shorter_side(image_size, camera.focal.dtype)
-    principal = _mirrored(camera.center, -1, 1) / shorter
-    return _transposed(rotation), translation, camera.focal / shorter, principal
+    shorter = _shorter_side(image_size, camera.focal_length.dtype)
+    principal = _mirrored(camera.principal_point, -1, 1) / shorter
+    return _transposed(rotation), translation, camera.focal_length / shorter, principal
 
 
 def _sensor(
@@ -385,9 +385,9 @@ def to_blender(
     """
     _check_known(camera, "Blender")
     sensor, spans = _sensor(
-        image_size, sensor_width, sensor_height, sensor_fit, camera.focal.dtype
+        image_size, sensor_width, sensor_height, sensor_fit, camera.focal_length.dtype
     )
-    lens = camera.focal / spans * sensor / 2
+    lens = camera.focal_length / spans * sensor / 2
     checks.check_values(
         "The pixels of this camera are not square in an image of this size: its focal "
         "lengths differ. Blender has but one lens.",
@@ -395,4 +395,8 @@ def to_blender(
         lens,
     )
     rotation = _mirrored(_transposed(camera.axes), *_BLENDER)
-    return _rigid(rotation, camera.position), lens[..., 0], -camera.center / spans / 2
+    return (
+        _rigid(rotation, camera.position),
+        lens[..., 0],
+        -camera.principal_point / spans / 2,
+    )

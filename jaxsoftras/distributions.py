@@ -26,7 +26,7 @@ Pair = tuple[jax.Array, jax.Array]
 Elementwise = Callable[[jax.Array], jax.Array]
 
 
-class Definition(NamedTuple):
+class DistributionFamily(NamedTuple):
     """A family of distributions; the last argument of each function is its shape.
 
     Attributes:
@@ -69,7 +69,7 @@ def _log1mexp(x: jax.Array) -> jax.Array:
 
 def _symmetric(
     tail: Elementwise, log_tail: Elementwise, quantile: Callable[[float], float]
-) -> Definition:
+) -> DistributionFamily:
     """A distribution symmetric about 0, from 1 - F, its logarithm and its inverse.
 
     The first two are asked for x >= 0 only.
@@ -85,13 +85,13 @@ def _symmetric(
         small, large = log_tail(size), jnp.log1p(-tail(size))
         return jnp.where(x < 0, small, large), jnp.where(x < 0, large, small)
 
-    return Definition(linear, logs, lambda e, _: (-quantile(e), quantile(e)))
+    return DistributionFamily(linear, logs, lambda e, _: (-quantile(e), quantile(e)))
 
 
 def _from_logs(
     logs: Callable[[jax.Array, float], Pair],
     quantiles: Callable[[float, float], tuple[float, float]],
-) -> Definition:
+) -> DistributionFamily:
     """A distribution from log F and log(1 - F)."""
 
     def exp(log):
@@ -101,14 +101,14 @@ def _from_logs(
         low, high = logs(x, shape)
         return exp(low), exp(high)
 
-    return Definition(linear, logs, quantiles)
+    return DistributionFamily(linear, logs, quantiles)
 
 
 def _positive(
     log_cdf: Callable[[jax.Array, float], jax.Array],
     log_survival: Callable[[jax.Array, float], jax.Array],
     quantiles: Callable[[float, float], tuple[float, float]],
-) -> Definition:
+) -> DistributionFamily:
     """A distribution on x > 0."""
 
     def logs(x, shape):
@@ -126,9 +126,9 @@ def _swapped(pair: Pair) -> Pair:
     return pair[1], pair[0]
 
 
-def _reversed(family: Definition) -> Definition:
+def _reversed(family: DistributionFamily) -> DistributionFamily:
     """The distribution of -x."""
-    return Definition(
+    return DistributionFamily(
         lambda x, shape: _swapped(family.linear(-x, shape)),
         lambda x, shape: _swapped(family.logs(-x, shape)),
         lambda e, shape: (
@@ -156,7 +156,7 @@ def _(primals, tangents):
     return _log_sigmoids(x), changes
 
 
-_LOGISTIC = Definition(
+_LOGISTIC = DistributionFamily(
     lambda x, _: (jax.nn.sigmoid(x), jax.nn.sigmoid(-x)),
     lambda x, _: _log_sigmoids(x),
     lambda e, _: (float(special.logit(e)), -float(special.logit(e))),
@@ -320,7 +320,7 @@ _LEVY = _positive(
     ),
 )
 
-DISTRIBUTIONS: Mapping[str, Definition] = MappingProxyType(
+DISTRIBUTIONS: Mapping[str, DistributionFamily] = MappingProxyType(
     {
         "logistic": _LOGISTIC,
         "gaussian": _GAUSSIAN,

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
-from jaxsoftras import mesh
+from jaxsoftras import deterministic, mesh
 
 
 def silhouette_iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
@@ -45,7 +44,7 @@ def laplacian(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
     tail, head = np.concatenate([edges, edges[:, ::-1]]).T
     count = vertices.shape[-2]
     degree = np.bincount(tail, minlength=count)[:, None]
-    total = gather.segment_sum(gather.take(vertices, head), tail, count)
+    total = deterministic.segment_sum(deterministic.take(vertices, head), tail, count)
     offset = jnp.where(degree > 0, vertices - total / np.maximum(degree, 1), 0)
     return jnp.sum(offset**2, axis=(-2, -1))
 
@@ -66,7 +65,7 @@ def flatten(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
         ``[...]``.
     """
     eps = 1e-6
-    corners = gather.take(vertices, mesh.interior_edges(faces))  # [..., E, 4, 3]
+    corners = deterministic.take(vertices, mesh.interior_edges(faces))  # [..., E, 4, 3]
     origin = corners[..., 0, :]
     edge = corners[..., 1, :] - origin
     edge2 = jnp.sum(edge * edge, axis=-1)

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
+from jaxsoftras import deterministic
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
@@ -167,14 +167,14 @@ def face_vertices(
         )
     faces = checked_faces(faces, vertices.shape[-2])
     if isinstance(faces, np.ndarray) and faces.ndim == 2 and faces.min(initial=0) >= 0:
-        return gather.take(vertices, faces)
+        return deterministic.take(vertices, faces)
     if faces.ndim == 2:  # one topology: batch axes stay out of the index
         index, exists = _table_index(faces, (), vertices.shape[-2])
-        corners = gather.take(vertices, index)
+        corners = deterministic.take(vertices, index)
     else:
         *batch, count, channels = vertices.shape
         index, exists = _table_index(faces, tuple(batch), count)
-        corners = gather.take(vertices.reshape(-1, channels), index)
+        corners = deterministic.take(vertices.reshape(-1, channels), index)
     return jnp.where(exists[..., None], corners, padding)
 
 
@@ -200,7 +200,7 @@ def vertex_sums(
     values = jnp.where(exists[..., None], values, 0)
     values = jnp.broadcast_to(values, (*batch, *values.shape[-3:]))
     rows = values.reshape(*batch[: len(batch) - len(tables)], -1, channels)
-    sums = gather.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
+    sums = deterministic.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
     return sums.reshape(*batch, count, channels)
 
 

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import deterministic as gather
-from jaxsoftras import topology
+from jaxsoftras import deterministic, topology
 from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,
@@ -48,7 +47,7 @@ def _topology(mesh: Mesh) -> np.ndarray:
 
 def _at_midpoints(values: jax.Array, edges: np.ndarray) -> jax.Array:
     """``[..., V, C]`` and the means over the edges' ends: ``[..., V + E, C]``."""
-    means = jnp.mean(gather.take(values, edges), axis=-2)
+    means = jnp.mean(deterministic.take(values, edges), axis=-2)
     return jnp.concatenate([values, means], axis=-2)
 
 
@@ -75,7 +74,7 @@ def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None
             return FaceColors(jnp.concatenate([jnp.asarray(values)] * 4, axis=-2))
         case SurfaceTexture(texels):
             cells = _child_texels(texture.resolution)
-            children = [gather.take(jnp.asarray(texels), cell) for cell in cells]
+            children = [deterministic.take(jnp.asarray(texels), cell) for cell in cells]
             return SurfaceTexture(jnp.concatenate(children, axis=-3))
         case UVTexture(coordinates, image):
             corners = jnp.asarray(coordinates)
@@ -132,8 +131,8 @@ def _smooth(vertices: jax.Array, faces: np.ndarray, edges: np.ndarray) -> jax.Ar
     count = vertices.shape[-2]
     rows, columns, values = _loop_rule(faces, edges, count)
     weights = jnp.asarray(values, vertices.dtype)[:, None]
-    terms = weights * gather.take(vertices, columns)
-    return gather.segment_sum(terms, rows, count + len(edges))
+    terms = weights * deterministic.take(vertices, columns)
+    return deterministic.segment_sum(terms, rows, count + len(edges))
 
 
 def subdivide(

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
+from jaxsoftras import deterministic
 
 Wrap = Literal["clamp", "repeat"]
 """What lies beyond the image: its border texels, or the image again."""
@@ -143,7 +143,7 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
     first = jnp.arange(math.prod(batch)).reshape(*batch, 1) * (height * width)
     index = rows[:, None] * width + columns + first  # [2, 2, ..., N]
     weights = two_weights(y, above)[:, None] * two_weights(x, left)
-    texels = gather.take(image.reshape(-1, channels), index)
+    texels = deterministic.take(image.reshape(-1, channels), index)
     return jnp.sum(weights[..., None] * texels, axis=(0, 1))
 
 

@@ -23,17 +23,17 @@ class TestConstructors:
         expected = [[0, 0, 2], [0.25, 0, 2], [0, 0.25, 2], [0, 0, 3]]
         np.testing.assert_allclose(project(cam, points), expected, atol=1e-6)
 
-    def test_is_look_at_and_perspective(self):
+    def test_is_world_to_camera_and_camera_to_ndc(self):
         eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
         cam = camera.perspective_camera(eye, target, up, 20.0)
-        seen = camera.look_at(POINTS, eye, target, up)
-        expected = camera.perspective(seen, 20.0)
+        seen = camera.world_to_camera(POINTS, eye, target, up)
+        expected = camera.camera_to_ndc(seen, 20.0)
         np.testing.assert_allclose(project(cam, POINTS), expected, rtol=1e-5)
 
     def test_edge_of_the_field_of_view(self):
         depth = 3.0
         edge = depth * np.tan(np.deg2rad(15))
-        picture = camera.perspective(jnp.array([[edge, -edge, depth]]), 15.0)
+        picture = camera.camera_to_ndc(jnp.array([[edge, -edge, depth]]), 15.0)
         np.testing.assert_allclose(picture, [[1, -1, depth]], rtol=1e-6)
 
     def test_aspect_keeps_pixels_square(self):
@@ -141,14 +141,21 @@ class TestErrors:
         [
             ({"axes": 1.01 * np.eye(3)}, "perpendicular and of length 1"),
             ({"axes": np.ones((3, 4))}, r"axes must have the shape \[..., 3, 3\]"),
-            ({"focal": (1.0, 0.0)}, "must be positive"),
+            ({"focal_length": (1.0, 0.0)}, "must be positive"),
             ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
             ({"projection": "fisheye"}, "projection must be one of"),
-            ({"focal": np.ones((2, 2)), "center": np.zeros((3, 2))}, "broadcast"),
+            (
+                {"focal_length": np.ones((2, 2)), "principal_point": np.zeros((3, 2))},
+                "broadcast",
+            ),
         ],
     )
     def test_of_parts(self, parts, message):
-        given = {"axes": np.eye(3), "position": (0, 0, 0), "focal": (1, 1)} | parts
+        given = {
+            "axes": np.eye(3),
+            "position": (0, 0, 0),
+            "focal_length": (1, 1),
+        } | parts
         with pytest.raises(ValueError, match=message):
             camera.camera_from_axes(**given)
 
@@ -214,8 +221,10 @@ class TestBatches:
         )
 
     def test_parts_set_by_hand_need_not_share_leading_axes(self):
-        focal = jnp.array([[2.0, 1.5], [1.0, 1.0]])
-        picture = project(dataclasses.replace(make_camera(), focal=focal), POINTS)
+        focal_length = jnp.array([[2.0, 1.5], [1.0, 1.0]])
+        picture = project(
+            dataclasses.replace(make_camera(), focal_length=focal_length), POINTS
+        )
         np.testing.assert_allclose(picture[0], project(make_camera(), POINTS))
 
     def test_projection_is_part_of_the_tree(self):

@@ -203,8 +203,8 @@ class TestBlender:
     def test_view_of_the_data_sets(self, x64):
         """Rendered with Blender, lens 1.866 on sensor 1: 15 degrees to either side."""
         cam = conventions.from_blender(self.world, 1.866025, 64, sensor_width=1.0)
-        expected = camera.perspective_camera((0, 0, -3), half_fov=15.0).focal
-        np.testing.assert_allclose(cam.focal, expected, rtol=1e-6)
+        expected = camera.perspective_camera((0, 0, -3), half_fov=15.0).focal_length
+        np.testing.assert_allclose(cam.focal_length, expected, rtol=1e-6)
 
 
 @functools.partial(jax.jit, static_argnames="size")

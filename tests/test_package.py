@@ -141,14 +141,18 @@ def test_public_names():
         "FaceColors",
         "FaceLight",
         "Fragments",
+        "Handedness",
         "Material",
         "Mesh",
         "PointLight",
+        "Pose",
+        "Projection",
         "Settings",
         "SurfaceTexture",
         "UVTexture",
         "VertexColors",
         "camera_from_axes",
+        "camera_to_ndc",
         "eye_from_angles",
         "face_normals",
         "face_vertices",
@@ -179,6 +183,7 @@ def test_public_names():
         "to_opengl",
         "to_pytorch3d",
         "vertex_normals",
+        "world_to_camera",
     }
     assert names <= public
     submodules = {p.stem for p in (ROOT / "jaxsoftras").iterdir()} | {"kernels"}

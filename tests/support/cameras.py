@@ -17,7 +17,7 @@ def make_camera(
     parts: Any = {
         "axes": np.eye(3),
         "position": np.array([0.0, 0.0, -3.0]),
-        "focal": np.array([2.0, 1.5]),
-        "center": np.array([0.1, -0.2]),
+        "focal_length": np.array([2.0, 1.5]),
+        "principal_point": np.array([0.1, -0.2]),
     }
     return camera.Camera(**parts, distortion=distortion, projection=projection)
