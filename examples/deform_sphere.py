@@ -66,7 +66,7 @@ def main(arguments=None):
     options.out.mkdir(parents=True, exist_ok=True)
     jaxsoftras.save_mesh(options.out / "deform.obj", result)
     eyes = jaxsoftras.eye_from_angles(2.0, 25.0, np.arange(20, 380, 60))
-    six = jaxsoftras.perspective_camera(eyes, handedness="right")
+    six = jaxsoftras.perspective_camera(eyes)
     lights = jaxsoftras.AmbientLight(0.3), jaxsoftras.DirectionalLight(eyes, 0.6)
     look = jaxsoftras.Settings(gamma=1e-5, background=1, image_size=128, shading="flat")
     shown = [jax.jit(jaxsoftras.render)(m, six, lights, look) for m in (result, goal)]

@@ -39,7 +39,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     sphere, fine = jaxsoftras.icosphere(3), jaxsoftras.icosphere(5)
     eyes = jaxsoftras.eye_from_angles(2.732, np.tile([-35, 0, 35], 4), np.r_[:360:30])
-    cameras = jaxsoftras.perspective_camera(eyes, half_fov=13.0, handedness="right")
+    cameras = jaxsoftras.perspective_camera(eyes, half_fov=13.0)
     lights = jaxsoftras.AmbientLight(0.5), jaxsoftras.DirectionalLight(eyes, 0.5)
     look = jaxsoftras.Settings(image_size=options.size, sigma=1e-5, wrap="repeat")
 

@@ -20,7 +20,7 @@ SIDES = "0132 4675 0451 2376 0264 1573"  # the corners of each, counter-clockwis
 FACES = [[int(s[0]), int(s[k]), int(s[k + 1])] for s in SIDES.split() for k in (1, 2)]
 COLORS = np.repeat(np.vstack([np.eye(3), 1 - np.eye(3)])[[0, 3, 1, 4, 2, 5]], 2, axis=0)
 CUBE = jaxsoftras.Mesh(CORNERS, np.array(FACES), jaxsoftras.FaceColors(COLORS))
-FRONT = jaxsoftras.perspective_camera((0.0, 0.0, -4.0), handedness="right")
+FRONT = jaxsoftras.perspective_camera((0.0, 0.0, -4.0))
 
 
 def camera(poses):

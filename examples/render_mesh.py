@@ -48,7 +48,7 @@ def main(arguments=None):
 
     def picture(azimuth, sigma, gamma):
         eye = jaxsoftras.eye_from_angles(2.4, 30.0, azimuth)
-        camera = jaxsoftras.perspective_camera(eye, handedness="right")
+        camera = jaxsoftras.perspective_camera(eye)
         look = dataclasses.replace(settings, sigma=float(sigma), gamma=float(gamma))
         image = render(mesh, camera, lights, look)
         image = image[..., 3:] * image[..., :3] + (1 - image[..., 3:])  # over white

@@ -193,7 +193,7 @@ def perspective_camera(
     *,
     fov: ArrayLike | None = None,
     direction: VectorLike | None = None,
-    handedness: Handedness = "left",
+    handedness: Handedness = "right",
     aspect: ArrayLike = 1.0,
 ) -> Camera:
     """Makes a perspective camera.
@@ -239,7 +239,7 @@ def orthographic_camera(
     scale: ArrayLike = 1.0,
     *,
     direction: VectorLike | None = None,
-    handedness: Handedness = "left",
+    handedness: Handedness = "right",
     aspect: ArrayLike = 1.0,
 ) -> Camera:
     """Makes an orthographic camera: ``x' = s x / aspect``, ``y' = s y``, ``z' = z``.

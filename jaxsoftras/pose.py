@@ -82,7 +82,7 @@ def _has_direction(vectors: np.ndarray) -> np.ndarray:
 
 
 def axes_from_direction(
-    direction: jax.Array, up: jax.Array, handedness: Handedness = "left"
+    direction: jax.Array, up: jax.Array, handedness: Handedness = "right"
 ) -> jax.Array:
     """Axes of a camera that looks along a direction.
 
@@ -139,7 +139,7 @@ def look_at(
     up: VectorLike = (0.0, 1.0, 0.0),
     *,
     direction: VectorLike | None = None,
-    handedness: Handedness = "left",
+    handedness: Handedness = "right",
 ) -> Pose:
     """Pose of a camera that looks at a point or along a direction.
 
@@ -195,7 +195,7 @@ def world_to_camera(
     target: VectorLike | None = None,
     up: VectorLike = (0.0, 1.0, 0.0),
     *,
-    handedness: Handedness = "left",
+    handedness: Handedness = "right",
 ) -> jax.Array:
     """Moves points from world space to camera space.
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+import jaxsoftras
 from jaxsoftras import camera, mesh
 from tests.support.cameras import DISTORTION, POINTS, make_camera
 
@@ -16,19 +17,41 @@ project = jax.jit(camera.project)
 
 
 class TestConstructors:
-    def test_axes_seen_from_the_front(self):
-        """Azimuth 0: +x is right, +y is up, +z lies deeper."""
-        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0)
+    def test_axes_seen_from_azimuth_0_in_the_frame_of_the_data_sets(self):
+        """+x is right, +y is up, +z lies deeper."""
+        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0, handedness="left")
         points = jnp.array([[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 1.0]])
         expected = [[0, 0, 2], [0.25, 0, 2], [0, 0.25, 2], [0, 0, 3]]
         np.testing.assert_allclose(project(cam, points), expected, atol=1e-6)
 
-    def test_is_world_to_camera_and_camera_to_ndc(self):
+    @pytest.mark.parametrize("handedness", ["left", "right"])
+    def test_is_world_to_camera_and_camera_to_ndc(self, handedness):
         eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
-        cam = camera.perspective_camera(eye, target, up, 20.0)
-        seen = camera.world_to_camera(POINTS, eye, target, up)
+        cam = camera.perspective_camera(eye, target, up, 20.0, handedness=handedness)
+        seen = camera.world_to_camera(POINTS, eye, target, up, handedness=handedness)
         expected = camera.camera_to_ndc(seen, 20.0)
         np.testing.assert_allclose(project(cam, POINTS), expected, rtol=1e-5)
+
+    def test_pose_and_focal_length_make_the_same_camera(self):
+        eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
+        cam = camera.perspective_camera(eye, target, up, half_fov=45.0)
+        pose = camera.look_at(eye, target, up)
+        assert pose.axes.shape == (3, 3) and pose.position.shape == (3,)
+        made = camera.camera_from_axes(*pose, focal_length=(1.0, 1.0))
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=1e-6), made, cam
+        )
+
+    def test_full_field_of_view_is_twice_the_half(self):
+        eye, angles = (0, 0, -2), np.array([20.0, 30.0, 100.0])
+        full = camera.perspective_camera(eye, fov=angles)
+        half = camera.perspective_camera(eye, half_fov=angles / 2)
+        np.testing.assert_array_equal(full.focal_length, half.focal_length)
+        default = camera.perspective_camera(eye)
+        np.testing.assert_array_equal(full.focal_length[1], default.focal_length)
+        np.testing.assert_array_equal(
+            camera.camera_to_ndc(POINTS, fov=30.0), camera.camera_to_ndc(POINTS)
+        )
 
     def test_edge_of_the_field_of_view(self):
         depth = 3.0
@@ -37,13 +60,13 @@ class TestConstructors:
         np.testing.assert_allclose(picture, [[1, -1, depth]], rtol=1e-6)
 
     def test_aspect_keeps_pixels_square(self):
-        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0, aspect=2.0)
+        cam = camera.perspective_camera((0, 0, 2), half_fov=45.0, aspect=2.0)
         picture = project(cam, np.array([[0.5, 0.5, 0]]))
         np.testing.assert_allclose(picture, [[0.125, 0.25, 2]], rtol=1e-6)
 
     def test_orthographic(self):
-        cam = camera.orthographic_camera((0, 0, -2), scale=1.5, aspect=3.0)
-        picture = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, 5.0]]))
+        cam = camera.orthographic_camera((0, 0, 2), scale=1.5, aspect=3.0)
+        picture = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, -5.0]]))
         np.testing.assert_allclose(picture, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6)
 
     @pytest.mark.parametrize(
@@ -59,8 +82,8 @@ class TestConstructors:
 
     def test_handedness_mirrors_the_picture(self):
         eye = camera.eye_from_angles(2.7, 30.0, 40.0)
-        left = camera.perspective_camera(eye)
-        right = camera.perspective_camera(eye, handedness="right")
+        left = camera.perspective_camera(eye, handedness="left")
+        right = camera.perspective_camera(eye)
         assert np.linalg.det(left.axes) == pytest.approx(1, abs=1e-5)
         assert np.linalg.det(right.axes) == pytest.approx(-1, abs=1e-5)
         np.testing.assert_allclose(
@@ -69,9 +92,9 @@ class TestConstructors:
             atol=1e-6,
         )
 
-    def test_right_handed_camera_sees_x_on_the_right(self):
+    def test_default_camera_sees_x_on_the_right(self):
         """Seen from +z, with x to the right and y up as on paper, z towards the eye."""
-        cam = camera.perspective_camera((0, 0, 2), handedness="right", half_fov=45.0)
+        cam = camera.perspective_camera((0, 0, 2), half_fov=45.0)
         picture = project(cam, np.array([[0.5, 0.25, 0]]))
         np.testing.assert_allclose(picture, [[0.25, 0.125, 2]], atol=1e-6)
 
@@ -113,6 +136,42 @@ class TestConstructors:
         assert {leaf.dtype.name for leaf in jax.tree.leaves(cam)} == {expected}
 
 
+def test_text_reads_forwards_through_the_default_camera():
+    """A letter on a square that fills the image of a camera in front of it."""
+    letter = np.array(
+        [
+            [0, 0, 0, 0, 0],
+            [0, 1, 1, 1, 0],
+            [0, 1, 0, 0, 0],
+            [0, 1, 1, 0, 0],
+            [0, 1, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+        ],
+        np.float32,
+    )
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    square = jaxsoftras.Mesh(
+        np.pad(uv - 0.5, ((0, 0), (0, 1))),  # z = 0, seen from +z
+        faces,
+        jaxsoftras.UVTexture(uv[faces], letter[..., None]),
+    )
+    settings = jaxsoftras.Settings(
+        image_size=letter.shape,
+        sigma=1e-6,
+        gamma=1e-6,
+        double_sided=False,  # the front is what is seen
+        implementation="reference",
+    )
+    cam = camera.perspective_camera((0, 0, 2), fov=2 * np.rad2deg(np.arctan(0.25)))
+    image = jaxsoftras.render(square, cam, None, settings)
+    np.testing.assert_allclose(image[..., 0], letter, atol=1e-2)
+    parallel = camera.orthographic_camera((0, 0, 2), scale=2.0)
+    np.testing.assert_allclose(
+        project(parallel, square.vertices), project(cam, square.vertices), atol=1e-6
+    )
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -125,6 +184,9 @@ class TestErrors:
             ({"direction": (0, 0, 1), "target": (0, 0, 1)}, "not both"),
             ({"half_fov": 0.0}, "half_fov must lie between"),
             ({"half_fov": np.array([30, 90])}, "half_fov must lie between"),
+            ({"half_fov": 15.0, "fov": 30.0}, "Give fov, .* or half_fov, .* not both"),
+            ({"fov": 180.0}, "fov must lie between 0 and 180 degrees"),
+            ({"fov": np.array([60, -1])}, "fov must lie between 0 and 180 degrees"),
             ({"aspect": -1.0}, "must be positive"),
             ({"eye": (0, 2)}, r"eye must have the shape \[..., 3\], not \[2\]"),
             ({"target": (0, 2)}, r"target must have the shape \[..., 3\]"),
@@ -328,10 +390,11 @@ class TestGradients:
 
 def test_projection_of_the_golden_scene(shared):
     """Made by the formula of the original: z = depth, x, y over z tan(30 degrees)."""
-    archive = np.load(shared / "golden" / "softras_float64.npz")
-    vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
+    with np.load(shared / "golden" / "softras_float64.npz") as archive:
+        vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
+        expected = archive["in/ico/fv"]
     cam = camera.perspective_camera(
-        camera.eye_from_angles(2.732, 0.0, 0.0), half_fov=30.0
+        camera.eye_from_angles(2.732, 0.0, 0.0), half_fov=30.0, handedness="left"
     )
     corners = np.asarray(project(cam, vertices))[:, faces]
-    np.testing.assert_allclose(corners, archive["in/ico/fv"], atol=3e-6)
+    np.testing.assert_allclose(corners, expected, atol=3e-6)

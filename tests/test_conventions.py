@@ -224,7 +224,6 @@ def test_from_each_program_to_the_next(size, x64):
     start = camera.perspective_camera(
         camera.eye_from_angles(2.7, 20.0, 40.0),
         half_fov=20.0,
-        handedness="right",
         aspect=size[1] / size[0],
     )
     world, lens, shift = conventions.to_blender(around(start, size), size)
@@ -302,7 +301,7 @@ class TestErrors:
             conventions.from_pytorch3d(*pose, fov=60, principal_point=(0, 0, 0))
 
     def test_of_cameras_that_others_do_not_have(self):
-        mirrored = camera.perspective_camera((0, 0, -2))
+        mirrored = camera.perspective_camera((0, 0, -2), handedness="left")
         to_others = [
             lambda cam: conventions.to_opencv(cam, 64),
             lambda cam: conventions.to_opengl(cam, 1, 5),
@@ -313,19 +312,16 @@ class TestErrors:
             with pytest.raises(ValueError, match="mirrored"):
                 convert(mirrored)
         lens = dataclasses.replace(
-            camera.perspective_camera((0, 0, -2), handedness="right"),
-            distortion=jnp.zeros(5),
+            camera.perspective_camera((0, 0, -2)), distortion=jnp.zeros(5)
         )
         for convert in to_others[1:]:
             with pytest.raises(ValueError, match="no lens distortion"):
                 convert(lens)
-        flat = camera.orthographic_camera((0, 0, -2), handedness="right")
+        flat = camera.orthographic_camera((0, 0, -2))
         for convert in (to_others[0], to_others[3]):
             with pytest.raises(ValueError, match="Orthographic"):
                 convert(flat)
         with pytest.raises(ValueError, match="not square"):
-            conventions.to_blender(
-                camera.perspective_camera((0, 0, -2), handedness="right"), (48, 64)
-            )
+            conventions.to_blender(camera.perspective_camera((0, 0, -2)), (48, 64))
         with pytest.raises(ValueError, match="near must be positive"):
             conventions.to_opengl(flat, 5, 1)
