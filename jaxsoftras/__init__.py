@@ -9,6 +9,8 @@ from jaxsoftras.camera import perspective as perspective
 from jaxsoftras.camera import perspective_camera as perspective_camera
 from jaxsoftras.camera import project as project
 from jaxsoftras.conorm import Conorm as Conorm
+from jaxsoftras.conventions import ImageSize as ImageSize
+from jaxsoftras.conventions import SensorFit as SensorFit
 from jaxsoftras.conventions import from_blender as from_blender
 from jaxsoftras.conventions import from_opencv as from_opencv
 from jaxsoftras.conventions import from_opengl as from_opengl
@@ -18,8 +20,11 @@ from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d
 from jaxsoftras.lighting import DEFAULT_LIGHTS as DEFAULT_LIGHTS
+from jaxsoftras.lighting import DEFAULT_MATERIAL as DEFAULT_MATERIAL
 from jaxsoftras.lighting import AmbientLight as AmbientLight
 from jaxsoftras.lighting import DirectionalLight as DirectionalLight
+from jaxsoftras.lighting import Illumination as Illumination
+from jaxsoftras.lighting import Light as Light
 from jaxsoftras.lighting import Material as Material
 from jaxsoftras.lighting import PointLight as PointLight
 from jaxsoftras.lighting import illuminate as illuminate
@@ -46,11 +51,15 @@ from jaxsoftras.rasterization.soft import silhouette as silhouette
 from jaxsoftras.rasterization.visibility import Fragments as Fragments
 from jaxsoftras.renderer import Settings as Settings
 from jaxsoftras.renderer import render as render
+from jaxsoftras.subdivision import SubdivisionScheme as SubdivisionScheme
 from jaxsoftras.subdivision import subdivide as subdivide
+from jaxsoftras.surface_sampling import SurfacePoints as SurfacePoints
 from jaxsoftras.surface_sampling import sample_points as sample_points
 from jaxsoftras.texture import FaceColors as FaceColors
 from jaxsoftras.texture import SurfaceTexture as SurfaceTexture
+from jaxsoftras.texture import Texture as Texture
 from jaxsoftras.texture import UVTexture as UVTexture
 from jaxsoftras.texture import VertexColors as VertexColors
+from jaxsoftras.texture import Wrap as Wrap
 
 __version__ = "0.1.0"

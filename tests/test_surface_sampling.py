@@ -77,5 +77,5 @@ def test_without_area():
 def test_refusals():
     with pytest.raises(ValueError, match="5 points on 0 faces"):
         sample_points(jax.random.key(0), MESH._replace(faces=FACES[:0]), 5)
-    with pytest.raises(ValueError, match="not negative"):
+    with pytest.raises(ValueError, match="at least 0, not -1 points"):
         sample_points(jax.random.key(0), MESH, -1)

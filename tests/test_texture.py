@@ -91,7 +91,7 @@ class TestSample:
 
     def test_refusals(self):
         image = jnp.zeros((2, 2, 3))
-        with pytest.raises(ValueError, match="'clamp' or 'repeat', not 'mirror'"):
+        with pytest.raises(ValueError, match="wrap must be one of clamp, repeat, not"):
             texture.sample(image, jnp.zeros((1, 2)), "mirror")  # pyright: ignore
         with pytest.raises(ValueError, match=r"\[\.\.\., N, 2\]; they are \[2, 2, 3\]"):
             texture.sample(image, jnp.zeros((1, 3)))
