@@ -36,8 +36,8 @@ Projection = Literal["perspective", "orthographic"]
 # Stands for any smaller depth in the division. Points there land far outside of the
 # image, while x / depth^3, of second derivatives, still fits in single precision.
 _CLOSEST = 1e-10
-# r^2 from which the radial factor is constant, 89.4 degrees off the axis, lest r^7
-# overflow.
+# r^2 beyond which the radial factor is constant, 89.4 degrees off the axis, so that r^7
+# does not overflow.
 _WIDEST = 1e4
 
 _SHAPES = {

@@ -132,7 +132,7 @@ def _check(correct, value: ArrayLike, message: str) -> None:
 
 def _unit(vectors: jax.Array) -> jax.Array:
     """Vectors ``[..., 3]`` of length 1, or 0 where there is no direction."""
-    # scaled first, lest the squares of a small face's normal underflow
+    # scale first: the squares of a small face's normal underflow
     size = lax.stop_gradient(jnp.max(jnp.abs(vectors), axis=-1, keepdims=True))
     valid = size > _NO_LENGTH
     scaled = jnp.where(valid, vectors, 0) / jnp.where(valid, size, 1)

@@ -1,4 +1,4 @@
-"""Cameras: how they are made and refused, and the pictures of points."""
+"""Cameras: construction, refusals, and projections of points."""
 
 import dataclasses
 import functools
@@ -56,18 +56,20 @@ class TestConstructors:
     def test_edge_of_the_field_of_view(self):
         depth = 3.0
         edge = depth * np.tan(np.deg2rad(15))
-        picture = camera.camera_to_ndc(jnp.array([[edge, -edge, depth]]), 15.0)
-        np.testing.assert_allclose(picture, [[1, -1, depth]], rtol=1e-6)
+        projected = camera.camera_to_ndc(jnp.array([[edge, -edge, depth]]), 15.0)
+        np.testing.assert_allclose(projected, [[1, -1, depth]], rtol=1e-6)
 
     def test_aspect_keeps_pixels_square(self):
         cam = camera.perspective_camera((0, 0, 2), half_fov=45.0, aspect=2.0)
-        picture = project(cam, np.array([[0.5, 0.5, 0]]))
-        np.testing.assert_allclose(picture, [[0.125, 0.25, 2]], rtol=1e-6)
+        projected = project(cam, np.array([[0.5, 0.5, 0]]))
+        np.testing.assert_allclose(projected, [[0.125, 0.25, 2]], rtol=1e-6)
 
     def test_orthographic(self):
         cam = camera.orthographic_camera((0, 0, 2), scale=1.5, aspect=3.0)
-        picture = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, -5.0]]))
-        np.testing.assert_allclose(picture, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6)
+        projected = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, -5.0]]))
+        np.testing.assert_allclose(
+            projected, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6
+        )
 
     @pytest.mark.parametrize(
         "make", [camera.perspective_camera, camera.orthographic_camera]
@@ -80,7 +82,7 @@ class TestConstructors:
             functools.partial(np.testing.assert_allclose, rtol=1e-5), towards, along
         )
 
-    def test_handedness_mirrors_the_picture(self):
+    def test_handedness_mirrors_the_image(self):
         eye = camera.eye_from_angles(2.7, 30.0, 40.0)
         left = camera.perspective_camera(eye, handedness="left")
         right = camera.perspective_camera(eye)
@@ -95,20 +97,20 @@ class TestConstructors:
     def test_default_camera_sees_x_on_the_right(self):
         """Seen from +z, with x to the right and y up as on paper, z towards the eye."""
         cam = camera.perspective_camera((0, 0, 2), half_fov=45.0)
-        picture = project(cam, np.array([[0.5, 0.25, 0]]))
-        np.testing.assert_allclose(picture, [[0.25, 0.125, 2]], atol=1e-6)
+        projected = project(cam, np.array([[0.5, 0.25, 0]]))
+        np.testing.assert_allclose(projected, [[0.25, 0.125, 2]], atol=1e-6)
 
     @pytest.mark.parametrize(("handedness", "sign"), [("left", -1), ("right", 1)])
     def test_winding_of_front_faces(self, handedness, sign):
-        """Clockwise in a mirrored picture, counter-clockwise in an ordinary one."""
+        """Clockwise in a mirrored image, counter-clockwise in an ordinary one."""
         sphere = mesh.icosphere(1)
         corners = 0.5 * sphere.vertices[sphere.faces]  # [F, 3, 3]
         eye = np.asarray(camera.eye_from_angles(3.0, 20.0, 50.0))
         cam = camera.perspective_camera(eye, handedness=handedness)
-        picture = np.asarray(project(cam, corners))
+        projected = np.asarray(project(cam, corners))
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         front = np.sum(normal * (eye - corners[:, 0]), axis=1) > 0
-        first, second = (picture[:, k, :2] - picture[:, 0, :2] for k in (1, 2))
+        first, second = (projected[:, k, :2] - projected[:, 0, :2] for k in (1, 2))
         area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
         np.testing.assert_array_equal(sign * area > 0, front)
 
@@ -160,7 +162,7 @@ def test_text_reads_forwards_through_the_default_camera():
         image_size=letter.shape,
         sigma=1e-6,
         gamma=1e-6,
-        double_sided=False,  # the front is what is seen
+        double_sided=False,  # the camera sees the front
         implementation="reference",
     )
     cam = camera.perspective_camera((0, 0, 2), fov=2 * np.rad2deg(np.arctan(0.25)))
@@ -194,7 +196,7 @@ class TestErrors:
             ({"handedness": "both"}, "handedness must be one of left, right"),
         ],
     )
-    def test_of_a_view(self, arguments, message):
+    def test_views(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             camera.perspective_camera(**{"eye": (0.0, 0.0, -2.0)} | arguments)
 
@@ -212,7 +214,7 @@ class TestErrors:
             ),
         ],
     )
-    def test_of_parts(self, parts, message):
+    def test_parts(self, parts, message):
         given = {
             "axes": np.eye(3),
             "position": (0, 0, 0),
@@ -221,20 +223,20 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             camera.camera_from_axes(**given)
 
-    def test_of_scale_and_points(self):
+    def test_scale_and_points(self):
         with pytest.raises(ValueError, match="scale"):
             camera.orthographic_camera((0, 0, -2), scale=0.0)
         with pytest.raises(ValueError, match=r"\[..., N, 3\], not \[3\]"):
             camera.project(make_camera(), np.zeros(3))
 
-    def test_values_are_not_looked_at_when_traced(self):
+    def test_values_are_not_checked_when_traced(self):
         @jax.jit
-        def picture(eye, half_fov):
+        def project_points(eye, half_fov):
             cam = camera.perspective_camera(eye, half_fov=half_fov)
             return camera.project(cam, jnp.zeros((1, 3)))
 
         degenerate = jnp.array([0.0, 2, 0])  # parallel to up
-        assert np.isfinite(picture(degenerate, -1.0)).all()
+        assert np.isfinite(project_points(degenerate, -1.0)).all()
 
 
 class TestBatches:
@@ -242,7 +244,7 @@ class TestBatches:
     def test_batch_equals_loop(self, batch):
         # the original crossed along the batch axis for batches of 3
         @jax.jit
-        def picture(elevation, azimuth, points):
+        def project_points(elevation, azimuth, points):
             eye = camera.eye_from_angles(2.7, elevation, azimuth)
             return camera.project(camera.perspective_camera(eye), points)
 
@@ -253,8 +255,8 @@ class TestBatches:
             rng.normal(0, 0.2, (batch, 5, 3)),
         )
         np.testing.assert_allclose(
-            picture(*arguments),
-            np.stack([picture(*one) for one in zip(*arguments, strict=True)]),
+            project_points(*arguments),
+            np.stack([project_points(*one) for one in zip(*arguments, strict=True)]),
             rtol=1e-5,
             atol=1e-6,
         )
@@ -284,10 +286,10 @@ class TestBatches:
 
     def test_parts_set_by_hand_need_not_share_leading_axes(self):
         focal_length = jnp.array([[2.0, 1.5], [1.0, 1.0]])
-        picture = project(
+        projected = project(
             dataclasses.replace(make_camera(), focal_length=focal_length), POINTS
         )
-        np.testing.assert_allclose(picture[0], project(make_camera(), POINTS))
+        np.testing.assert_allclose(projected[0], project(make_camera(), POINTS))
 
     def test_projection_is_part_of_the_tree(self):
         cam = jax.tree.map(lambda x: 2 * x, make_camera("orthographic", None))
@@ -322,8 +324,8 @@ class TestLens:
 
         assert primitives(None) + 10 < primitives(DISTORTION)
 
-    def test_gradient_at_the_centre_is_that_of_an_ideal_lens(self):
-        """Where the root of r^2 would have none."""
+    def test_gradient_at_the_centre_equals_an_ideal_lens(self):
+        """The root of r^2 has no gradient there."""
         jacobian = jax.jit(jax.jacrev(camera.project, argnums=(0, 1)))
         centre = jnp.zeros((1, 3))
         lens, point = jacobian(make_camera(), centre)
@@ -333,7 +335,7 @@ class TestLens:
 
 
 class TestBehindTheCamera:
-    """Depth <= 0: finite in value and derivatives, and told by the depth."""
+    """Depth <= 0: finite in value and derivatives, and marked by the depth."""
 
     @pytest.mark.parametrize(
         ("projection", "distortion"),
@@ -348,10 +350,10 @@ class TestBehindTheCamera:
         cam = jax.tree.map(lambda x: x.astype(np.float32), cam)
 
         def loss(cam, points):
-            # what a rasterizer does: it drops what has no picture
-            picture = camera.project(cam, points)
-            shown = picture[:, 2:] > 0.5
-            return jnp.sum(jnp.where(shown, picture, 0) ** 2), picture
+            # as a rasterizer does, drop points without a projection
+            projected = camera.project(cam, points)
+            shown = projected[:, 2:] > 0.5
+            return jnp.sum(jnp.where(shown, projected, 0) ** 2), projected
 
         @jax.jit
         def derivatives(*arguments):
@@ -361,35 +363,35 @@ class TestBehindTheCamera:
 
         result = derivatives(cam, points)
         assert all(np.isfinite(x).all() for x in jax.tree.leaves(result))
-        (_, gradient), picture = result[0]
-        np.testing.assert_array_equal(picture[:, 2], points[:, 2])
+        (_, gradient), projected = result[0]
+        np.testing.assert_array_equal(projected[:, 2], points[:, 2])
         assert np.all(np.any(gradient[:3], axis=1)) and not np.any(gradient[3:])
 
     def test_points_behind_do_not_appear_in_the_image(self):
-        """For those who look at x and y alone: no flip through the centre."""
+        """Code that uses x and y alone sees no flip through the centre."""
         points = np.array([[0.3, 0.2, -4.0], [0.3, -0.2, -3.0]])
         assert np.all(np.abs(project(make_camera(), points)[:, :2]) > 1e8)
 
 
 class TestGradients:
-    def test_of_a_view(self, x64):
+    def test_views(self, x64):
         @jax.jit
-        def picture(eye, target, up, half_fov):
+        def project_points(eye, target, up, half_fov):
             cam = camera.perspective_camera(eye, target, up, half_fov)
             return camera.project(cam, POINTS)
 
         eye, target = np.array([[1.0, 0.7, -2.3], [0.1, -0.2, 0.1]])
         arguments = (eye, target, np.array([0.1, 1.0, 0.2]), np.array(20.0))
-        check_grads(picture, arguments, order=1, modes=["rev"])
+        check_grads(project_points, arguments, order=1, modes=["rev"])
 
     @pytest.mark.parametrize("projection", ["perspective", "orthographic"])
-    def test_of_all_parts(self, projection, x64):
+    def test_all_parts(self, projection, x64):
         cam = make_camera(projection)
         check_grads(project, (cam, POINTS), order=1, modes=["rev"])
 
 
 def test_projection_of_the_golden_scene(shared):
-    """Made by the formula of the original: z = depth, x, y over z tan(30 degrees)."""
+    """The scene was made by the original's formula: x and y over z tan(30 degrees)."""
     with np.load(shared / "golden" / "softras_float64.npz") as archive:
         vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
         expected = archive["in/ico/fv"]

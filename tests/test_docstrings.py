@@ -31,7 +31,7 @@ MODULES = [
     "topology",
     "voxels",
 ]
-# what every example may assume, beside the module of the function by its own name
+# names that every example may use, beside the module of the function
 NAMES = {"jax": jax, "jnp": jnp, "np": np, "jaxsoftras": jaxsoftras}
 # modules whose examples are not written yet
 PENDING = {"meshfile", "rasterization", "renderer", "voxels"}

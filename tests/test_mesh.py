@@ -21,7 +21,7 @@ class TestIcosphere:
         outward = np.linalg.det(corners)  # six times the volume below a face
         assert np.all(outward > 0)
 
-    def test_template_is_that_of_the_original(self):
+    def test_template_has_the_measures_of_the_original(self):
         vertices = np.asarray(mesh.icosphere(3).vertices)
         edges = mesh.edges(mesh.icosphere(3).faces)
         lengths = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)

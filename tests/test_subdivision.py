@@ -91,7 +91,7 @@ def test_loop_rule_on_boundaries():
     np.testing.assert_allclose(fine.vertices[:4], corners, rtol=1e-6)
     edges = topology.edges(SQUARE.faces)
     for vertex, ends in zip(fine.vertices[4:], edges, strict=True):
-        # that across the square is inside, where the rule gives its centre as well
+        # the diagonal is interior, and the rule puts its vertex in the middle, too
         np.testing.assert_allclose(vertex, SQUARE.vertices[ends].mean(axis=0))
     # two triangles that touch in one vertex: four boundary edges meet there
     bow = mesh.Mesh(

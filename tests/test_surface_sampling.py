@@ -68,7 +68,7 @@ def test_gradient_follows_the_vertices(x64):
 
 
 def test_without_area():
-    """Not a good question, but no NaN either."""
+    """Points are arbitrary then, but finite."""
     flat = MESH._replace(faces=np.tile(FACES[2], (7, 1)))
     drawn = sample(jax.random.key(0), flat, 8000)
     assert np.all(np.isfinite(drawn.points)) and not np.any(drawn.faces)

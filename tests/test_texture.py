@@ -7,7 +7,7 @@ from jaxsoftras import texture
 
 
 def slow_sample(image, uv, wrap):
-    """One point, one texel at a time."""
+    """Samples an image at one point, one texel at a time."""
     height, width, channels = image.shape
     total = np.zeros(channels)
     x, y = uv[0] * width - 0.5, (1 - uv[1]) * height - 0.5
@@ -103,7 +103,7 @@ class TestSurfaceTexture:
     cell = staticmethod(jax.jit(texture.surface_cell, static_argnums=2))
 
     def test_layout_of_the_original(self):
-        """The original's texels for R = 3, from its kernels."""
+        """Texel indices for R = 3, from the original's kernels."""
 
         def cell(w0, w1):
             return int(self.cell(w0, w1, 3))
