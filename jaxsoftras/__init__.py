@@ -1,14 +1,16 @@
 """Differentiable soft rasterization of triangle meshes in JAX."""
 
 from jaxsoftras.camera import Camera as Camera
+from jaxsoftras.camera import Projection as Projection
 from jaxsoftras.camera import camera_from_axes as camera_from_axes
-from jaxsoftras.camera import eye_from_angles as eye_from_angles
-from jaxsoftras.camera import look_at as look_at
+from jaxsoftras.camera import camera_to_ndc as camera_to_ndc
 from jaxsoftras.camera import orthographic_camera as orthographic_camera
 from jaxsoftras.camera import perspective as perspective
 from jaxsoftras.camera import perspective_camera as perspective_camera
 from jaxsoftras.camera import project as project
 from jaxsoftras.conorm import Conorm as Conorm
+from jaxsoftras.conventions import ImageSize as ImageSize
+from jaxsoftras.conventions import SensorFit as SensorFit
 from jaxsoftras.conventions import from_blender as from_blender
 from jaxsoftras.conventions import from_opencv as from_opencv
 from jaxsoftras.conventions import from_opengl as from_opengl
@@ -18,8 +20,11 @@ from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d
 from jaxsoftras.lighting import DEFAULT_LIGHTS as DEFAULT_LIGHTS
+from jaxsoftras.lighting import DEFAULT_MATERIAL as DEFAULT_MATERIAL
 from jaxsoftras.lighting import AmbientLight as AmbientLight
 from jaxsoftras.lighting import DirectionalLight as DirectionalLight
+from jaxsoftras.lighting import Illumination as Illumination
+from jaxsoftras.lighting import Light as Light
 from jaxsoftras.lighting import Material as Material
 from jaxsoftras.lighting import PointLight as PointLight
 from jaxsoftras.lighting import illuminate as illuminate
@@ -31,7 +36,12 @@ from jaxsoftras.meshfile import load_mesh as load_mesh
 from jaxsoftras.meshfile import save_mesh as save_mesh
 from jaxsoftras.normals import face_normals as face_normals
 from jaxsoftras.normals import vertex_normals as vertex_normals
+from jaxsoftras.pose import Handedness as Handedness
+from jaxsoftras.pose import Pose as Pose
+from jaxsoftras.pose import eye_from_angles as eye_from_angles
+from jaxsoftras.pose import look_at as look_at
 from jaxsoftras.pose import rotation_from_axis_angle as rotation_from_axis_angle
+from jaxsoftras.pose import world_to_camera as world_to_camera
 from jaxsoftras.probability import Distribution as Distribution
 from jaxsoftras.rasterization.attributes import FaceLight as FaceLight
 from jaxsoftras.rasterization.fragments import Fragments as Fragments
@@ -41,11 +51,15 @@ from jaxsoftras.rasterization.soft import rasterize as rasterize
 from jaxsoftras.rasterization.soft import silhouette as silhouette
 from jaxsoftras.renderer import Settings as Settings
 from jaxsoftras.renderer import render as render
+from jaxsoftras.subdivision import SubdivisionScheme as SubdivisionScheme
 from jaxsoftras.subdivision import subdivide as subdivide
+from jaxsoftras.surface_sampling import SurfacePoints as SurfacePoints
 from jaxsoftras.surface_sampling import sample_points as sample_points
 from jaxsoftras.texture import FaceColors as FaceColors
 from jaxsoftras.texture import SurfaceTexture as SurfaceTexture
+from jaxsoftras.texture import Texture as Texture
 from jaxsoftras.texture import UVTexture as UVTexture
 from jaxsoftras.texture import VertexColors as VertexColors
+from jaxsoftras.texture import Wrap as Wrap
 
 __version__ = "0.1.0"

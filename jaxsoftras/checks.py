@@ -1,4 +1,4 @@
-"""Arguments of cameras as arrays of one dtype, and what is said of wrong ones."""
+"""Conversion of arguments to arrays of one dtype, and checks that refuse wrong ones."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 VectorLike: TypeAlias = ArrayLike | Sequence[float]
+"""An array, or a sequence of numbers such as ``(0.0, 1.0, 0.0)``."""
 
 # The item counters of the work list are 32-bit: one face may touch this many tiles.
 _LARGEST_SIDE = 32768
 
 
 def as_floats(*values: VectorLike) -> list[jax.Array]:
-    """Converts to arrays of the dtype that those which have one promote to.
+    """Converts values to arrays of one dtype, promoted from all that have one.
 
-    Half precision, which cannot tell the pixels of an image apart, becomes single.
+    Half precision, which cannot resolve the pixels of an image, becomes single.
     """
     typed = [value for value in values if hasattr(value, "dtype")]
     dtype = jnp.promote_types(jnp.result_type(float, *typed), jnp.float32)
     return [jnp.asarray(value, dtype) for value in values]
 
 
-def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width in pixels, from a side or a pair."""
+def as_image_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Converts the side of a square image or a pair to height and width, pixels.
+
+    Raises:
+        ValueError: anything but one or two positive integers within the limit.
+    """
     sides = size if isinstance(size, (tuple, list)) else (size,) * 2
     if len(sides) != 2 or not all(
         isinstance(side, (int, np.integer))
@@ -44,7 +49,7 @@ def image_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def check_choice(name: str, value: Any, choices: Any) -> None:
-    """Raises a ValueError unless a value is one of a ``Literal``'s."""
+    """Raises a ValueError unless a value is one of the choices of a ``Literal``."""
     if value not in get_args(choices):
         raise ValueError(
             f"{name} must be one of {', '.join(map(str, get_args(choices)))}, "
@@ -53,7 +58,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 
 
 def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
-    """Raises a ValueError unless a shape ends as it must."""
+    """Raises a ValueError unless the shape of an array ends with the given sizes."""
     if array.shape[-len(trailing) :] != trailing:
         wanted = ", ".join(map(str, trailing))
         raise ValueError(
@@ -62,9 +67,9 @@ def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
 
 
 def check_values(message: str, holds: Callable, *arrays: ArrayLike) -> None:
-    """Raises a ValueError unless a test of numpy arrays holds everywhere.
+    """Raises a ValueError unless a predicate of numpy arrays holds everywhere.
 
-    Under a transformation, where values are not known, there is no test.
+    Under a transformation, where values are not known, nothing is checked.
     """
     if any(isinstance(array, Tracer) for array in arrays):
         return
@@ -73,7 +78,7 @@ def check_values(message: str, holds: Callable, *arrays: ArrayLike) -> None:
 
 
 def check_orthonormal(name: str, matrix: jax.Array) -> None:
-    """Raises a ValueError unless this is ``[..., 3, 3]``, orthonormal within 1e-3."""
+    """Raises a ValueError unless ``[..., 3, 3]`` is orthonormal within 1e-3."""
     check_shape(name, matrix, 3, 3)
     check_values(
         f"The rows of {name} must be perpendicular and of length 1, within 1e-3.",
@@ -83,7 +88,7 @@ def check_orthonormal(name: str, matrix: jax.Array) -> None:
 
 
 def check_rotation(name: str, matrix: jax.Array) -> None:
-    """Raises a ValueError unless this is a rotation ``[..., 3, 3]`` within 1e-3."""
+    """Raises a ValueError unless ``[..., 3, 3]`` is a rotation within 1e-3."""
     check_orthonormal(name, matrix)
     check_values(
         f"{name} is a reflection, of determinant -1; it must be a rotation.",

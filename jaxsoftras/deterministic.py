@@ -1,8 +1,8 @@
-"""Gathers, and sums over equal indices, whose results do not vary from run to run.
+"""Gathers and segment sums whose results do not vary from run to run.
 
 JAX differentiates a gather to a scatter-add, which a GPU carries out with atomic
-additions: their order, and so the rounding of the sum, changes from run to run. The
-functions here sum in an order fixed by the index alone.
+additions: their order, and with it the rounding of the sum, changes from run to run.
+The functions here sum in an order that depends on the index alone.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _WIDTH = 8  # values summed at a time; the corners of most meshes meet in 5 to 7
 
 
 def add_in_order(total: jax.Array, index: jax.Array, values: jax.Array) -> jax.Array:
-    """Adds values to places of an array, as ``total.at[index].add(values)`` does.
+    """Adds values to rows of an array, as ``total.at[index].add(values)`` does.
 
-    Values for one place are first summed, in an order fixed by their position; each
-    place is then written once.
+    Values for one row are first summed, in an order that depends on their position;
+    each row is then written once.
 
     Args:
         total: ``[N, ...]``.
-        index: ``[K]`` int32, equal indices next to each other; those past the end of
+        index: ``[K]`` int32, equal indices next to each other; indices past the end of
             ``total`` are dropped.
         values: ``[K, ...]``.
 
@@ -44,26 +44,28 @@ def add_in_order(total: jax.Array, index: jax.Array, values: jax.Array) -> jax.A
     flags = begins.reshape(-1, *[1] * (values.ndim - 1))
     _, sums = lax.associative_scan(combine, (flags, values))
     unused = total.shape[0] + jnp.arange(index.shape[0], dtype=index.dtype)
-    place = jnp.where(ends, index, unused)
-    return total.at[place].add(sums, mode="drop", unique_indices=True)
+    row = jnp.where(ends, index, unused)
+    return total.at[row].add(sums, mode="drop", unique_indices=True)
 
 
 def _sum_known(values: jax.Array, index: np.ndarray, size: int) -> jax.Array:
-    """`segment_sum` for an index known when tracing: a few gathers."""
+    """Computes `segment_sum` for an index known when tracing, by a few gathers."""
     order = np.argsort(index, kind="stable")
     count = np.bincount(index, minlength=size)
     width = min(max(count.max(initial=1), 1), _WIDTH)
-    rows = np.maximum(-(-count // width), 1)  # of the table, for each place
-    place = np.repeat(np.arange(size), rows)
+    rows = np.maximum(-(-count // width), 1)  # table rows for each segment
+    segment = np.repeat(np.arange(size), rows)
     first_row = np.cumsum(rows) - rows
     rank = np.arange(len(index)) - np.repeat(np.cumsum(count) - count, count)
-    table = np.full((len(place), width), len(index))  # past the end: nothing
+    table = np.full((len(segment), width), len(index))  # past the end: zero
     table[first_row[index[order]] + rank // width, rank % width] = order
     sums = jnp.sum(values.at[..., table, :].get(mode="fill", fill_value=0), axis=-2)
-    return sums if len(place) == size else _sum_known(sums, place, size)
+    return sums if len(segment) == size else _sum_known(sums, segment, size)
 
 
-def _sums(values: jax.Array, index: jax.Array | np.ndarray, size: int) -> jax.Array:
+def _sum_segments(
+    values: jax.Array, index: jax.Array | np.ndarray, size: int
+) -> jax.Array:
     if isinstance(index, np.ndarray):
         return _sum_known(values, index, size)
     order = jnp.argsort(index, stable=True)
@@ -73,12 +75,12 @@ def _sums(values: jax.Array, index: jax.Array | np.ndarray, size: int) -> jax.Ar
 
 
 def _linear(forward, transposed, values: jax.Array, index) -> jax.Array:
-    """``forward(values, index)``, which is linear, with the given transpose.
+    """Calls ``forward(values, index)``, which is linear, with the given transpose.
 
-    The rules call the plain functions, which JAX differentiates forwards: so does
-    `jax.jvp` of `jax.grad`, a Hessian-vector product.
+    The rules call the plain functions, which JAX can differentiate in forward mode, as
+    `jax.jvp` of `jax.grad`, a Hessian-vector product, does.
     """
-    # a rule may close over what is known when tracing, but not over what is traced
+    # a rule may close over values known when tracing, but not over traced ones
     traced = () if isinstance(index, np.ndarray) else (index,)
 
     @jax.custom_vjp
@@ -99,18 +101,18 @@ def _linear(forward, transposed, values: jax.Array, index) -> jax.Array:
 def segment_sum(
     values: jax.Array, index: jax.Array | np.ndarray, size: int
 ) -> jax.Array:
-    """Sums of the values of equal index.
+    """Sums the values of equal index.
 
     Args:
         values: ``[..., M, C]``.
-        index: ``[M]`` from 0 to ``size - 1``; fastest as a numpy array.
+        index: ``[M]`` integers from 0 to ``size - 1``; fastest as a numpy array.
         size: number of sums.
 
     Returns:
         ``[..., size, C]``.
     """
     return _linear(
-        lambda values, index: _sums(values, index, size),
+        lambda values, index: _sum_segments(values, index, size),
         lambda cotangent, index: cotangent[..., index, :],
         values,
         index,
@@ -118,7 +120,7 @@ def segment_sum(
 
 
 def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
-    """Picks rows: ``values[..., index, :]``.
+    """Gathers rows: ``values[..., index, :]``.
 
     Args:
         values: ``[..., N, C]``.
@@ -132,7 +134,7 @@ def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
 
     def transposed(cotangent, index):
         flat = cotangent.reshape(*cotangent.shape[:axes], -1, cotangent.shape[-1])
-        return _sums(flat, index.reshape(-1), size)
+        return _sum_segments(flat, index.reshape(-1), size)
 
     return _linear(
         lambda values, index: values[..., index, :], transposed, values, index

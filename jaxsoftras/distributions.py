@@ -1,8 +1,8 @@
-"""Families of distributions, by their CDFs and the logarithms of these.
+"""Families of distributions: CDFs and their logarithms.
 
 Everything here is elementwise and keeps the dtype, single or double precision. For all
-finite x, values and first two derivatives are finite: where a probability is too small
-for a float it is 0, and its logarithm stops at that of the smallest normal number.
+finite x, values and first two derivatives are finite: a probability that underflows is
+0, and its logarithm stops at the logarithm of the smallest normal number.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from jax import lax
 from jax.scipy.special import log_ndtr
 from scipy import special
 
-# Heavy tails end here, where the reciprocal of the probability can still be squared.
+# Heavy tails end here, while the reciprocal of the probability can still be squared.
 _FARTHEST = 1e17
 
 Pair = tuple[jax.Array, jax.Array]
 Elementwise = Callable[[jax.Array], jax.Array]
 
 
-class Definition(NamedTuple):
-    """A family of distributions; the last argument of each function is its shape.
+class DistributionFamily(NamedTuple):
+    """Family of distributions; the last argument of each function is the shape.
 
     Attributes:
-        linear: x to F(x) and 1 - F(x).
-        logs: x to their logarithms, not yet cut off at the floor.
-        quantiles: epsilon in (0, 0.5) to the x where F(x), and that where 1 - F(x), is
-            epsilon; static numbers.
+        linear: maps x to F(x) and 1 - F(x).
+        logs: maps x to their logarithms, not yet cut off at the floor.
+        quantiles: maps epsilon in (0, 0.5) to the x where F(x) is epsilon, and the x
+            where 1 - F(x) is; static numbers.
     """
 
     linear: Callable[[jax.Array, float], Pair]
@@ -42,17 +42,17 @@ class Definition(NamedTuple):
 
 
 def log_floor(x: jax.Array) -> float:
-    """The logarithm of the smallest normal number."""
+    """Logarithm of the smallest normal number."""
     return math.log(jnp.finfo(x.dtype).tiny)
 
 
 def _smallest(x: jax.Array) -> float:
-    """A number whose reciprocal can be squared; as a probability it is nothing."""
+    """Number whose reciprocal can be squared; negligible as a probability."""
     return 4 * math.sqrt(jnp.finfo(x.dtype).tiny)
 
 
 def _log(x: jax.Array) -> jax.Array:
-    """The logarithm of x, and the floor at 0."""
+    """Logarithm of x >= 0, with the floor in place of log(0)."""
     positive = x > _smallest(x)
     return jnp.where(positive, jnp.log(jnp.where(positive, x, 1)), log_floor(x))
 
@@ -69,13 +69,13 @@ def _log1mexp(x: jax.Array) -> jax.Array:
 
 def _symmetric(
     tail: Elementwise, log_tail: Elementwise, quantile: Callable[[float], float]
-) -> Definition:
-    """A distribution symmetric about 0, from 1 - F, its logarithm and its inverse.
+) -> DistributionFamily:
+    """Makes a family symmetric about 0 from 1 - F, its logarithm and its inverse.
 
-    The first two are asked for x >= 0 only.
+    The first two are evaluated for x >= 0 only.
     """
 
-    # `where`, not `abs`: at 0 it has the derivative of one side.
+    # `where`, not `abs`: at 0 it has the derivative of one side
     def linear(x, _):
         part = tail(jnp.where(x < 0, -x, x))
         return jnp.where(x < 0, part, 1 - part), jnp.where(x < 0, 1 - part, part)
@@ -85,14 +85,14 @@ def _symmetric(
         small, large = log_tail(size), jnp.log1p(-tail(size))
         return jnp.where(x < 0, small, large), jnp.where(x < 0, large, small)
 
-    return Definition(linear, logs, lambda e, _: (-quantile(e), quantile(e)))
+    return DistributionFamily(linear, logs, lambda e, _: (-quantile(e), quantile(e)))
 
 
 def _from_logs(
     logs: Callable[[jax.Array, float], Pair],
     quantiles: Callable[[float, float], tuple[float, float]],
-) -> Definition:
-    """A distribution from log F and log(1 - F)."""
+) -> DistributionFamily:
+    """Makes a family from log F and log(1 - F)."""
 
     def exp(log):
         return jnp.where(log > log_floor(log), jnp.exp(log), 0)
@@ -101,15 +101,15 @@ def _from_logs(
         low, high = logs(x, shape)
         return exp(low), exp(high)
 
-    return Definition(linear, logs, quantiles)
+    return DistributionFamily(linear, logs, quantiles)
 
 
 def _positive(
     log_cdf: Callable[[jax.Array, float], jax.Array],
     log_survival: Callable[[jax.Array, float], jax.Array],
     quantiles: Callable[[float, float], tuple[float, float]],
-) -> Definition:
-    """A distribution on x > 0."""
+) -> DistributionFamily:
+    """Makes a family on x > 0."""
 
     def logs(x, shape):
         start = _smallest(x)
@@ -122,15 +122,15 @@ def _positive(
     return _from_logs(logs, quantiles)
 
 
-def _swapped(pair: Pair) -> Pair:
+def _swap(pair: Pair) -> Pair:
     return pair[1], pair[0]
 
 
-def _reversed(family: Definition) -> Definition:
-    """The distribution of -x."""
-    return Definition(
-        lambda x, shape: _swapped(family.linear(-x, shape)),
-        lambda x, shape: _swapped(family.logs(-x, shape)),
+def _reverse(family: DistributionFamily) -> DistributionFamily:
+    """Makes the family of -x."""
+    return DistributionFamily(
+        lambda x, shape: _swap(family.linear(-x, shape)),
+        lambda x, shape: _swap(family.logs(-x, shape)),
         lambda e, shape: (
             -family.quantiles(e, shape)[1],
             -family.quantiles(e, shape)[0],
@@ -140,9 +140,9 @@ def _reversed(family: Definition) -> Definition:
 
 @jax.custom_jvp
 def _log_sigmoids(x: jax.Array) -> Pair:
-    """Of the logistic distribution, log F and log(1 - F), of slopes 1 - F and -F.
+    """Log F and log(1 - F) of the logistic distribution, of slopes 1 - F and -F.
 
-    In operations that every accelerator's kernels have.
+    Uses only operations that the kernels of every accelerator provide.
     """
     outside = x < 0
     rest = jnp.log1p(jnp.exp(jnp.where(outside, x, -x)))
@@ -156,7 +156,7 @@ def _(primals, tangents):
     return _log_sigmoids(x), changes
 
 
-_LOGISTIC = Definition(
+_LOGISTIC = DistributionFamily(
     lambda x, _: (jax.nn.sigmoid(x), jax.nn.sigmoid(-x)),
     lambda x, _: _log_sigmoids(x),
     lambda e, _: (float(special.logit(e)), -float(special.logit(e))),
@@ -164,7 +164,7 @@ _LOGISTIC = Definition(
 
 
 def _before_floor(x: jax.Array) -> jax.Array:
-    # exp(-x**2 / 2) is less than any float beyond
+    # beyond, exp(-x**2 / 2) underflows
     return jnp.minimum(x, math.sqrt(-2 * log_floor(x)))
 
 
@@ -212,7 +212,7 @@ _RECIPROCAL = _symmetric(
 
 
 def _gap(x: jax.Array) -> jax.Array:
-    """From x >= 0 to the end of the support [-1, 1], as a share of its length."""
+    """Distance from x >= 0 to the end of the support [-1, 1], over its length."""
     return jnp.where(x < 1, 1 - x, 0) / 2
 
 
@@ -239,7 +239,7 @@ def _wigner_semicircle_tail(x: jax.Array) -> jax.Array:
     series = jnp.ones_like(angle)
     for k in range(8, 1, -1):
         series = 1 - square / (2 * k * (2 * k + 1)) * series
-    # the difference loses its digits where the series has them all
+    # the difference cancels for small angles, where the series is exact
     twice = jnp.where(angle < 1, angle * square / 6 * series, angle - jnp.sin(angle))
     return jnp.where(gap > 0, twice / (2 * math.pi), 0)
 
@@ -259,7 +259,7 @@ _EXPONENTIAL = _positive(
 
 def _gumbel_max_logs(x: jax.Array, _: float) -> Pair:
     far = x > 6
-    u = jnp.exp(-jnp.maximum(x, -7))  # F(-7) = exp(-1096) is less than any float
+    u = jnp.exp(-jnp.maximum(x, -7))  # F(-7) = exp(-1096) underflows
     series = -x - u / 2 + u * u / 24 - u**4 / 2880  # log(1 - exp(-u)) for small u
     return -u, jnp.where(far, series, _log1mexp(jnp.where(far, -1, -u)))
 
@@ -272,7 +272,7 @@ _GUMBEL_MAX = _from_logs(
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _gamma_log(x: jax.Array, shape: float, above: bool) -> jax.Array:
-    """The logarithm of F(x), or of 1 - F(x) where `above`; x > 0."""
+    """Logarithm of F(x), or of 1 - F(x) if ``above``; x > 0."""
     shapes = jnp.full_like(x, shape)
     part, rest = lax.igamma(shapes, x), lax.igammac(shapes, x)
     if above:
@@ -283,7 +283,7 @@ def _gamma_log(x: jax.Array, shape: float, above: bool) -> jax.Array:
 
 @_gamma_log.defjvp
 def _gamma_log_jvp(shape, above, primals, tangents):
-    # density over probability; through logarithms, as both vanish in the tails
+    # density over probability, by logarithms, as both vanish in the tails
     log = _gamma_log(primals[0], shape, above)
     log_density = (shape - 1) * jnp.log(primals[0]) - primals[0] - math.lgamma(shape)
     slope = jnp.exp(log_density - log)
@@ -301,7 +301,7 @@ _GAMMA = _positive(
 
 
 def _levy_root(x: jax.Array) -> jax.Array:
-    """x**-0.5, as far as it and exp(-1 / (2 x)) are fit for derivatives."""
+    """x**-0.5, clipped to where it and exp(-1 / (2 x)) have finite derivatives."""
     return lax.rsqrt(jnp.clip(x, -0.45 / log_floor(x), _FARTHEST**2))
 
 
@@ -320,7 +320,7 @@ _LEVY = _positive(
     ),
 )
 
-DISTRIBUTIONS: Mapping[str, Definition] = MappingProxyType(
+DISTRIBUTIONS: Mapping[str, DistributionFamily] = MappingProxyType(
     {
         "logistic": _LOGISTIC,
         "gaussian": _GAUSSIAN,
@@ -332,15 +332,16 @@ DISTRIBUTIONS: Mapping[str, Definition] = MappingProxyType(
         "cubic_hermite": _CUBIC_HERMITE,
         "wigner_semicircle": _WIGNER_SEMICIRCLE,
         "exponential": _EXPONENTIAL,
-        "exponential_reversed": _reversed(_EXPONENTIAL),
+        "exponential_reversed": _reverse(_EXPONENTIAL),
         "gumbel_max": _GUMBEL_MAX,
-        "gumbel_min": _reversed(_GUMBEL_MAX),
+        "gumbel_min": _reverse(_GUMBEL_MAX),
         "gamma": _GAMMA,
-        "gamma_reversed": _reversed(_GAMMA),
+        "gamma_reversed": _reverse(_GAMMA),
         "levy": _LEVY,
-        "levy_reversed": _reversed(_LEVY),
+        "levy_reversed": _reverse(_LEVY),
     }
 )
-"""By name, of location 0 and scale 1. gudermannian is ``2 / pi atan(exp(x))``,
-reciprocal ``(1 + x / (1 + |x|)) / 2``; uniform, cubic Hermite (smoothstep) and Wigner
-semicircle lie on [-1, 1]; exponential, gamma and Levy on x > 0, reversed on x < 0."""
+"""Families by name, of location 0 and scale 1. gudermannian is ``2 / pi
+atan(exp(x))``, reciprocal ``(1 + x / (1 + |x|)) / 2``; the support of uniform, cubic
+Hermite (smoothstep) and Wigner semicircle is [-1, 1], the support of exponential, gamma
+and Levy x > 0, reversed x < 0."""

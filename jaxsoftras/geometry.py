@@ -1,7 +1,7 @@
 """Point-triangle geometry in the image plane, one formula for every implementation.
 
 All functions here are elementwise: pixels and corners may be scalars, arrays that
-broadcast, or blocks within a kernel.
+broadcast, or blocks in a kernel.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 _POINT_EDGE = 1e-12
 
 FARTHEST = 1e8
-"""Corners beyond this (NDC) come from points at the camera plane; see `contained`."""
+"""Largest coordinate of a drawn corner, NDC; larger ones come from the camera plane."""
 
-# A triangle of less than half this area (NDC squared) is a line or a point.
+# A triangle whose doubled area (NDC squared) is below this is a line or a point.
 _LEAST_AREA = 1e-10
 
 
 class Corners(NamedTuple):
-    """The corners of triangles ``[...]``, NDC; each field is of that shape."""
+    """Corners of triangles, NDC; each field has the shape ``[...]``."""
 
     x0: jax.Array
     y0: jax.Array
@@ -35,12 +35,13 @@ class Corners(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """Where the boundary of a triangle is nearest to a pixel.
+    """Nearest point to a pixel on the boundary of a triangle.
 
     Attributes:
-        signed: squared distance to the boundary, NDC; positive inside the triangle.
+        signed: squared distance to the boundary, NDC squared; positive inside the
+            triangle, negative outside.
         x: pixel minus the nearest boundary point, x component, NDC.
-        y: the same, y component.
+        y: pixel minus the nearest boundary point, y component, NDC.
         weights: barycentric coordinates of the nearest boundary point, one of them 0.
         inside: whether the pixel lies in the closed triangle.
     """
@@ -52,33 +53,38 @@ class Nearest(NamedTuple):
     inside: jax.Array
 
 
-def contained(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Separates the faces that can be drawn from those that cannot.
+def drawable(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Masks the faces that can be drawn, and replaces the corners of all others.
 
     A face with a corner that is not finite, or beyond `FARTHEST`, covers no pixel and
-    receives no gradient. It is moved to where it does no harm, so that no NaN arises
-    from it in either direction.
+    receives no gradient. Its corners are replaced by finite ones, so that it causes no
+    NaN, forward or backward.
 
     Args:
         face_vertices: ``[..., 3, 2]`` NDC.
 
     Returns:
-        The harmless corners ``[..., 3, 2]`` and ``[...]`` bool, true for drawn faces.
+        Finite corners ``[..., 3, 2]``, and ``[...]`` bool, true for faces to draw.
     """
     drawn = jnp.all(jnp.abs(face_vertices) <= FARTHEST, axis=(-2, -1))
     return jnp.where(drawn[..., None, None], face_vertices, FARTHEST), drawn
 
 
 def corners(face_vertices: jax.Array) -> Corners:
-    """``[..., 3, 2]`` to six arrays ``[...]``."""
+    """Splits corners ``[..., 3, 2]`` into six arrays ``[...]``."""
     return Corners(*(face_vertices[..., k // 2, k % 2] for k in range(6)))
 
 
 def _edge(px, py, ax, ay, bx, by):
-    """Offset from the nearest point of segment a-b, its parameter, and the side."""
+    """Nearest point of the segment a-b to a pixel.
+
+    Returns:
+        The offset of the pixel from it in x and y, its parameter in [0, 1], the squared
+        distance, twice the signed area of a, b and the pixel, and the squared length.
+    """
     ex, ey = bx - ax, by - ay
     length2 = ex * ex + ey * ey
-    # both branches of `where` stay finite, for the sake of automatic differentiation
+    # both branches of `where` stay finite, so that their derivatives do
     inverse = jnp.where(
         length2 > _POINT_EDGE, 1 / jnp.where(length2 > _POINT_EDGE, length2, 1), 0
     )
@@ -92,8 +98,8 @@ def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
     """Signed squared distance from pixels to the boundaries of triangles.
 
     The minimum over the three edges of the squared distance to the segment; equal to
-    the distance of section 3.1 of Liu et al. (2019), and exact for slivers, where a
-    formulation through barycentric coordinates loses its digits.
+    the distance in section 3.1 of Liu et al. (2019), and precise for slivers, where a
+    formulation by barycentric coordinates cancels.
 
     Args:
         px: pixel centres, x, NDC.
@@ -110,7 +116,7 @@ def nearest(px: jax.Array, py: jax.Array, triangle: Corners) -> Nearest:
     # Two edges tie at a shared corner. The gradient of `minimum` is an equality test,
     # which can fail on both sides when XLA rounds the two uses of d0 differently.
     use0 = (d0 <= d1) & (d0 <= d2)
-    use1 = d1 <= d2  # of the other two
+    use1 = d1 <= d2  # among the other two
 
     def select(a, b, c):
         return jnp.where(use0, a, jnp.where(use1, b, c))
@@ -146,7 +152,7 @@ def twice_area(triangle: Corners) -> jax.Array:
 
 
 def has_area(triangle: Corners) -> jax.Array:
-    """Whether a triangle is neither a line nor a point, for all that rounding can tell.
+    """Whether a triangle is neither a line nor a point, beyond doubt by rounding.
 
     A compiler may round one of the two products of `twice_area` and not the other.
     """
@@ -159,9 +165,9 @@ def has_area(triangle: Corners) -> jax.Array:
 def barycentric(
     px: jax.Array, py: jax.Array, triangle: Corners
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Barycentric coordinates of pixels, affine, unbounded, of sum 1 but for rounding.
+    """Barycentric coordinates of pixels, affine and unbounded, of sum 1 up to rounding.
 
-    Finite for triangles of no area, where they have no meaning.
+    For triangles of no area they are finite and meaningless.
     """
     x0, y0, x1, y1, x2, y2 = triangle
 
@@ -181,14 +187,14 @@ def _inverse_area(triangle: Corners) -> jax.Array:
 
 
 class Location(NamedTuple):
-    """Where pixels lie with respect to triangles.
+    """Positions of pixels relative to triangles.
 
     Attributes:
         signed: `Nearest.signed`.
-        coordinates: `barycentric`.
-        nearest: `Nearest.weights`, as constants.
-        inside: 1 in the closed triangle, and 0 elsewhere: a number, as the rules of JAX
-            for derivatives return no truth values within `jax.shard_map`.
+        coordinates: barycentric coordinates of the pixels, as from `barycentric`.
+        nearest: `Nearest.weights`, without derivatives.
+        inside: 1 in the closed triangle, and 0 elsewhere: a number, as custom rules for
+            derivatives cannot return booleans within `jax.shard_map`.
     """
 
     signed: jax.Array
@@ -197,36 +203,36 @@ class Location(NamedTuple):
     inside: jax.Array
 
 
-def _located(near: Nearest, coordinates) -> Location:
+def _assemble(near: Nearest, coordinates) -> Location:
     inside = jnp.where(near.inside, jnp.ones_like(near.signed), 0)
     return Location(near.signed, coordinates, near.weights, inside)
 
 
 @jax.custom_jvp
 def locate(px: jax.Array, py: jax.Array, triangle: Corners) -> Location:
-    """`nearest` and `barycentric` at once, with a derivative that costs little.
+    """Computes `nearest` and `barycentric` at once, with an inexpensive derivative.
 
     A shift of the nearest boundary point Q along the boundary does not change the
-    distance to first order, so that its derivative follows from Q alone: with the
+    distance to first order. Its derivative therefore follows from Q alone: with the
     barycentric coordinates v of Q, ``d s / d A_k = -2 v_k (P - Q)`` inside and the
     opposite outside. A shift of corner k moves the plane of a barycentric coordinate w
     of P by its part at that corner: ``d w / d A_k = -w_k grad w``.
     """
-    return _located(nearest(px, py, triangle), barycentric(px, py, triangle))
+    return _assemble(nearest(px, py, triangle), barycentric(px, py, triangle))
 
 
 @locate.defjvp
 def _locate_derivative(primals, tangents):
     px, py, triangle = primals
     near, weights = nearest(px, py, triangle), barycentric(px, py, triangle)
-    # Spread over the pixels before use: transposed, each is then one sum over pixels.
+    # Broadcast over the pixels before use: transposed, each is one sum over pixels.
     dx, dy, *moved = (
         jnp.broadcast_to(tangent, near.signed.shape)
         for tangent in (*tangents[:2], *tangents[2])
     )
 
     def shift(weights):
-        """Of P against the point of the triangle with these weights."""
+        """Shift of P relative to the point of the triangle with these weights."""
         w0, w1, w2 = weights
         return (
             dx - (w0 * moved[0] + w1 * moved[2] + w2 * moved[4]),
@@ -242,23 +248,23 @@ def _locate_derivative(primals, tangents):
     inverse = _inverse_area(triangle)
     gradients = ((y1 - y2, x2 - x1), (y2 - y0, x0 - x2), (y0 - y1, x1 - x0))
     changes = tuple(inverse * (gx * shift_x + gy * shift_y) for gx, gy in gradients)
-    location = _located(near, weights)
+    location = _assemble(near, weights)
     constant = jax.tree.map(jnp.zeros_like, location)
     return location, constant._replace(signed=change, coordinates=changes)
 
 
 def support(dist_eps: float) -> float:
-    """Squared radius of a face's reach in units of sigma: ``log(1 / dist_eps - 1)``.
+    """Squared reach of a face in units of sigma: ``log(1 / dist_eps - 1)``.
 
-    Outside of it the probability is below ``dist_eps`` and counts as zero.
+    Beyond it the probability is below ``dist_eps`` and counts as zero.
     """
     return float(np.log(1 / dist_eps - 1))
 
 
 def pixel_centers(height: int, width: int, dtype) -> tuple[jax.Array, jax.Array]:
-    """NDC of the pixel centres: x ``[W]``, rising, and y ``[H]``, falling from the top.
+    """NDC of pixel centres: x ``[W]``, rising, and y ``[H]``, falling from the top.
 
-    An image 4 pixels wide has them at x = -0.75, -0.25, 0.25, 0.75.
+    In an image 4 pixels wide they lie at x = -0.75, -0.25, 0.25, 0.75.
     """
     x = (2 * jnp.arange(width, dtype=dtype) + (1 - width)) / width
     y = ((height - 1) - 2 * jnp.arange(height, dtype=dtype)) / height

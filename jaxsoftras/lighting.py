@@ -1,7 +1,7 @@
-"""Lights, and what they add at points of a surface: Lambert's law and highlights.
+"""Lights and shading at points of a surface: Lambert's law and highlights.
 
-A picture's colour is ``texture * diffuse + specular``. Points are whatever the shading
-calls for: face centroids with face normals (flat), or vertices with theirs (smooth).
+The colour of a point is ``texture * diffuse + specular``. Flat shading lights face
+centroids by face normals, smooth shading lights vertices by vertex normals.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 # A vector with no component beyond this has no direction. The square of its reciprocal
-# is still a float.
+# is still finite in single precision.
 _NO_LENGTH = 1e-18
 
-# The cosine below which there is no highlight: 0, but for the derivatives of its power.
+# Cosine below which there is no highlight. It stands for 0, where derivatives of the
+# power need not be finite.
 _NO_HIGHLIGHT = 1e-6
 
 
 class AmbientLight(NamedTuple):
-    """Light from all sides alike, a pytree; as all lights, its leaves may be batched.
+    """Light from all directions alike; a pytree, whose leaves may have leading axes.
 
     Attributes:
         color: ``[..., 3]`` or a scalar: colour times intensity.
@@ -35,12 +36,13 @@ class AmbientLight(NamedTuple):
 
 
 class DirectionalLight(NamedTuple):
-    """Light from one direction, such as the sun's; a pytree.
+    """Light from one direction, such as sunlight; a pytree.
 
     Attributes:
         direction: ``[..., 3]`` *towards* the light, world space, of any length but 0.
         color: ``[..., 3]`` or a scalar: colour times intensity.
-        specular: the same, of the highlights it makes; 0 for none.
+        specular: ``[..., 3]`` or a scalar: colour times intensity of the highlights; 0
+            for none.
     """
 
     direction: ArrayLike
@@ -49,14 +51,15 @@ class DirectionalLight(NamedTuple):
 
 
 class PointLight(NamedTuple):
-    """Light from one point, such as a lamp's; a pytree.
+    """Light from one point, such as a lamp; a pytree.
 
     Attributes:
         position: ``[..., 3]`` world space.
         color: ``[..., 3]`` or a scalar: colour times intensity.
-        specular: the same, of the highlights it makes; 0 for none.
+        specular: ``[..., 3]`` or a scalar: colour times intensity of the highlights; 0
+            for none.
         attenuation: ``[..., 3]`` c, l, q >= 0: at a distance of d world units the light
-            is divided by ``c + l d + q d**2``. (1, 0, 0): not attenuated.
+            is divided by ``c + l d + q d**2``. (1, 0, 0) means no attenuation.
     """
 
     position: ArrayLike
@@ -66,15 +69,16 @@ class PointLight(NamedTuple):
 
 
 Light = AmbientLight | DirectionalLight | PointLight
+"""Any kind of light."""
 
 
 class Material(NamedTuple):
-    """How a surface makes highlights; its diffuse colour is the texture. A pytree.
+    """Highlights of a surface, whose diffuse colour is its texture; a pytree.
 
     Attributes:
         shininess: ``[...]`` exponent of the highlight, positive: the larger, the
             smaller the highlight.
-        specular: ``[..., 3]`` or a scalar: the share of each colour reflected.
+        specular: ``[..., 3]`` or a scalar: reflected fraction of each colour.
     """
 
     shininess: ArrayLike = 64.0
@@ -82,11 +86,11 @@ class Material(NamedTuple):
 
 
 class Illumination(NamedTuple):
-    """What arrives at points of a surface: ``texture * diffuse + specular`` is seen.
+    """Light at points of a surface, of colour ``texture * diffuse + specular``.
 
     Attributes:
         diffuse: ``[..., N, 3]``, not clamped.
-        specular: ``[..., N, 3]``, likewise.
+        specular: ``[..., N, 3]``, not clamped.
     """
 
     diffuse: jax.Array
@@ -97,9 +101,10 @@ DEFAULT_LIGHTS: tuple[Light, ...] = (
     AmbientLight(0.5),
     DirectionalLight(np.array([0.0, 1.0, 0.0]), 0.5),
 )
-"""Soft Rasterizer's: half of the light from all sides, half from above (+y)."""
+"""Lights of Soft Rasterizer: half ambient, half directional from above (+y)."""
 
 DEFAULT_MATERIAL = Material()
+"""White highlights of shininess 64."""
 
 
 def _vector(name: str, value: ArrayLike, dtype) -> jax.Array:
@@ -126,28 +131,28 @@ def _check(correct, value: ArrayLike, message: str) -> None:
 
 
 def _unit(vectors: jax.Array) -> jax.Array:
-    """Vectors of length 1, or 0 where there is no direction; ``[..., 3]``."""
-    # scaled first, lest the squares of a small face's normal underflow
+    """Vectors ``[..., 3]`` of length 1, or 0 where there is no direction."""
+    # scale first: the squares of a small face's normal underflow
     size = lax.stop_gradient(jnp.max(jnp.abs(vectors), axis=-1, keepdims=True))
-    some = size > _NO_LENGTH
-    scaled = jnp.where(some, vectors, 0) / jnp.where(some, size, 1)
+    valid = size > _NO_LENGTH
+    scaled = jnp.where(valid, vectors, 0) / jnp.where(valid, size, 1)
     square = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
-    return scaled / jnp.sqrt(jnp.where(some, square, 1))
+    return scaled / jnp.sqrt(jnp.where(valid, square, 1))
 
 
 def _length(vectors: jax.Array) -> jax.Array:
-    """``[..., 3]`` to ``[..., 1]``; with a gradient of 0 at length 0."""
+    """Lengths ``[..., 1]`` of vectors ``[..., 3]``; zero gradient at length 0."""
     square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-    some = square > _NO_LENGTH**2
-    return jnp.where(some, jnp.sqrt(jnp.where(some, square, 1)), 0)
+    valid = square > _NO_LENGTH**2
+    return jnp.where(valid, jnp.sqrt(jnp.where(valid, square, 1)), 0)
 
 
 def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.sum(a * b, axis=-1, keepdims=True)
 
 
-def _checked(light: Light, dtype) -> Light:
-    """The light with leaves ``[..., 1, 3]``."""
+def _check_light(light: Light, dtype) -> Light:
+    """Checks a light, and gives its leaves the shape ``[..., 1, 3]``."""
     if not isinstance(light, Light):
         raise ValueError(
             "lights must be a sequence of AmbientLight, DirectionalLight and "
@@ -178,10 +183,10 @@ def _checked(light: Light, dtype) -> Light:
     )
 
 
-def _reaching(
+def _attenuate(
     light: DirectionalLight | PointLight, points: jax.Array
 ) -> tuple[jax.Array, jax.Array | float]:
-    """Unit vectors from points to a light ``[..., N, 3]``; what of it gets there."""
+    """Unit vectors from points to a light ``[..., N, 3]``, and its strength there."""
     if isinstance(light, DirectionalLight):
         return _unit(jnp.asarray(light.direction)), 1.0
     offset = jnp.asarray(light.position) - points
@@ -189,14 +194,14 @@ def _reaching(
     constant, linear, quadratic = jnp.split(jnp.asarray(light.attenuation), 3, axis=-1)
     divisor = constant + (linear + quadratic * distance) * distance
     # a light without the constant term is infinite where it stands
-    some = divisor > _NO_LENGTH
-    return _unit(offset), jnp.where(some, 1 / jnp.where(some, divisor, 1), 0)
+    valid = divisor > _NO_LENGTH
+    return _unit(offset), jnp.where(valid, 1 / jnp.where(valid, divisor, 1), 0)
 
 
 def _highlight(facing: jax.Array, cosine: jax.Array, shininess: jax.Array) -> jax.Array:
     """``cosine ** shininess`` on the side that faces the light."""
-    shown = (facing > 0) & (cosine > _NO_HIGHLIGHT)
-    return jnp.where(shown, jnp.where(shown, cosine, 1) ** shininess, 0)
+    lit = (facing > 0) & (cosine > _NO_HIGHLIGHT)
+    return jnp.where(lit, jnp.where(lit, cosine, 1) ** shininess, 0)
 
 
 def illuminate(
@@ -208,7 +213,7 @@ def illuminate(
     material: Material = DEFAULT_MATERIAL,
     two_sided: bool = False,
 ) -> Illumination:
-    """Sums the light that all lights send to points of a surface.
+    """Sums the light from all lights at points of a surface.
 
     With unit vectors n (normal), l (to the light), v (to the eye) and the halfway
     vector ``h = (l + v) / |l + v|``, a light of colour C and specular colour S adds
@@ -217,9 +222,9 @@ def illuminate(
     Reflection for Computer Synthesized Pictures*, 1977), K being the material's
     specular colour. Nothing casts a shadow.
 
-    Differentiable in all arrays, with finite gradients also where a normal is 0 or a
-    point coincides with a light (it then gets none of it) or with the eye. All leading
-    axes broadcast.
+    Differentiable in all arrays, with finite gradients also where a normal is 0, or
+    where a point coincides with a light (which then does not light it) or with the eye.
+    All leading axes broadcast.
 
     Args:
         points: ``[..., N, 3]`` world space.
@@ -227,17 +232,22 @@ def illuminate(
         lights: any number of lights, of any kind.
         eye: ``[..., 3]`` position of the camera, world space. Without it there are no
             highlights.
-        material: how the surface makes highlights.
-        two_sided: turn normals that face away from the eye, as for a sheet that is seen
-            from both sides.
+        material: highlights of the surface.
+        two_sided: turn normals that face away from the eye, as for a sheet that is
+            visible from both sides.
 
     Returns:
-        The diffuse and the specular part, ``[..., N, 3]`` each, of the dtype of points
-        and normals or of single precision, whichever is higher.
+        The diffuse and the specular part, ``[..., N, 3]`` each, in the dtype of points
+        and normals or in single precision, whichever is higher.
 
     Raises:
         ValueError: an argument of wrong shape or range, something that is no light, or
             ``two_sided`` without an eye.
+
+    Example:
+        >>> normals = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # up, sideways
+        >>> print(jaxsoftras.illuminate(np.zeros((2, 3)), normals).diffuse[:, 0])
+        [1.  0.5]
     """
     points, normals = jnp.asarray(points), jnp.asarray(normals)
     for name, array in (("points", points), ("normals", normals)):
@@ -256,7 +266,7 @@ def illuminate(
 
     dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)
     points, normals = points.astype(dtype), normals.astype(dtype)
-    lights = [_checked(light, dtype) for light in lights]
+    lights = [_check_light(light, dtype) for light in lights]
     eye = None if eye is None else _vector("eye", eye, dtype)
     shininess = jnp.asarray(material.shininess, dtype)[..., None, None]
     reflected = _color("specular color of a material", material.specular, dtype)
@@ -281,11 +291,11 @@ def illuminate(
         if isinstance(light, AmbientLight):
             diffuse += light.color
             continue
-        to_light, share = _reaching(light, points)
+        to_light, strength = _attenuate(light, points)
         facing = _dot(normals, to_light)
-        diffuse += light.color * share * jnp.maximum(facing, 0)
+        diffuse += light.color * strength * jnp.maximum(facing, 0)
         if to_eye is not None:
             cosine = _dot(normals, _unit(to_light + to_eye))
             highlight = _highlight(facing, cosine, shininess)
-            specular += light.specular * reflected * share * highlight
+            specular += light.specular * reflected * strength * highlight
     return Illumination(diffuse, specular)

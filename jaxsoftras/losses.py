@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
-from jaxsoftras import mesh
+from jaxsoftras import deterministic, mesh
 
 
 def silhouette_iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
-    """Soft intersection over union of silhouettes (eq. 7 of Liu et al., 2019).
+    """Soft intersection over union of silhouettes (Liu et al., 2019, eq. 7).
 
     ``sum(p t) / (sum(p + t - p t) + 1e-6)``; the loss is one minus this.
 
@@ -22,6 +21,11 @@ def silhouette_iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
 
     Returns:
         ``[...]`` in [0, 1).
+
+    Example:
+        >>> left, top = jnp.array([[1, 0], [1, 0]]), jnp.array([[1, 1], [0, 0]])
+        >>> print(losses.silhouette_iou(left, top))  # 1 of 3 pixels
+        0.3333332
     """
     product = predicted * target
     intersection = jnp.sum(product, axis=(-2, -1))
@@ -30,9 +34,10 @@ def silhouette_iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
 
 
 def laplacian(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
-    """Squared distances from vertices to the mean of their neighbours, summed.
+    """Laplacian loss: squared distances from vertices to the mean of their neighbours.
 
-    The uniform ("umbrella") Laplacian. A vertex without neighbours counts as at rest.
+    ``sum_i |v_i - mean_{j next to i} v_j|^2``, the uniform ("umbrella") Laplacian. A
+    vertex without neighbours contributes nothing.
 
     Args:
         vertices: ``[..., V, 3]``.
@@ -40,23 +45,28 @@ def laplacian(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
 
     Returns:
         ``[...]`` in squared units of the vertices.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(0)
+        >>> print(losses.laplacian(jnp.asarray(sphere.vertices), sphere.faces).round(3))
+        3.667
     """
     edges = mesh.edges(faces)
     tail, head = np.concatenate([edges, edges[:, ::-1]]).T
     count = vertices.shape[-2]
     degree = np.bincount(tail, minlength=count)[:, None]
-    total = gather.segment_sum(gather.take(vertices, head), tail, count)
+    total = deterministic.segment_sum(deterministic.take(vertices, head), tail, count)
     offset = jnp.where(degree > 0, vertices - total / np.maximum(degree, 1), 0)
     return jnp.sum(offset**2, axis=(-2, -1))
 
 
 def flatten(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
-    """How far the angles between neighbouring faces are from flat, summed over edges.
+    """Flatness loss: deviation from flat of the angles between neighbouring faces.
 
     ``sum_e (cos t_e + 1)^2`` with ``t_e`` the angle between the heights of the two
-    faces over their common edge: 0 for flat, 4 for folded. All edges with exactly two
-    faces count; boundary edges do not. The constant 1e-6 within is that of the
-    original, and makes the loss depend a little on the scale of the mesh.
+    faces over their common edge: each term is 0 for flat, 4 for folded. All edges with
+    exactly two faces count; boundary edges do not. A constant of 1e-6, as in Soft
+    Rasterizer, makes the loss depend slightly on the scale of the mesh.
 
     Args:
         vertices: ``[..., V, 3]``.
@@ -64,15 +74,22 @@ def flatten(vertices: jax.Array, faces: ArrayLike) -> jax.Array:
 
     Returns:
         ``[...]``.
+
+    Example:
+        >>> square = jnp.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
+        >>> folded = square.at[3].set(jnp.array([0.1, 0.1, 0.0]))
+        >>> faces = np.array([[0, 1, 2], [2, 1, 3]])
+        >>> print(losses.flatten(jnp.stack([square, folded]), faces).round(2))
+        [0. 4.]
     """
     eps = 1e-6
-    corners = gather.take(vertices, mesh.interior_edges(faces))  # [..., E, 4, 3]
+    corners = deterministic.take(vertices, mesh.interior_edges(faces))  # [..., E, 4, 3]
     origin = corners[..., 0, :]
     edge = corners[..., 1, :] - origin
     edge2 = jnp.sum(edge * edge, axis=-1)
 
     def height(side):
-        """Vector from the edge to a third corner, at right angles, and its length."""
+        """Perpendicular vector from the edge to a third corner, and its length."""
         along = jnp.sum(edge * side, axis=-1)
         length = jnp.sqrt(jnp.sum(side * side, axis=-1) + eps)
         cosine = along / (jnp.sqrt(edge2 + eps) * length + eps)

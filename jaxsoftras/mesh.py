@@ -1,4 +1,4 @@
-"""Triangle meshes: the sphere template, the corners of faces, batches."""
+"""Triangle meshes: the sphere template, gathering of face corners, batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
+from jaxsoftras import deterministic
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
@@ -25,9 +25,9 @@ class Mesh(NamedTuple):
 
     Attributes:
         vertices: ``[..., V, 3]`` positions, world space.
-        faces: ``[F, 3]`` int32 vertex indices, counter-clockwise seen from outside in
-            right-handed numbers; or ``[..., F, 3]``, a topology for each mesh. Rows of
-            -1 are padding: faces that do not exist.
+        faces: ``[F, 3]`` int32 vertex indices, counter-clockwise seen from outside in a
+            right-handed world; or ``[..., F, 3]``, a topology for each mesh. Rows of -1
+            are padding: faces that do not exist.
         texture: colours of the surface, or None.
     """
 
@@ -37,7 +37,7 @@ class Mesh(NamedTuple):
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
-    """The regular icosahedron in the unit sphere, with vertices at y = -1 and 1."""
+    """Regular icosahedron in the unit sphere, with vertices at y = -1 and 1."""
     ring = np.deg2rad(72.0 * np.arange(5))
     height, radius = 1 / np.sqrt(5), 2 / np.sqrt(5)
 
@@ -71,17 +71,26 @@ def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def icosphere(level: int = 3) -> Mesh:
-    """A unit sphere of nearly equal triangles, poles on the y axis; numpy arrays.
+    """Unit sphere of nearly equal triangles, poles on the y axis; numpy arrays.
 
-    Each level quarters the flat triangles of an icosahedron; at the end all vertices
-    are moved onto the sphere: ``10 * 4**level + 2`` vertices and ``20 * 4**level``
-    faces. Level 3 (642 vertices, 1280 faces) is the template of Soft Rasterizer.
+    Each level splits the flat triangles of an icosahedron in four; at the end all
+    vertices are moved onto the sphere: ``10 * 4**level + 2`` vertices and ``20 *
+    4**level`` faces. Level 3 (642 vertices, 1280 faces) is the template of Soft
+    Rasterizer.
 
     Args:
         level: number of subdivisions, 0 to 7.
 
     Returns:
-        vertices ``[V, 3]`` float64 of norm 1 and faces ``[F, 3]`` int32, read-only.
+        Vertices ``[V, 3]`` float64 of norm 1 and faces ``[F, 3]`` int32, read-only.
+
+    Raises:
+        ValueError: a level out of range.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(3)
+        >>> print(sphere.vertices.shape, sphere.faces.shape)
+        (642, 3) (1280, 3)
     """
     if not 0 <= level <= 7:
         raise ValueError(f"icosphere level must be from 0 to 7, not {level}.")
@@ -98,15 +107,20 @@ def icosphere(level: int = 3) -> Mesh:
 
 
 def checked_faces(faces: ArrayLike, count: int) -> jax.Array | np.ndarray:
-    """The faces of a mesh as an array.
+    """Checks the faces of a mesh, and returns them as an array.
 
     Args:
-        faces: should be ``[..., F, 3]`` vertex indices; rows of -1 are padding.
+        faces: ``[..., F, 3]`` vertex indices; rows of -1 are padding.
         count: V, the number of vertices.
 
     Raises:
-        ValueError: a wrong shape or dtype, or (not under a transformation, where values
-            are not known) a vertex that does not exist. JAX would take another one.
+        ValueError: a wrong shape or dtype, or a vertex that does not exist, in place of
+            which JAX would silently take another. Under a transformation, where values
+            are not known, indices are not checked.
+
+    Example:
+        >>> print(mesh.checked_faces([[0, 1, 2], [-1, -1, -1]], count=3).shape)
+        (2, 3)
     """
     array = faces if isinstance(faces, jax.Array) else np.asarray(faces)
     if array.ndim < 2 or array.shape[-1] != 3:
@@ -130,10 +144,10 @@ def checked_faces(faces: ArrayLike, count: int) -> jax.Array | np.ndarray:
 
 
 def _table_index(faces, batch: tuple[int, ...], count: int):
-    """Rows of faces' corners in the table of all vertices, and which faces exist.
+    """Rows of face corners in the table of all vertices, and a mask of real faces.
 
     The table of vertices ``[*batch, V, C]`` is ``[prod(batch) * V, C]``; padding gets
-    some row of it.
+    an arbitrary row of it.
     """
     xp = np if isinstance(faces, np.ndarray) else jnp
     first = np.arange(math.prod(batch), dtype=np.int32).reshape(*batch, 1, 1) * count
@@ -151,30 +165,58 @@ def face_vertices(
         faces: ``[F, 3]`` vertex indices, or ``[..., F, 3]``, a topology for each mesh,
             whose leading axes broadcast against those of ``vertices``; rows of -1 are
             padding. A numpy array differentiates fastest.
-        padding: the value of the corners of padding, which receives no gradient. The
-            rasterizer draws nothing for a face with a corner that is not finite.
+        padding: value at the corners of padding, which receives no gradient. The
+            rasterizer does not draw a face with a corner that is not finite.
 
     Returns:
         ``[..., F, 3, C]``.
 
     Raises:
         ValueError: a wrong shape or dtype, or a vertex that does not exist.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(0)
+        >>> print(jaxsoftras.face_vertices(sphere.vertices, sphere.faces).shape)
+        (20, 3, 3)
     """
     vertices = jnp.asarray(vertices)
     if vertices.ndim < 2:
         raise ValueError(
             f"vertices must have the shape [..., V, C], not {list(vertices.shape)}."
         )
-    faces = checked_faces(faces, vertices.shape[-2])
+    return gather_corners(vertices, checked_faces(faces, vertices.shape[-2]), padding)
+
+
+def gather_corners(
+    vertices: jax.Array, faces: jax.Array | np.ndarray, padding: float = math.inf
+) -> jax.Array:
+    """Gathers the corners of each face as `face_vertices` does, without its checks.
+
+    A check of faces that are not a numpy array copies them from their device; code that
+    gathers from the same faces several times checks them once.
+
+    Args:
+        vertices: ``[..., V, C]``.
+        faces: ``[F, 3]`` or ``[..., F, 3]``, as `checked_faces` returns them.
+        padding: value at the corners of padding.
+
+    Returns:
+        ``[..., F, 3, C]``.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(0)
+        >>> print(mesh.gather_corners(jnp.asarray(sphere.vertices), sphere.faces).shape)
+        (20, 3, 3)
+    """
     if isinstance(faces, np.ndarray) and faces.ndim == 2 and faces.min(initial=0) >= 0:
-        return gather.take(vertices, faces)
+        return deterministic.take(vertices, faces)
     if faces.ndim == 2:  # one topology: batch axes stay out of the index
         index, exists = _table_index(faces, (), vertices.shape[-2])
-        corners = gather.take(vertices, index)
+        corners = deterministic.take(vertices, index)
     else:
         *batch, count, channels = vertices.shape
         index, exists = _table_index(faces, tuple(batch), count)
-        corners = gather.take(vertices.reshape(-1, channels), index)
+        corners = deterministic.take(vertices.reshape(-1, channels), index)
     return jnp.where(exists[..., None], corners, padding)
 
 
@@ -183,15 +225,20 @@ def vertex_sums(
 ) -> jax.Array:
     """Sums the values of the corners that meet in each vertex.
 
-    The transpose of `face_vertices`, in a fixed order.
+    The transpose of `face_vertices`, summed in a fixed order.
 
     Args:
-        values: ``[..., F, 3, C]``; those of padding are ignored.
+        values: ``[..., F, 3, C]``; values of padding are ignored.
         faces: ``[F, 3]`` or ``[..., F, 3]`` vertex indices; rows of -1 are padding.
         count: V, the number of vertices.
 
     Returns:
         ``[..., V, C]``.
+
+    Example:
+        >>> faces = np.array([[0, 1, 2], [2, 1, 3]])
+        >>> print(mesh.vertex_sums(jnp.ones((2, 3, 1)), faces, count=4)[:, 0])
+        [1. 2. 2. 1.]
     """
     channels = values.shape[-1]
     batch = jnp.broadcast_shapes(values.shape[:-3], faces.shape[:-2])
@@ -200,14 +247,14 @@ def vertex_sums(
     values = jnp.where(exists[..., None], values, 0)
     values = jnp.broadcast_to(values, (*batch, *values.shape[-3:]))
     rows = values.reshape(*batch[: len(batch) - len(tables)], -1, channels)
-    sums = gather.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
+    sums = deterministic.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
     return sums.reshape(*batch, count, channels)
 
 
 def _stack(arrays: Sequence, fill: float | None):
-    """Stacks arrays that may differ in their first axis, at the length of the longest.
+    """Stacks arrays that may differ in their first axis, padded to the longest.
 
-    The shorter ones are filled up with a value or, if it is None, their first row.
+    The shorter ones are padded with a value or, if it is None, with their first row.
     """
     xp = np if all(isinstance(array, np.ndarray) for array in arrays) else jnp
     length = max(len(array) for array in arrays)
@@ -251,16 +298,21 @@ def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
     of -1; textures by zeros. Differentiable in vertices and textures.
 
     Args:
-        meshes: B of them, each with vertices ``[V, 3]``, faces ``[F, 3]`` and a texture
+        meshes: B meshes, each with vertices ``[V, 3]``, faces ``[F, 3]`` and a texture
             of the same kind, number of channels and image or texel resolution.
 
     Returns:
-        Vertices ``[B, V, 3]``, faces ``[B, F, 3]`` and a texture ``[B, ...]``, with V
-        and F those of the largest mesh; numpy arrays where all given ones are.
+        Vertices ``[B, V, 3]``, faces ``[B, F, 3]`` and a texture ``[B, ...]``, with the
+        largest V and F of all meshes; numpy arrays where all inputs are.
 
     Raises:
-        ValueError: no mesh, one that is a batch or without vertices, or textures that
-            do not go together.
+        ValueError: no mesh, a mesh that is a batch or has no vertices, or textures that
+            do not fit together.
+
+    Example:
+        >>> batch = jaxsoftras.stack_meshes([jaxsoftras.icosphere(k) for k in (0, 1)])
+        >>> print(batch.vertices.shape, batch.faces.shape)
+        (2, 42, 3) (2, 80, 3)
     """
     if not meshes:
         raise ValueError("stack_meshes needs at least one mesh.")

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxsoftras import checks
-from jaxsoftras.mesh import checked_faces, face_vertices, vertex_sums
+from jaxsoftras.mesh import checked_faces, gather_corners, vertex_sums
 
-# Twice the area of a face, squared, below which it has no direction: the derivatives of
+# Square of twice the area of a face below which it has no direction: the derivatives of
 # 1 / length stay finite in single precision.
 _NO_AREA = 1e-24
 
 
 def area_vectors(corners: jax.Array) -> jax.Array:
-    """Normals of faces as long as twice their area: ``(p1 - p0) x (p2 - p0)``.
+    """Face normals whose length is twice the area: ``(p1 - p0) x (p2 - p0)``.
 
     Args:
-        corners: ``[..., F, 3, 3]``; a face with a corner that is not finite, as padding
-            has, counts as one without area.
+        corners: ``[..., F, 3, 3]``; a face with a corner that is not finite, such as
+            padding, counts as one without area.
 
     Returns:
         ``[..., F, 3]``, outward for faces that are counter-clockwise seen from outside
-        in right-handed numbers.
+        in a right-handed space.
+
+    Example:
+        >>> corners = jnp.array([[[0.0, 0, 0], [2, 0, 0], [0, 3, 0]]])
+        >>> print(normals.area_vectors(corners))
+        [[0. 0. 6.]]
     """
     finite = jnp.all(jnp.isfinite(corners), axis=(-2, -1), keepdims=True)
     corners = jnp.where(finite, corners, 0)
@@ -32,10 +38,10 @@ def area_vectors(corners: jax.Array) -> jax.Array:
 
 
 def _normalize(vectors: jax.Array) -> jax.Array:
-    """Vectors of length 1, or 0 where there is no direction to speak of."""
+    """Vectors of length 1, or 0 where they are too short to have a direction."""
     length2 = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
     enough = length2 > _NO_AREA
-    # both branches of `where` stay finite, for the sake of automatic differentiation
+    # both branches of `where` stay finite, so that their derivatives do
     return jnp.where(enough, vectors * jax.lax.rsqrt(jnp.where(enough, length2, 1)), 0)
 
 
@@ -43,34 +49,68 @@ def face_normals(corners: jax.Array) -> jax.Array:
     """Unit normals of faces.
 
     Args:
-        corners: ``[..., F, 3, 3]``, in any space of right-handed numbers.
+        corners: ``[..., F, 3, 3]``, in any right-handed space.
 
     Returns:
         ``[..., F, 3]``, outward for faces that are counter-clockwise seen from outside;
         zero, with zero gradient, for faces without area (below 5e-13) and for padding.
+
+    Example:
+        >>> corners = jnp.array([[[0.0, 0, 0], [2, 0, 0], [0, 3, 0]]])
+        >>> print(jaxsoftras.face_normals(corners))
+        [[0. 0. 1.]]
     """
     return _normalize(area_vectors(corners))
 
 
 def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
-    """Unit normals of vertices: the normals around each, weighted by area.
+    """Unit normals of vertices: means of the face normals around them, by area.
 
     Args:
-        vertices: ``[..., V, 3]``.
+        vertices: ``[..., V, 3]``, in any right-handed space.
         faces: ``[F, 3]`` or ``[..., F, 3]`` vertex indices; rows of -1 are padding.
 
     Returns:
         ``[..., V, 3]``, outward for faces that are counter-clockwise seen from outside;
-        zero, with zero gradient, where no face has an area or they cancel.
+        zero, with zero gradient, where no face has an area or the normals cancel.
 
     Raises:
         ValueError: a wrong shape or dtype, or a vertex that does not exist.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(0)
+        >>> normals = jaxsoftras.vertex_normals(sphere.vertices, sphere.faces)
+        >>> print(jnp.abs(normals - sphere.vertices).max() < 1e-6)
+        True
     """
     (vertices,) = checks.as_floats(vertices)
     checks.check_shape("vertices", vertices, 3)
     faces = checked_faces(faces, vertices.shape[-2])
-    normals = area_vectors(face_vertices(vertices, faces))
-    corners = jnp.broadcast_to(
-        normals[..., None, :], (*normals.shape[:-1], 3, normals.shape[-1])
-    )
-    return _normalize(vertex_sums(corners, faces, vertices.shape[-2]))
+    corners = gather_corners(vertices, faces)
+    return vertex_normals_from_corners(corners, faces, vertices.shape[-2])
+
+
+def vertex_normals_from_corners(
+    corners: jax.Array, faces: jax.Array | np.ndarray, count: int
+) -> jax.Array:
+    """Unit normals of vertices as from `vertex_normals`, without its checks.
+
+    Args:
+        corners: ``[..., F, 3, 3]``, as `jaxsoftras.mesh.gather_corners` returns them.
+        faces: ``[F, 3]`` or ``[..., F, 3]`` vertex indices; rows of -1 are padding.
+        count: V, the number of vertices.
+
+    Returns:
+        ``[..., V, 3]``.
+
+    Example:
+        >>> corners = jnp.array([[[0.0, 0, 0], [2, 0, 0], [0, 3, 0]]])
+        >>> faces = np.array([[0, 1, 2]])
+        >>> print(normals.vertex_normals_from_corners(corners, faces, count=3))
+        [[0. 0. 1.]
+         [0. 0. 1.]
+         [0. 0. 1.]]
+    """
+    areas = area_vectors(corners)
+    shares = jnp.broadcast_to(areas[..., None, :], (*areas.shape[:-1], 3, 3))
+    return _normalize(vertex_sums(shares, faces, count))

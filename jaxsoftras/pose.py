@@ -1,9 +1,9 @@
-"""Where cameras are and how they are turned."""
+"""Poses of cameras: positions on a sphere, lines of sight, rotations."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,13 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxsoftras import checks
+from jaxsoftras.checks import VectorLike
 
 Handedness = Literal["left", "right"]
-"""``"left"``: the frame of Soft Rasterizer, whose pictures are mirrored left to right;
-front faces (counter-clockwise seen from outside) are clockwise in them. ``"right"``:
-that of a conventional camera, in whose pictures they are counter-clockwise."""
+"""``"right"``: a conventional camera. Text in the scene reads forwards in the image,
+and front faces (counter-clockwise seen from outside) are counter-clockwise on the
+screen. ``"left"``: the frame of Soft Rasterizer and its data sets. The image is
+mirrored left to right, and front faces are clockwise on the screen."""
 
 # A vector shorter than this has no direction.
 _SHORTEST = 1e-5
@@ -24,20 +26,37 @@ _SHORTEST = 1e-5
 _TERMS = 8
 
 
+class Pose(NamedTuple):
+    """Orientation and position of a camera; a pytree.
+
+    Attributes:
+        axes: ``[..., 3, 3]`` orthonormal rows right, up and forward, world space.
+        position: ``[..., 3]`` world space.
+    """
+
+    axes: jax.Array
+    position: jax.Array
+
+
 def eye_from_angles(
     distance: ArrayLike, elevation: ArrayLike, azimuth: ArrayLike
 ) -> jax.Array:
-    """Position on a sphere around the origin.
+    """Camera position on a sphere around the origin.
 
-    Azimuth 0 lies on -z (the camera looks along +z); positive elevations lie above.
+    ``d (cos(el) sin(az), sin(el), -cos(el) cos(az))``: azimuth 0 lies on -z, where a
+    camera at the origin's height looks along +z, and azimuth 90 on +x.
 
     Args:
-        distance: ``[...]`` distance from the origin, world units.
-        elevation: ``[...]`` degrees above the horizon.
-        azimuth: ``[...]`` degrees; 90 lies on +x.
+        distance: ``[...]`` distance d from the origin, world units.
+        elevation: ``[...]`` angle above the horizon, degrees.
+        azimuth: ``[...]`` angle around the y axis, degrees.
 
     Returns:
-        ``[..., 3]`` world space.
+        ``[..., 3]`` position, world space.
+
+    Example:
+        >>> print(jaxsoftras.eye_from_angles(2.0, 30.0, 180.0).round(3))
+        [0.    1.    1.732]
     """
     distance, elevation, azimuth = checks.as_floats(distance, elevation, azimuth)
     elevation, azimuth = jnp.deg2rad(elevation), jnp.deg2rad(azimuth)
@@ -63,24 +82,33 @@ def _has_direction(vectors: np.ndarray) -> np.ndarray:
 
 
 def axes_from_direction(
-    direction: jax.Array, up: jax.Array, handedness: Handedness = "left"
+    direction: jax.Array, up: jax.Array, handedness: Handedness = "right"
 ) -> jax.Array:
-    """The axes of a camera that looks in a direction.
+    """Axes of a camera that looks along a direction.
 
-    ``forward = n(direction)``; ``right = n(up x forward)`` if left-handed and its
-    opposite if right-handed; ``above`` is perpendicular to both, on the side of ``up``.
+    ``forward = n(direction)``, with n the normalisation to length 1; ``right =
+    n(forward x up)`` if right-handed and its opposite if left-handed; ``above`` is
+    perpendicular to both, on the side of ``up``.
 
     Args:
-        direction: ``[..., 3]`` world space, of any length.
-        up: ``[..., 3]`` what is up in the image; not parallel to the direction.
-        handedness: see `Handedness`.
+        direction: ``[..., 3]`` line of sight, world space, of any length.
+        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
+            the line of sight.
+        handedness: whether the image is mirrored; see `Handedness`.
 
     Returns:
         ``[..., 3, 3]`` orthonormal rows right, above and forward, world space; of
-        determinant 1 if left-handed and -1 if right-handed.
+        determinant -1 if right-handed and 1 if left-handed.
 
     Raises:
-        ValueError: wrong shapes, or a direction that is zero or parallel to ``up``.
+        ValueError: a wrong shape, or a direction that is zero or parallel to ``up``.
+
+    Example:
+        >>> line_of_sight, up = jnp.array([0.0, 0, 2]), jnp.array([0.0, 1, 0])
+        >>> print(pose.axes_from_direction(line_of_sight, up))
+        [[-1.  0.  0.]
+         [ 0.  1.  0.]
+         [ 0.  0.  1.]]
     """
     checks.check_choice("handedness", handedness, Handedness)
     checks.check_shape("direction", direction, 3)
@@ -105,36 +133,146 @@ def axes_from_direction(
     return jnp.stack(jnp.broadcast_arrays(right, above, forward), axis=-2)
 
 
+def look_at(
+    eye: VectorLike,
+    target: VectorLike | None = None,
+    up: VectorLike = (0.0, 1.0, 0.0),
+    *,
+    direction: VectorLike | None = None,
+    handedness: Handedness = "right",
+) -> Pose:
+    """Pose of a camera that looks at a point or along a direction.
+
+    ``camera_from_axes(*look_at(eye), focal_length)`` makes a camera from it.
+
+    Args:
+        eye: ``[..., 3]`` position, world space; see `eye_from_angles`.
+        target: ``[..., 3]`` point to look at, world space; the origin by default.
+        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
+            the line of sight.
+        direction: ``[..., 3]`` line of sight, world space, of any length, in place of a
+            target.
+        handedness: whether the image is mirrored; see `Handedness`.
+
+    Returns:
+        The axes ``[..., 3, 3]`` and the position ``[..., 3]``, world space.
+
+    Raises:
+        ValueError: a wrong shape, a target and a direction, or a line of sight that is
+            zero or parallel to ``up``.
+
+    Example:
+        >>> axes, position = jaxsoftras.look_at((0.0, 0.0, -2.0))
+        >>> print(axes[2], position)
+        [0. 0. 1.] [ 0.  0. -2.]
+    """
+    if target is not None and direction is not None:
+        raise ValueError("A camera takes a target or a direction, not both.")
+    target = (0.0, 0.0, 0.0) if target is None else target
+    eye, aim, up = checks.as_floats(eye, target if direction is None else direction, up)
+    checks.check_shape("eye", eye, 3)
+    if direction is None:
+        checks.check_shape("target", aim, 3)
+        aim = aim - eye
+    return Pose(axes_from_direction(aim, up, handedness), eye)
+
+
+def transform_to_camera(
+    points: jax.Array, axes: jax.Array, position: jax.Array
+) -> jax.Array:
+    """World space ``[..., N, 3]`` to camera space: x right, y up, z forward."""
+    return jnp.einsum(
+        "...ij,...nj->...ni",
+        axes,
+        points - position[..., None, :],
+        precision=jax.lax.Precision.HIGHEST,
+    )
+
+
+def world_to_camera(
+    points: ArrayLike,
+    eye: VectorLike,
+    target: VectorLike | None = None,
+    up: VectorLike = (0.0, 1.0, 0.0),
+    *,
+    handedness: Handedness = "right",
+) -> jax.Array:
+    """Moves points from world space to camera space.
+
+    With `jaxsoftras.camera.camera_to_ndc`, this is `jaxsoftras.camera.project` in two
+    steps, as in Soft Rasterizer, whose frame is ``handedness="left"``.
+
+    Args:
+        points: ``[..., N, 3]`` world space.
+        eye: ``[..., 3]`` camera position, world space.
+        target: ``[..., 3]`` point to look at, world space; the origin by default.
+        up: ``[..., 3]`` vertical direction of the image, world space.
+        handedness: whether the image is mirrored; see `Handedness`.
+
+    Returns:
+        ``[..., N, 3]`` camera space: x right, y up, z forward, world units.
+
+    Raises:
+        ValueError: a wrong shape, or a line of sight that is zero or parallel to
+            ``up``.
+
+    Example:
+        >>> points = np.array([[0.5, 0.25, 0.0]])
+        >>> print(jaxsoftras.world_to_camera(points, (0, 0, -2), handedness="left"))
+        [[0.5  0.25 2.  ]]
+    """
+    axes, position = look_at(eye, target, up, handedness=handedness)
+    return transform_to_camera(jnp.asarray(points), axes, position)
+
+
 Signs = tuple[int, int, int]
 """Whether the axes of a camera run along (1) or against (-1) right, up and forward."""
 
 
-def from_extrinsics(
-    rotation: jax.Array, translation: jax.Array, signs: Signs
-) -> tuple[jax.Array, jax.Array]:
-    """Axes and position of a camera that sees p at ``q = rotation p + translation``.
+def from_extrinsics(rotation: jax.Array, translation: jax.Array, signs: Signs) -> Pose:
+    """Pose of a camera that sees the world point p at ``q = rotation p + translation``.
 
     Args:
         rotation: ``[..., 3, 3]`` world to camera.
         translation: ``[..., 3]`` world units.
-        signs: of the axes in which q is given.
+        signs: directions of the axes in which q is given; see `Signs`.
 
     Returns:
-        ``[..., 3, 3]`` rows right, up and forward, and ``[..., 3]``, world space.
+        The axes ``[..., 3, 3]`` and the position ``[..., 3]``, world space.
 
     Raises:
-        ValueError: a wrong shape, or no rotation within 1e-3.
+        ValueError: a wrong shape, or a matrix that is no rotation within 1e-3.
+
+    Example:
+        >>> found = pose.from_extrinsics(jnp.eye(3), jnp.array([0.0, 0, 3]), (1, -1, 1))
+        >>> print(found.position, found.axes[1])
+        [ 0.  0. -3.] [ 0. -1.  0.]
     """
     checks.check_rotation("The rotation", rotation)
     checks.check_shape("The translation", translation, 3)
     position = -_turn(jnp.swapaxes(rotation, -1, -2), translation)
-    return jnp.asarray(signs, rotation.dtype)[:, None] * rotation, position
+    return Pose(jnp.asarray(signs, rotation.dtype)[:, None] * rotation, position)
 
 
 def to_extrinsics(
     axes: jax.Array, position: jax.Array, signs: Signs
 ) -> tuple[jax.Array, jax.Array]:
-    """The inverse of `from_extrinsics`: rotation and translation."""
+    """Rotation and translation of a pose; the inverse of `from_extrinsics`.
+
+    Args:
+        axes: ``[..., 3, 3]`` rows right, up and forward, world space.
+        position: ``[..., 3]`` world space.
+        signs: directions of the axes of the result; see `Signs`.
+
+    Returns:
+        The rotation ``[..., 3, 3]``, world to camera, and the translation ``[..., 3]``.
+
+    Example:
+        >>> axes, position = jaxsoftras.look_at((0.0, 0.0, 3.0), handedness="right")
+        >>> rotation, translation = pose.to_extrinsics(axes, position, (1, -1, 1))
+        >>> print(translation)
+        [0. 0. 3.]
+    """
     rotation = jnp.asarray(signs, axes.dtype)[:, None] * axes
     return rotation, -_turn(rotation, position)
 
@@ -144,8 +282,8 @@ def _turn(rotation: jax.Array, vector: jax.Array) -> jax.Array:
     return jnp.einsum("...ij,...j->...i", rotation, vector, precision=precision)
 
 
-def rotation_from_axis_angle(axis_angle: ArrayLike) -> jax.Array:
-    """Rotation matrices, parametrised so that they can be optimised.
+def rotation_from_axis_angle(axis_angle: VectorLike) -> jax.Array:
+    """Rotation matrices from axis times angle, a parametrisation to optimise over.
 
     ``R = I + a [v] + b [v]^2`` with ``t`` the length of v, ``[v]`` the matrix of ``v x
     .``, ``a = sin(t) / t`` and ``b = (1 - cos(t)) / t^2`` (Rodrigues). Smooth
@@ -157,6 +295,11 @@ def rotation_from_axis_angle(axis_angle: ArrayLike) -> jax.Array:
 
     Returns:
         ``[..., 3, 3]`` matrices R that turn a column vector p into ``R p``.
+
+    Example:
+        >>> quarter = jaxsoftras.rotation_from_axis_angle((0.0, 0.0, np.pi / 2))
+        >>> print((quarter @ jnp.array([1.0, 2.0, 3.0])).round(3))
+        [-2.  1.  3.]
     """
     (axis_angle,) = checks.as_floats(axis_angle)
     checks.check_shape("axis_angle", axis_angle, 3)
@@ -165,8 +308,8 @@ def rotation_from_axis_angle(axis_angle: ArrayLike) -> jax.Array:
     cross = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
     cross = cross.reshape(*x.shape, 3, 3)
 
-    # Smooth in t^2, a and b are not so for a computer: near 0 their closed forms, and
-    # still more the derivatives of these, lose all digits.
+    # a and b are smooth in t^2, but their closed forms, and still more the derivatives
+    # of these, cancel near 0; use Taylor series there.
     angle2 = x * x + y * y + z * z
     near = angle2 < 0.25
     angle2_near = jnp.where(near, angle2, 0)

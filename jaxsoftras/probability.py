@@ -1,10 +1,10 @@
-"""The probability that a face covers a pixel: distributions over its distance.
+"""Probability that a face covers a pixel, from a distribution over its distance.
 
-A pixel lies ``x`` scales inside of a face (outside where negative), by its distance or
+A pixel lies ``x`` scales inside a face (outside where negative), by its distance or
 squared distance; the face covers it with probability ``D = F(x)``, F a cumulative
-distribution function. Soft Rasterizer has the logistic one, of the squared distance;
-the others are those of GenDR (Petersen et al., 2022, arXiv:2204.13845). What they are
-is in `distributions`; here is what becomes of a choice among them.
+distribution function (CDF). Soft Rasterizer uses the logistic CDF of the squared
+distance; the others come from GenDR (Petersen et al., 2022, arXiv:2204.13845).
+`distributions` defines the families; this module evaluates a chosen one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Distribution:
 
     Attributes:
         name: a key of `DISTRIBUTIONS`.
-        shape: that of a gamma distribution, 0.1 to 10; the others have none.
+        shape: shape parameter of a gamma distribution, 0.1 to 10; the other families
+            have none.
 
     Raises:
         ValueError: an unknown name, or a shape out of range.
@@ -34,7 +35,7 @@ class Distribution:
     shape: float = 0.5
 
     def __post_init__(self) -> None:
-        """Checks both."""
+        """Checks the name and the shape."""
         if self.name not in DISTRIBUTIONS:
             raise ValueError(
                 f"The distribution must be one of {', '.join(DISTRIBUTIONS)}, not "
@@ -47,54 +48,71 @@ class Distribution:
 
 
 def cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
-    """D, the probability that the face covers the pixel.
+    """Probability D that the face covers the pixel.
 
     Args:
         distribution: the choice of F.
         x: ``[...]`` signed (squared) distance over the scale, positive inside.
 
     Returns:
-        ``[...]`` in [0, 1]; exactly 0 outside of the distribution's support.
+        ``[...]`` in [0, 1]; exactly 0 outside the support of the distribution.
+
+    Example:
+        >>> uniform = jaxsoftras.Distribution("uniform")
+        >>> print(probability.cdf(uniform, jnp.array([-1.0, 0.0, 0.5])))
+        [0.   0.5  0.75]
     """
     return DISTRIBUTIONS[distribution.name].linear(x, distribution.shape)[0]
 
 
 def _floored(log: jax.Array) -> jax.Array:
-    # not `maximum`, whose derivative is shared where the two tie, which costs time
+    # not `maximum`: the rule for its derivative at ties costs time
     floor = log_floor(log)
     return jnp.where(log < floor, floor, log)
 
 
 def log_cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
-    """The logarithm of D, precise where D is near 0 and where it is near 1.
+    """Logarithm of D, precise where D is near 0 and where it is near 1.
 
     Args:
         distribution: the choice of F.
         x: ``[...]`` signed (squared) distance over the scale, positive inside.
 
     Returns:
-        ``[...]``, at least -87 in single precision, -708 in double: that stands for 0.
+        ``[...]``, at least -87 in single precision and -708 in double, the floor that
+        stands for D = 0.
+
+    Example:
+        >>> logistic = jaxsoftras.Distribution()
+        >>> print(probability.log_cdf(logistic, jnp.array([-30.0, 0.0])))
+        [-30.         -0.6931472]
     """
     log = DISTRIBUTIONS[distribution.name].logs(x, distribution.shape)[0]
     return _floored(log)
 
 
 def log_survival(distribution: Distribution, x: jax.Array) -> jax.Array:
-    """The logarithm of 1 - D, minus the optical depth of a face; precise as `log_cdf`.
+    """Logarithm of 1 - D, minus the optical depth of a face; as precise as `log_cdf`.
 
     Args:
         distribution: the choice of F.
         x: ``[...]`` signed (squared) distance over the scale, positive inside.
 
     Returns:
-        ``[...]``, at least -87 in single precision, -708 in double: that stands for 0.
+        ``[...]``, at least -87 in single precision and -708 in double, the floor that
+        stands for D = 1.
+
+    Example:
+        >>> logistic = jaxsoftras.Distribution()
+        >>> print(probability.log_survival(logistic, jnp.array([0.0, 30.0])))
+        [ -0.6931472 -30.       ]
     """
     log = DISTRIBUTIONS[distribution.name].logs(x, distribution.shape)[1]
     return _floored(log)
 
 
 def reach(distribution: Distribution, epsilon: float) -> float:
-    """How far outside of a face its probability falls to epsilon.
+    """Distance outside a face at which its probability has fallen to epsilon.
 
     Args:
         distribution: the choice of F.
@@ -105,6 +123,10 @@ def reach(distribution: Distribution, epsilon: float) -> float:
 
     Raises:
         ValueError: epsilon is out of range.
+
+    Example:
+        >>> print(round(probability.reach(jaxsoftras.Distribution(), 1e-4), 2))
+        9.21
     """
     if not 0 < epsilon < 0.5:
         raise ValueError(f"epsilon must lie between 0 and 0.5, not {epsilon}.")

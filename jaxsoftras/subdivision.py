@@ -1,4 +1,4 @@
-"""Subdivision of meshes: every face in four, flat or smooth."""
+"""Subdivision of meshes: splits every face in four, flat or smooth."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import deterministic as gather
-from jaxsoftras import topology
+from jaxsoftras import checks, deterministic, topology
 from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,
@@ -21,6 +20,9 @@ from jaxsoftras.texture import (
     surface_cell,
     texel_centers,
 )
+
+SubdivisionScheme = Literal["midpoint", "loop"]
+"""Positions of new vertices: midpoints of edges, or Loop's rule, which smooths."""
 
 # Barycentric coordinates of the corners of the four children of a face, in the order of
 # `topology.split_faces`.
@@ -47,16 +49,16 @@ def _topology(mesh: Mesh) -> np.ndarray:
 
 
 def _at_midpoints(values: jax.Array, edges: np.ndarray) -> jax.Array:
-    """``[..., V, C]`` and the means over the edges' ends: ``[..., V + E, C]``."""
-    means = jnp.mean(gather.take(values, edges), axis=-2)
+    """Values at vertices, then at midpoints of edges: ``[..., V + E, C]``."""
+    means = jnp.mean(deterministic.take(values, edges), axis=-2)
     return jnp.concatenate([values, means], axis=-2)
 
 
 def _child_texels(resolution: int) -> np.ndarray:
-    """Which texel of its parent each texel of the four children shows: ``[4, r * r]``.
+    """Parent texel that each texel of the four children copies, ``[4, r * r]``.
 
-    Halving the triangles halves the resolution; where it is odd, it stays, and the
-    children show each texel of their parent four times.
+    An even resolution is halved with the triangles; an odd one stays, and each texel of
+    the parent then appears four times.
     """
     child = resolution // 2 if resolution % 2 == 0 else resolution
     weights = np.einsum("tk,jkl->jtl", texel_centers(child), _CHILDREN)
@@ -65,7 +67,7 @@ def _child_texels(resolution: int) -> np.ndarray:
 
 
 def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None:
-    """The texture of the children; on the surface it looks the same."""
+    """Texture of the children, unchanged on the surface."""
     match texture:
         case None:
             return None
@@ -75,7 +77,7 @@ def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None
             return FaceColors(jnp.concatenate([jnp.asarray(values)] * 4, axis=-2))
         case SurfaceTexture(texels):
             cells = _child_texels(texture.resolution)
-            children = [gather.take(jnp.asarray(texels), cell) for cell in cells]
+            children = [deterministic.take(jnp.asarray(texels), cell) for cell in cells]
             return SurfaceTexture(jnp.concatenate(children, axis=-3))
         case UVTexture(coordinates, image):
             corners = jnp.asarray(coordinates)
@@ -89,8 +91,8 @@ def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None
 def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
     """Loop's rule as a sparse matrix ``[V + E, V]``: rows, columns and values.
 
-    Edges that two faces do not share, and the vertices on them, follow the rule for
-    boundaries. A vertex where more or fewer than two of them meet stays in place.
+    Edges that are not shared by two faces, and the vertices on them, follow the rule
+    for boundaries. A vertex on more or fewer than two such edges stays in place.
     """
     interior = topology.interior_edges(faces)
     is_interior = np.isin(edges @ [count, 1], interior[:, :2] @ [count, 1])
@@ -105,10 +107,10 @@ def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
     smooth = np.where(creases == 0, smooth, 0)
     crease = np.where(creases == 2, 1 / 8, 0)
     neighbour = np.where(on_crease, crease[tail], smooth[tail])
-    own = 1 - degree * smooth - 2 * crease
+    center = 1 - degree * smooth - 2 * crease
 
     def entries(row, columns, values):
-        """The entries ``[n, k]`` of n rows, each a triple (row, column, value)."""
+        """Entries ``[n, k]`` of n rows as triples (row, column, value)."""
         return np.stack(np.broadcast_arrays(row[:, None], columns, values)).reshape(
             3, -1
         )
@@ -116,7 +118,7 @@ def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
     vertices = np.arange(count)
     rows, columns, values = np.concatenate(
         [
-            entries(vertices, vertices[:, None], own[:, None]),
+            entries(vertices, vertices[:, None], center[:, None]),
             entries(tail, head[:, None], neighbour[:, None]),
             entries(new[~is_interior], edges[~is_interior], 1 / 2),
             entries(new[is_interior], interior, np.array([3, 3, 1, 1]) / 8),
@@ -128,21 +130,21 @@ def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
 
 
 def _smooth(vertices: jax.Array, faces: np.ndarray, edges: np.ndarray) -> jax.Array:
-    """Vertices ``[..., V, 3]`` and new ones ``[..., V + E, 3]`` by Loop's rule."""
+    """Moves V vertices and adds E on the edges by Loop's rule: ``[..., V + E, 3]``."""
     count = vertices.shape[-2]
     rows, columns, values = _loop_rule(faces, edges, count)
     weights = jnp.asarray(values, vertices.dtype)[:, None]
-    terms = weights * gather.take(vertices, columns)
-    return gather.segment_sum(terms, rows, count + len(edges))
+    terms = weights * deterministic.take(vertices, columns)
+    return deterministic.segment_sum(terms, rows, count + len(edges))
 
 
 def subdivide(
-    mesh: Mesh, levels: int = 1, scheme: Literal["midpoint", "loop"] = "midpoint"
+    mesh: Mesh, levels: int = 1, scheme: SubdivisionScheme = "midpoint"
 ) -> Mesh:
     """Splits every triangle in four, ``levels`` times.
 
-    New vertices lie on the edges. ``"midpoint"`` puts them in the middle, so that the
-    surface stays as it is. ``"loop"`` smooths: with n neighbours p_k around a vertex p,
+    New vertices lie on the edges. ``"midpoint"`` puts them in the middle, which does
+    not change the surface. ``"loop"`` smooths: with n neighbours p_k around a vertex p,
     and a, b the ends of an edge between the faces (a, b, c) and (b, a, d),
 
         p' = (1 - n s) p + s sum_k p_k,  s = (5/8 - (3/8 + cos(2 pi / n) / 4)^2) / n
@@ -154,25 +156,29 @@ def subdivide(
 
     A texture looks the same on the new faces: values of vertices and UV coordinates are
     interpolated linearly, values of faces are repeated. A `SurfaceTexture` of even
-    resolution is shared out among the children.
+    resolution is divided among the children.
 
     Args:
         mesh: vertices ``[..., V, 3]`` and one topology ``[F, 3]``, known when tracing.
         levels: number of subdivisions.
-        scheme: ``"midpoint"`` or ``"loop"``.
+        scheme: see `SubdivisionScheme`.
 
     Returns:
-        A mesh of V + E vertices and 4 F faces for each level; E is the number of edges.
-        `jaxsoftras.topology.split_faces` says in which order.
+        A mesh of V + E vertices and 4 F faces after each level, with E the number of
+        edges, in the order of `jaxsoftras.topology.split_faces`.
 
     Raises:
         ValueError: an unknown scheme, a negative number of levels, or faces of several
             meshes or unknown when tracing.
+
+    Example:
+        >>> fine = jaxsoftras.subdivide(jaxsoftras.icosphere(0), levels=1)
+        >>> print(fine.vertices.shape, fine.faces.shape)
+        (42, 3) (80, 3)
     """
-    if scheme not in ("midpoint", "loop"):
-        raise ValueError(f"scheme must be 'midpoint' or 'loop', not {scheme!r}.")
+    checks.check_choice("scheme", scheme, SubdivisionScheme)
     if levels < 0:
-        raise ValueError(f"levels must not be negative, as {levels} is.")
+        raise ValueError(f"levels must be at least 0, not {levels}.")
     for _ in range(levels):
         vertices, faces = jnp.asarray(mesh.vertices), _topology(mesh)
         edges, children = topology.split_faces(faces, vertices.shape[-2])

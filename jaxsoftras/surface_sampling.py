@@ -17,7 +17,7 @@ class SurfacePoints(NamedTuple):
 
     Attributes:
         points: ``[..., N, 3]`` positions, in the space of the vertices.
-        faces: ``[..., N]`` int32 index of the face that each lies on.
+        faces: ``[..., N]`` int32 index of the face that each point lies on.
         weights: ``[..., N, 3]`` barycentric coordinates on that face.
     """
 
@@ -26,12 +26,12 @@ class SurfacePoints(NamedTuple):
     weights: jax.Array
 
 
-def _choose_faces(areas: jax.Array, shares: jax.Array) -> jax.Array:
-    """The faces at which given shares ``[N]`` of the areas ``[F]`` are reached."""
+def _choose_faces(areas: jax.Array, fractions: jax.Array) -> jax.Array:
+    """Faces where the running sum of areas ``[F]`` reaches fractions ``[N]`` of all."""
     totals = jnp.cumsum(areas)
-    chosen = jnp.searchsorted(totals, shares * totals[-1], side="right")
-    # Where the rounding of the totals leads to a face without area, the one before it
-    # that has some is meant, or else the first that has.
+    chosen = jnp.searchsorted(totals, fractions * totals[-1], side="right")
+    # Rounding of the totals can lead to a face without area. Take the last face before
+    # it that has an area instead, or else the first one.
     usable = jnp.where(areas > 0, jnp.arange(len(areas), dtype=jnp.int32), -1)
     usable = jnp.maximum(lax.cummax(usable), jnp.argmax(areas > 0).astype(jnp.int32))
     return usable[jnp.minimum(chosen, len(areas) - 1)]
@@ -41,8 +41,8 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
     """Draws points uniformly by area from the surface of a mesh.
 
     ``p = (1 - r) p0 + r (1 - t) p1 + r t p2`` with ``r = sqrt(s)`` and s, t uniform in
-    [0, 1). The points follow the vertices, in which they are differentiable at fixed
-    faces and weights; that areas change with the vertices adds no gradient.
+    [0, 1). The points are differentiable in the vertices at fixed faces and weights;
+    the change of areas with the vertices contributes no gradient.
 
     Args:
         key: a random key; each mesh of a batch gets points of its own.
@@ -56,20 +56,26 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
 
     Raises:
         ValueError: a mesh without faces, or a negative count.
+
+    Example:
+        >>> sphere = jaxsoftras.icosphere(1)
+        >>> drawn = jaxsoftras.sample_points(jax.random.key(0), sphere, 5)
+        >>> print(drawn.points.shape, drawn.faces.shape)
+        (5, 3) (5,)
     """
     faces = jnp.asarray(mesh.faces)
     if faces.shape[-2] == 0 or count < 0:
         raise ValueError(
-            f"Points need a face and a count that is not negative; here are {count} "
-            f"points on {faces.shape[-2]} faces."
+            "sample_points needs at least one face and a count of at least 0, not "
+            f"{count} points on {faces.shape[-2]} faces."
         )
     vertices = jnp.asarray(mesh.vertices)
     corners = face_vertices(lax.stop_gradient(vertices), mesh.faces)
     areas = jnp.linalg.norm(area_vectors(corners), axis=-1)  # doubled
     batch = areas.shape[:-1]
-    shares, s, t = jax.random.uniform(key, (3, *batch, count), vertices.dtype)
+    fractions, s, t = jax.random.uniform(key, (3, *batch, count), vertices.dtype)
     choose = jnp.vectorize(_choose_faces, signature="(f),(n)->(n)")
-    chosen = choose(areas, shares)
+    chosen = choose(areas, fractions)
     r = jnp.sqrt(s)
     weights = jnp.stack([1 - r, r * (1 - t), r * t], axis=-1)
 

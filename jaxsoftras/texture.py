@@ -1,9 +1,9 @@
-"""Colours on the surface of a mesh: four kinds of texture, and how they are sampled."""
+"""Textures, colours on the surface of a mesh: four kinds, and their sampling."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,10 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic as gather
+from jaxsoftras import checks, deterministic
 
 Wrap = Literal["clamp", "repeat"]
-"""What lies beyond the image: its border texels, or the image again."""
+"""Continuation of an image beyond its edges: its border texels, or the image again."""
 
 
 class FaceColors(NamedTuple):
@@ -38,10 +38,10 @@ class VertexColors(NamedTuple):
 
 
 class SurfaceTexture(NamedTuple):
-    """A little triangular image on every face, sampled at the nearest texel; a pytree.
+    """A small triangular image on every face, sampled at the nearest texel; a pytree.
 
-    The texture of Soft Rasterizer. A face is cut by lines parallel to its edges into
-    ``R * R`` congruent triangles; `surface_cell` numbers them.
+    The texture of Soft Rasterizer. Lines parallel to the edges cut a face into ``R *
+    R`` congruent triangles; `surface_cell` numbers them.
 
     Attributes:
         texels: ``[..., F, R * R, C]``; R = 1 gives one value per face.
@@ -63,7 +63,7 @@ class SurfaceTexture(NamedTuple):
 
 
 class UVTexture(NamedTuple):
-    """An image, and the place in it of every corner of every face; a pytree.
+    """An image, and coordinates in it for every corner of every face; a pytree.
 
     Attributes:
         coordinates: ``[..., F, 3, 2]`` u (right) and v (up); [0, 1] spans the image
@@ -79,16 +79,16 @@ Texture: TypeAlias = FaceColors | VertexColors | SurfaceTexture | UVTexture
 
 
 def texel_before(position: jax.Array) -> jax.Array:
-    """The texel centre at or before a position in texels: its floor, as a float.
+    """Texel centre at or before a position in texels: its floor, as a float.
 
-    Both the indices and the weights of the two texels follow from it. Were it computed
-    twice, the two roundings could differ at a centre, and the texture jump there.
+    Both the indices and the weights of the two texels follow from it. Computed twice,
+    it could be rounded differently at a centre, and the texture would jump there.
     """
     return lax.optimization_barrier(jnp.floor(lax.stop_gradient(position)))
 
 
 def texel(index: jax.Array, size: int, wrap: Wrap) -> jax.Array:
-    """The index of the texel that stands for one, in the image or beyond it."""
+    """Index within the image of a texel that may lie beyond its edges."""
     return jnp.mod(index, size) if wrap == "repeat" else jnp.clip(index, 0, size - 1)
 
 
@@ -108,15 +108,15 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
     """Samples images bilinearly.
 
     The centre of texel (i, j) lies at u = (j + 1/2) / W, v = 1 - (i + 1/2) / H.
-    Differentiable in both arguments, with bitwise repeatable results. Between texels
-    the derivative in ``uv`` is that of the bilinear patch, on their centre lines that
-    of the patch to the right or below.
+    Differentiable in both arguments, with bitwise repeatable results. The derivative in
+    ``uv`` is the slope of the bilinear patch between four texel centres; on a line
+    through centres, the slope of the patch to the right or below.
 
     Args:
         image: ``[..., H, W, C]``; row 0 is at the top.
-        uv: ``[..., N, 2]`` u (right) and v (up); leading axes broadcast against those
-            of ``image``.
-        wrap: what lies beyond [0, 1]: ``"clamp"``, the border texels; ``"repeat"``,
+        uv: ``[..., N, 2]`` u (right) and v (up), in units of the image; leading axes
+            broadcast against those of ``image``.
+        wrap: continuation beyond [0, 1]: ``"clamp"``, the border texels; ``"repeat"``,
             the image again.
 
     Returns:
@@ -124,10 +124,15 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
 
     Raises:
         ValueError: an argument of wrong shape, or an unknown ``wrap``.
+
+    Example:
+        >>> image = jnp.array([[[1.0], [2.0]], [[3.0], [4.0]]])  # 2 x 2 texels
+        >>> uv = jnp.array([[0.0, 1.0], [0.5, 0.5]])  # top left corner, centre
+        >>> print(texture.sample(image, uv)[:, 0])
+        [1.  2.5]
     """
     image, uv = jnp.asarray(image), jnp.asarray(uv)
-    if wrap not in get_args(Wrap):
-        raise ValueError(f"wrap must be 'clamp' or 'repeat', not {wrap!r}.")
+    checks.check_choice("wrap", wrap, Wrap)
     if image.ndim < 3 or 0 in image.shape[-3:-1] or uv.ndim < 2 or uv.shape[-1] != 2:
         raise ValueError(
             "image must have the shape [..., H, W, C], with at least one texel, and uv"
@@ -143,16 +148,16 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
     first = jnp.arange(math.prod(batch)).reshape(*batch, 1) * (height * width)
     index = rows[:, None] * width + columns + first  # [2, 2, ..., N]
     weights = two_weights(y, above)[:, None] * two_weights(x, left)
-    texels = gather.take(image.reshape(-1, channels), index)
+    texels = deterministic.take(image.reshape(-1, channels), index)
     return jnp.sum(weights[..., None] * texels, axis=(0, 1))
 
 
 def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:
-    """Number of the texel of a `SurfaceTexture` that a point lies in; elementwise.
+    """Index of the texel of a `SurfaceTexture` that holds a point; elementwise.
 
     With ``a = floor(w0 R)`` and ``b = floor(w1 R)``, the texel is ``b R + a`` in the
     half of the cell nearer to corner 2 and ``(R - 1 - b) R + R - 1 - a`` in the other.
-    So 0 lies at corner 2, R - 1 at corner 0 and (R - 1) R at corner 1. For R = 3,
+    Texel 0 lies at corner 2, R - 1 at corner 0 and (R - 1) R at corner 1. For R = 3,
     corner 0 at the left, 1 at the right and 2 on top::
 
             0
@@ -165,10 +170,15 @@ def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:
     Args:
         w0: barycentric coordinate of corner 0, in [0, 1].
         w1: barycentric coordinate of corner 1, in [0, 1].
-        resolution: R.
+        resolution: R, the number of texels along an edge.
 
     Returns:
         int32 from 0 to ``R * R - 1``.
+
+    Example:
+        >>> w0, w1 = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+        >>> print(texture.surface_cell(w0, w1, resolution=3))  # corners 2, 0 and 1
+        [0 2 6]
     """
     last = resolution - 1
     x, y = jnp.asarray(w0) * resolution, jnp.asarray(w1) * resolution
@@ -181,7 +191,15 @@ def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:
 
 
 def texel_centers(resolution: int) -> np.ndarray:
-    """Barycentric coordinates of the centroids of a face's texels: ``[R * R, 3]``."""
+    """Barycentric coordinates of the centroids of a face's texels: ``[R * R, 3]``.
+
+    Args:
+        resolution: R, the number of texels along an edge.
+
+    Example:
+        >>> print(texture.texel_centers(2).round(3)[0])  # at corner 2
+        [0.167 0.167 0.667]
+    """
     b, a = np.divmod(np.arange(resolution * resolution), resolution)
     upper = a + b < resolution
     last = resolution - 1
@@ -191,18 +209,24 @@ def texel_centers(resolution: int) -> np.ndarray:
 
 
 def bake(texture: UVTexture, resolution: int, wrap: Wrap = "clamp") -> SurfaceTexture:
-    """Samples the image at the centroids of the texels of a `SurfaceTexture`.
+    """Turns a `UVTexture` into a `SurfaceTexture`, sampled at the texels' centroids.
 
     Args:
         texture: coordinates ``[..., F, 3, 2]`` and image ``[..., H, W, C]``.
-        resolution: R, texels along an edge.
-        wrap: what lies beyond the image; see `sample`.
+        resolution: R, the number of texels along an edge.
+        wrap: continuation of the image beyond its edges; see `sample`.
 
     Returns:
         Texels ``[..., F, R * R, C]``.
 
     Raises:
         ValueError: a resolution below 1.
+
+    Example:
+        >>> corners = np.array([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
+        >>> image = texture.UVTexture(corners, np.ones((4, 4, 3)))
+        >>> print(texture.bake(image, resolution=2).texels.shape)
+        (1, 4, 3)
     """
     if resolution < 1:
         raise ValueError(f"resolution must be at least 1, not {resolution}.")

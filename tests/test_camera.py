@@ -1,4 +1,4 @@
-"""Cameras: how they are made and refused, and the pictures of points."""
+"""Cameras: construction, refusals, and projections of points."""
 
 import dataclasses
 import functools
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+import jaxsoftras
 from jaxsoftras import camera, mesh
 from tests.support.cameras import DISTORTION, POINTS, make_camera
 
@@ -16,35 +17,59 @@ project = jax.jit(camera.project)
 
 
 class TestConstructors:
-    def test_axes_seen_from_the_front(self):
-        """Azimuth 0: +x is right, +y is up, +z lies deeper."""
-        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0)
+    def test_axes_seen_from_azimuth_0_in_the_frame_of_the_data_sets(self):
+        """+x is right, +y is up, +z lies deeper."""
+        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0, handedness="left")
         points = jnp.array([[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 1.0]])
         expected = [[0, 0, 2], [0.25, 0, 2], [0, 0.25, 2], [0, 0, 3]]
         np.testing.assert_allclose(project(cam, points), expected, atol=1e-6)
 
-    def test_is_look_at_and_perspective(self):
+    @pytest.mark.parametrize("handedness", ["left", "right"])
+    def test_is_world_to_camera_and_camera_to_ndc(self, handedness):
         eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
-        cam = camera.perspective_camera(eye, target, up, 20.0)
-        seen = camera.look_at(POINTS, eye, target, up)
-        expected = camera.perspective(seen, 20.0)
+        cam = camera.perspective_camera(eye, target, up, 20.0, handedness=handedness)
+        seen = camera.world_to_camera(POINTS, eye, target, up, handedness=handedness)
+        expected = camera.camera_to_ndc(seen, 20.0)
         np.testing.assert_allclose(project(cam, POINTS), expected, rtol=1e-5)
+
+    def test_pose_and_focal_length_make_the_same_camera(self):
+        eye, target, up = np.array([[1, 2, -3], [0.1, 0.2, 0.3], [0.2, 1, 0.1]])
+        cam = camera.perspective_camera(eye, target, up, half_fov=45.0)
+        pose = camera.look_at(eye, target, up)
+        assert pose.axes.shape == (3, 3) and pose.position.shape == (3,)
+        made = camera.camera_from_axes(*pose, focal_length=(1.0, 1.0))
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=1e-6), made, cam
+        )
+
+    def test_full_field_of_view_is_twice_the_half(self):
+        eye, angles = (0, 0, -2), np.array([20.0, 30.0, 100.0])
+        full = camera.perspective_camera(eye, fov=angles)
+        half = camera.perspective_camera(eye, half_fov=angles / 2)
+        np.testing.assert_array_equal(full.focal_length, half.focal_length)
+        default = camera.perspective_camera(eye)
+        np.testing.assert_array_equal(full.focal_length[1], default.focal_length)
+        np.testing.assert_array_equal(
+            camera.camera_to_ndc(POINTS, fov=30.0), camera.camera_to_ndc(POINTS)
+        )
 
     def test_edge_of_the_field_of_view(self):
         depth = 3.0
         edge = depth * np.tan(np.deg2rad(15))
-        picture = camera.perspective(jnp.array([[edge, -edge, depth]]), 15.0)
-        np.testing.assert_allclose(picture, [[1, -1, depth]], rtol=1e-6)
+        projected = camera.camera_to_ndc(jnp.array([[edge, -edge, depth]]), 15.0)
+        np.testing.assert_allclose(projected, [[1, -1, depth]], rtol=1e-6)
 
     def test_aspect_keeps_pixels_square(self):
-        cam = camera.perspective_camera((0, 0, -2), half_fov=45.0, aspect=2.0)
-        picture = project(cam, np.array([[0.5, 0.5, 0]]))
-        np.testing.assert_allclose(picture, [[0.125, 0.25, 2]], rtol=1e-6)
+        cam = camera.perspective_camera((0, 0, 2), half_fov=45.0, aspect=2.0)
+        projected = project(cam, np.array([[0.5, 0.5, 0]]))
+        np.testing.assert_allclose(projected, [[0.125, 0.25, 2]], rtol=1e-6)
 
     def test_orthographic(self):
-        cam = camera.orthographic_camera((0, 0, -2), scale=1.5, aspect=3.0)
-        picture = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, 5.0]]))
-        np.testing.assert_allclose(picture, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6)
+        cam = camera.orthographic_camera((0, 0, 2), scale=1.5, aspect=3.0)
+        projected = project(cam, np.array([[0.2, -0.4, 0.0], [0.2, -0.4, -5.0]]))
+        np.testing.assert_allclose(
+            projected, [[0.1, -0.6, 2], [0.1, -0.6, 7]], rtol=1e-6
+        )
 
     @pytest.mark.parametrize(
         "make", [camera.perspective_camera, camera.orthographic_camera]
@@ -57,10 +82,10 @@ class TestConstructors:
             functools.partial(np.testing.assert_allclose, rtol=1e-5), towards, along
         )
 
-    def test_handedness_mirrors_the_picture(self):
+    def test_handedness_mirrors_the_image(self):
         eye = camera.eye_from_angles(2.7, 30.0, 40.0)
-        left = camera.perspective_camera(eye)
-        right = camera.perspective_camera(eye, handedness="right")
+        left = camera.perspective_camera(eye, handedness="left")
+        right = camera.perspective_camera(eye)
         assert np.linalg.det(left.axes) == pytest.approx(1, abs=1e-5)
         assert np.linalg.det(right.axes) == pytest.approx(-1, abs=1e-5)
         np.testing.assert_allclose(
@@ -69,23 +94,23 @@ class TestConstructors:
             atol=1e-6,
         )
 
-    def test_right_handed_camera_sees_x_on_the_right(self):
+    def test_default_camera_sees_x_on_the_right(self):
         """Seen from +z, with x to the right and y up as on paper, z towards the eye."""
-        cam = camera.perspective_camera((0, 0, 2), handedness="right", half_fov=45.0)
-        picture = project(cam, np.array([[0.5, 0.25, 0]]))
-        np.testing.assert_allclose(picture, [[0.25, 0.125, 2]], atol=1e-6)
+        cam = camera.perspective_camera((0, 0, 2), half_fov=45.0)
+        projected = project(cam, np.array([[0.5, 0.25, 0]]))
+        np.testing.assert_allclose(projected, [[0.25, 0.125, 2]], atol=1e-6)
 
     @pytest.mark.parametrize(("handedness", "sign"), [("left", -1), ("right", 1)])
     def test_winding_of_front_faces(self, handedness, sign):
-        """Clockwise in a mirrored picture, counter-clockwise in an ordinary one."""
+        """Clockwise in a mirrored image, counter-clockwise in an ordinary one."""
         sphere = mesh.icosphere(1)
         corners = 0.5 * sphere.vertices[sphere.faces]  # [F, 3, 3]
         eye = np.asarray(camera.eye_from_angles(3.0, 20.0, 50.0))
         cam = camera.perspective_camera(eye, handedness=handedness)
-        picture = np.asarray(project(cam, corners))
+        projected = np.asarray(project(cam, corners))
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         front = np.sum(normal * (eye - corners[:, 0]), axis=1) > 0
-        first, second = (picture[:, k, :2] - picture[:, 0, :2] for k in (1, 2))
+        first, second = (projected[:, k, :2] - projected[:, 0, :2] for k in (1, 2))
         area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
         np.testing.assert_array_equal(sign * area > 0, front)
 
@@ -113,6 +138,42 @@ class TestConstructors:
         assert {leaf.dtype.name for leaf in jax.tree.leaves(cam)} == {expected}
 
 
+def test_text_reads_forwards_through_the_default_camera():
+    """A letter on a square that fills the image of a camera in front of it."""
+    letter = np.array(
+        [
+            [0, 0, 0, 0, 0],
+            [0, 1, 1, 1, 0],
+            [0, 1, 0, 0, 0],
+            [0, 1, 1, 0, 0],
+            [0, 1, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+        ],
+        np.float32,
+    )
+    uv = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    square = jaxsoftras.Mesh(
+        np.pad(uv - 0.5, ((0, 0), (0, 1))),  # z = 0, seen from +z
+        faces,
+        jaxsoftras.UVTexture(uv[faces], letter[..., None]),
+    )
+    settings = jaxsoftras.Settings(
+        image_size=letter.shape,
+        sigma=1e-6,
+        gamma=1e-6,
+        double_sided=False,  # the camera sees the front
+        implementation="reference",
+    )
+    cam = camera.perspective_camera((0, 0, 2), fov=2 * np.rad2deg(np.arctan(0.25)))
+    image = jaxsoftras.render(square, cam, None, settings)
+    np.testing.assert_allclose(image[..., 0], letter, atol=1e-2)
+    parallel = camera.orthographic_camera((0, 0, 2), scale=2.0)
+    np.testing.assert_allclose(
+        project(parallel, square.vertices), project(cam, square.vertices), atol=1e-6
+    )
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -125,6 +186,9 @@ class TestErrors:
             ({"direction": (0, 0, 1), "target": (0, 0, 1)}, "not both"),
             ({"half_fov": 0.0}, "half_fov must lie between"),
             ({"half_fov": np.array([30, 90])}, "half_fov must lie between"),
+            ({"half_fov": 15.0, "fov": 30.0}, "Give fov, .* or half_fov, .* not both"),
+            ({"fov": 180.0}, "fov must lie between 0 and 180 degrees"),
+            ({"fov": np.array([60, -1])}, "fov must lie between 0 and 180 degrees"),
             ({"aspect": -1.0}, "must be positive"),
             ({"eye": (0, 2)}, r"eye must have the shape \[..., 3\], not \[2\]"),
             ({"target": (0, 2)}, r"target must have the shape \[..., 3\]"),
@@ -132,7 +196,7 @@ class TestErrors:
             ({"handedness": "both"}, "handedness must be one of left, right"),
         ],
     )
-    def test_of_a_view(self, arguments, message):
+    def test_views(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             camera.perspective_camera(**{"eye": (0.0, 0.0, -2.0)} | arguments)
 
@@ -141,31 +205,38 @@ class TestErrors:
         [
             ({"axes": 1.01 * np.eye(3)}, "perpendicular and of length 1"),
             ({"axes": np.ones((3, 4))}, r"axes must have the shape \[..., 3, 3\]"),
-            ({"focal": (1.0, 0.0)}, "must be positive"),
+            ({"focal_length": (1.0, 0.0)}, "must be positive"),
             ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
             ({"projection": "fisheye"}, "projection must be one of"),
-            ({"focal": np.ones((2, 2)), "center": np.zeros((3, 2))}, "broadcast"),
+            (
+                {"focal_length": np.ones((2, 2)), "principal_point": np.zeros((3, 2))},
+                "broadcast",
+            ),
         ],
     )
-    def test_of_parts(self, parts, message):
-        given = {"axes": np.eye(3), "position": (0, 0, 0), "focal": (1, 1)} | parts
+    def test_parts(self, parts, message):
+        given = {
+            "axes": np.eye(3),
+            "position": (0, 0, 0),
+            "focal_length": (1, 1),
+        } | parts
         with pytest.raises(ValueError, match=message):
             camera.camera_from_axes(**given)
 
-    def test_of_scale_and_points(self):
+    def test_scale_and_points(self):
         with pytest.raises(ValueError, match="scale"):
             camera.orthographic_camera((0, 0, -2), scale=0.0)
         with pytest.raises(ValueError, match=r"\[..., N, 3\], not \[3\]"):
             camera.project(make_camera(), np.zeros(3))
 
-    def test_values_are_not_looked_at_when_traced(self):
+    def test_values_are_not_checked_when_traced(self):
         @jax.jit
-        def picture(eye, half_fov):
+        def project_points(eye, half_fov):
             cam = camera.perspective_camera(eye, half_fov=half_fov)
             return camera.project(cam, jnp.zeros((1, 3)))
 
         degenerate = jnp.array([0.0, 2, 0])  # parallel to up
-        assert np.isfinite(picture(degenerate, -1.0)).all()
+        assert np.isfinite(project_points(degenerate, -1.0)).all()
 
 
 class TestBatches:
@@ -173,7 +244,7 @@ class TestBatches:
     def test_batch_equals_loop(self, batch):
         # the original crossed along the batch axis for batches of 3
         @jax.jit
-        def picture(elevation, azimuth, points):
+        def project_points(elevation, azimuth, points):
             eye = camera.eye_from_angles(2.7, elevation, azimuth)
             return camera.project(camera.perspective_camera(eye), points)
 
@@ -184,8 +255,8 @@ class TestBatches:
             rng.normal(0, 0.2, (batch, 5, 3)),
         )
         np.testing.assert_allclose(
-            picture(*arguments),
-            np.stack([picture(*one) for one in zip(*arguments, strict=True)]),
+            project_points(*arguments),
+            np.stack([project_points(*one) for one in zip(*arguments, strict=True)]),
             rtol=1e-5,
             atol=1e-6,
         )
@@ -214,9 +285,11 @@ class TestBatches:
         )
 
     def test_parts_set_by_hand_need_not_share_leading_axes(self):
-        focal = jnp.array([[2.0, 1.5], [1.0, 1.0]])
-        picture = project(dataclasses.replace(make_camera(), focal=focal), POINTS)
-        np.testing.assert_allclose(picture[0], project(make_camera(), POINTS))
+        focal_length = jnp.array([[2.0, 1.5], [1.0, 1.0]])
+        projected = project(
+            dataclasses.replace(make_camera(), focal_length=focal_length), POINTS
+        )
+        np.testing.assert_allclose(projected[0], project(make_camera(), POINTS))
 
     def test_projection_is_part_of_the_tree(self):
         cam = jax.tree.map(lambda x: 2 * x, make_camera("orthographic", None))
@@ -251,8 +324,8 @@ class TestLens:
 
         assert primitives(None) + 10 < primitives(DISTORTION)
 
-    def test_gradient_at_the_centre_is_that_of_an_ideal_lens(self):
-        """Where the root of r^2 would have none."""
+    def test_gradient_at_the_centre_equals_an_ideal_lens(self):
+        """The root of r^2 has no gradient there."""
         jacobian = jax.jit(jax.jacrev(camera.project, argnums=(0, 1)))
         centre = jnp.zeros((1, 3))
         lens, point = jacobian(make_camera(), centre)
@@ -262,7 +335,7 @@ class TestLens:
 
 
 class TestBehindTheCamera:
-    """Depth <= 0: finite in value and derivatives, and told by the depth."""
+    """Depth <= 0: finite in value and derivatives, and marked by the depth."""
 
     @pytest.mark.parametrize(
         ("projection", "distortion"),
@@ -277,10 +350,10 @@ class TestBehindTheCamera:
         cam = jax.tree.map(lambda x: x.astype(np.float32), cam)
 
         def loss(cam, points):
-            # what a rasterizer does: it drops what has no picture
-            picture = camera.project(cam, points)
-            shown = picture[:, 2:] > 0.5
-            return jnp.sum(jnp.where(shown, picture, 0) ** 2), picture
+            # as a rasterizer does, drop points without a projection
+            projected = camera.project(cam, points)
+            shown = projected[:, 2:] > 0.5
+            return jnp.sum(jnp.where(shown, projected, 0) ** 2), projected
 
         @jax.jit
         def derivatives(*arguments):
@@ -290,39 +363,40 @@ class TestBehindTheCamera:
 
         result = derivatives(cam, points)
         assert all(np.isfinite(x).all() for x in jax.tree.leaves(result))
-        (_, gradient), picture = result[0]
-        np.testing.assert_array_equal(picture[:, 2], points[:, 2])
+        (_, gradient), projected = result[0]
+        np.testing.assert_array_equal(projected[:, 2], points[:, 2])
         assert np.all(np.any(gradient[:3], axis=1)) and not np.any(gradient[3:])
 
     def test_points_behind_do_not_appear_in_the_image(self):
-        """For those who look at x and y alone: no flip through the centre."""
+        """Code that uses x and y alone sees no flip through the centre."""
         points = np.array([[0.3, 0.2, -4.0], [0.3, -0.2, -3.0]])
         assert np.all(np.abs(project(make_camera(), points)[:, :2]) > 1e8)
 
 
 class TestGradients:
-    def test_of_a_view(self, x64):
+    def test_views(self, x64):
         @jax.jit
-        def picture(eye, target, up, half_fov):
+        def project_points(eye, target, up, half_fov):
             cam = camera.perspective_camera(eye, target, up, half_fov)
             return camera.project(cam, POINTS)
 
         eye, target = np.array([[1.0, 0.7, -2.3], [0.1, -0.2, 0.1]])
         arguments = (eye, target, np.array([0.1, 1.0, 0.2]), np.array(20.0))
-        check_grads(picture, arguments, order=1, modes=["rev"])
+        check_grads(project_points, arguments, order=1, modes=["rev"])
 
     @pytest.mark.parametrize("projection", ["perspective", "orthographic"])
-    def test_of_all_parts(self, projection, x64):
+    def test_all_parts(self, projection, x64):
         cam = make_camera(projection)
         check_grads(project, (cam, POINTS), order=1, modes=["rev"])
 
 
 def test_projection_of_the_golden_scene(shared):
-    """Made by the formula of the original: z = depth, x, y over z tan(30 degrees)."""
-    archive = np.load(shared / "golden" / "softras_float64.npz")
-    vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
+    """The scene was made by the original's formula: x and y over z tan(30 degrees)."""
+    with np.load(shared / "golden" / "softras_float64.npz") as archive:
+        vertices, faces = archive["in/ico/verts"], archive["in/ico/faces"]
+        expected = archive["in/ico/fv"]
     cam = camera.perspective_camera(
-        camera.eye_from_angles(2.732, 0.0, 0.0), half_fov=30.0
+        camera.eye_from_angles(2.732, 0.0, 0.0), half_fov=30.0, handedness="left"
     )
     corners = np.asarray(project(cam, vertices))[:, faces]
-    np.testing.assert_allclose(corners, archive["in/ico/fv"], atol=3e-6)
+    np.testing.assert_allclose(corners, expected, atol=3e-6)

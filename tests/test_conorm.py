@@ -12,7 +12,7 @@ from jaxsoftras.conorm import Conorm
 
 
 def norm_of(function):
-    """The T-conorm of two numbers that belongs to a T-norm."""
+    """T-conorm of two numbers that is dual to a T-norm."""
     return lambda a, b, p: 1 - function(1 - a, 1 - b, p)
 
 
@@ -105,7 +105,7 @@ def scene(*faces, dtype: type = np.float64):
 @every_conorm
 class TestConorms:
     def test_equals_the_formula(self, conorm):
-        """For two faces, and, being associative, for five in any order."""
+        """Holds for two faces and, by associativity, for five in any order."""
         formula = functools.partial(FORMULAE[conorm.name], p=conorm.parameter)
         two = fold(conorm, scene(*VALUES[:2]))
         np.testing.assert_allclose(two, formula(*VALUES[:2]), rtol=1e-9)
@@ -195,7 +195,7 @@ def sweep(dtype):
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
 def pixels(distribution, x):
-    """Alpha of two like faces, by every rule, and its derivatives as one face moves."""
+    """Alpha of two equal faces by every rule, with derivatives as one face moves."""
 
     def alpha(x):
         cdf = probability.cdf(distribution, x)

@@ -1,4 +1,4 @@
-"""Each convention's textbook projection to pixels, in numpy, against ours."""
+"""Conversions of cameras against each program's textbook projection, in numpy."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ project = jax.jit(camera.project)
 
 
 def random_rotation(seed):
-    """``[3, 3]`` numpy, by Gram and Schmidt."""
+    """Rotation ``[3, 3]``, by the method of Gram and Schmidt."""
     q = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
     return q * np.linalg.det(q)
 
@@ -31,7 +31,7 @@ def rigid(rotation, translation):
 
 
 def our_pixels(cam, size):
-    """Column and row of `POINTS`; the middle of the top left pixel is (0, 0)."""
+    """Column and row of `POINTS`; the centre of the top left pixel is (0, 0)."""
     x, y, _ = np.asarray(project(cam, POINTS)).T
     height, width = size
     return np.stack([(x * width + width - 1) / 2, (height - 1 - y * height) / 2], -1)
@@ -79,12 +79,12 @@ class TestOpenCV:
         assert_same(back, (*given, lens))
         assert_same(conventions.from_opencv(*back[:3], size, back[3]), cam)
 
-    def test_middle_of_the_top_left_pixel(self, x64):
+    def test_centre_of_the_top_left_pixel(self, x64):
         k = np.array([[10.0, 0, 0], [0, 10, 0], [0, 0, 1]])
         cam = conventions.from_opencv(k, np.eye(3), np.zeros(3), (20, 40))
         expected = [[(1 - 40) / 40, (20 - 1) / 20, 2.0]]
-        picture = project(cam, np.array([[0.0, 0, 2]]))
-        np.testing.assert_allclose(picture, expected, rtol=1e-12)
+        projected = project(cam, np.array([[0.0, 0, 2]]))
+        np.testing.assert_allclose(projected, expected, rtol=1e-12)
 
 
 class TestOpenGL:
@@ -203,13 +203,13 @@ class TestBlender:
     def test_view_of_the_data_sets(self, x64):
         """Rendered with Blender, lens 1.866 on sensor 1: 15 degrees to either side."""
         cam = conventions.from_blender(self.world, 1.866025, 64, sensor_width=1.0)
-        expected = camera.perspective_camera((0, 0, -3), half_fov=15.0).focal
-        np.testing.assert_allclose(cam.focal, expected, rtol=1e-6)
+        expected = camera.perspective_camera((0, 0, -3), half_fov=15.0).focal_length
+        np.testing.assert_allclose(cam.focal_length, expected, rtol=1e-6)
 
 
 @functools.partial(jax.jit, static_argnames="size")
 def around(cam, size):
-    """To three programs, one after another."""
+    """Converts a camera to three programs and back, one after another."""
     k, rotation, translation, _ = conventions.to_opencv(cam, size)
     cam = conventions.from_opencv(k, rotation, translation, size)
     cam = conventions.from_opengl(*conventions.to_opengl(cam, 1.0, 5.0))
@@ -224,7 +224,6 @@ def test_from_each_program_to_the_next(size, x64):
     start = camera.perspective_camera(
         camera.eye_from_angles(2.7, 20.0, 40.0),
         half_fov=20.0,
-        handedness="right",
         aspect=size[1] / size[0],
     )
     world, lens, shift = conventions.to_blender(around(start, size), size)
@@ -232,7 +231,7 @@ def test_from_each_program_to_the_next(size, x64):
 
 
 def test_batches_and_derivatives(x64):
-    """A way around is the identity, and so is its derivative."""
+    """Converting around is the identity, and its derivative is, too."""
     axes = np.stack([random_rotation(k) for k in range(2)]) * [[1], [1], [-1]]
     position = RNG.normal(size=(2, 3))
     start = camera.camera_from_axes(axes, position, (2.0, 1.5), (0.1, 0.2))
@@ -265,11 +264,11 @@ class TestErrors:
             ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
         ],
     )
-    def test_of_calibrations(self, wrong, message):
+    def test_calibrations(self, wrong, message):
         with pytest.raises(ValueError, match=message):
             conventions.from_opencv(**self.opencv | wrong)
 
-    def test_of_matrices(self):
+    def test_matrices(self):
         good = TestOpenGL().projection("perspective")
         with pytest.raises(ValueError, match="projection that is orthographic"):
             conventions.from_opengl(np.eye(4), good, "orthographic")
@@ -288,11 +287,11 @@ class TestErrors:
         "choice",
         [{}, {"fov": 50, "focal_length": 2}, {"fov": 9, "kind": "orthographic"}],
     )
-    def test_of_fields_of_view(self, choice):
+    def test_fields_of_view(self, choice):
         with pytest.raises(ValueError, match="Give fov or focal_length"):
             conventions.from_pytorch3d(np.eye(3), np.zeros(3), 64, **choice)
 
-    def test_of_shapes(self):
+    def test_shapes(self):
         with pytest.raises(ValueError, match="shift must have"):
             conventions.from_blender(np.eye(4), 50.0, 64, shift=(0.0,))
         pose = np.eye(3), np.zeros(3), 64
@@ -301,8 +300,8 @@ class TestErrors:
         with pytest.raises(ValueError, match="principal_point must have"):
             conventions.from_pytorch3d(*pose, fov=60, principal_point=(0, 0, 0))
 
-    def test_of_cameras_that_others_do_not_have(self):
-        mirrored = camera.perspective_camera((0, 0, -2))
+    def test_cameras_that_other_programs_do_not_have(self):
+        mirrored = camera.perspective_camera((0, 0, -2), handedness="left")
         to_others = [
             lambda cam: conventions.to_opencv(cam, 64),
             lambda cam: conventions.to_opengl(cam, 1, 5),
@@ -313,19 +312,16 @@ class TestErrors:
             with pytest.raises(ValueError, match="mirrored"):
                 convert(mirrored)
         lens = dataclasses.replace(
-            camera.perspective_camera((0, 0, -2), handedness="right"),
-            distortion=jnp.zeros(5),
+            camera.perspective_camera((0, 0, -2)), distortion=jnp.zeros(5)
         )
         for convert in to_others[1:]:
             with pytest.raises(ValueError, match="no lens distortion"):
                 convert(lens)
-        flat = camera.orthographic_camera((0, 0, -2), handedness="right")
+        flat = camera.orthographic_camera((0, 0, -2))
         for convert in (to_others[0], to_others[3]):
             with pytest.raises(ValueError, match="Orthographic"):
                 convert(flat)
         with pytest.raises(ValueError, match="not square"):
-            conventions.to_blender(
-                camera.perspective_camera((0, 0, -2), handedness="right"), (48, 64)
-            )
+            conventions.to_blender(camera.perspective_camera((0, 0, -2)), (48, 64))
         with pytest.raises(ValueError, match="near must be positive"):
             conventions.to_opengl(flat, 5, 1)

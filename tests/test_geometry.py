@@ -1,4 +1,4 @@
-"""What counts as a triangle, whatever the compiler makes of the formula."""
+"""Triangles without area are recognised however a compiler rounds the formula."""
 
 import jax.numpy as jnp
 import numpy as np

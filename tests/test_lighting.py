@@ -30,7 +30,7 @@ def some_lights(rng):
 
 
 def by_hand(points, normals, lights, eye, material):
-    """One point at a time, as the books have it."""
+    """Sums the textbook formulas one point at a time."""
     diffuse, specular = np.zeros(points.shape), np.zeros(points.shape)
     for i, (point, normal) in enumerate(zip(points, normals, strict=True)):
         n = normal / np.linalg.norm(normal)
@@ -68,7 +68,7 @@ def test_equals_the_sum_by_hand(x64):
     np.testing.assert_allclose(got.specular, specular, rtol=1e-12, atol=1e-15)
 
 
-def test_defaults_are_those_of_soft_rasterizer():
+def test_defaults_are_the_lights_of_soft_rasterizer():
     light = illuminate(np.zeros((6, 3)), SIDES)
     expected = np.array([0.5, 1.0, 0.5, 0.5, 0.5, 0.5])[:, None] * np.ones(3)
     np.testing.assert_allclose(light.diffuse, expected)
@@ -107,7 +107,7 @@ def test_attenuation():
 
 
 def test_normals_of_small_faces():
-    """Their squares are less than any number in single precision."""
+    """Squares of such normals underflow in single precision."""
     got = illuminate(ORIGIN, 1e-16 * UP, [ABOVE])
     np.testing.assert_allclose(got.diffuse, 1.0, rtol=1e-6)
 

@@ -17,7 +17,7 @@ class TestSilhouetteIou:
             losses.silhouette_iou(predicted, target), [1 / 3, 0.25 / 1.75], rtol=1e-5
         )
 
-    def test_two_empty_pictures_are_finite(self):
+    def test_two_empty_images_are_finite(self):
         empty = jnp.zeros((8, 8))
         value, gradient = jax.value_and_grad(losses.silhouette_iou)(empty, empty)
         assert value == 0 and np.all(np.isfinite(gradient))
@@ -102,5 +102,5 @@ def test_gradients(loss, x64):
     sphere = mesh.icosphere(1)
     noise = np.random.default_rng(0).normal(0, 0.1, (2, 42, 3))
     vertices = jnp.asarray(np.asarray(sphere.vertices) + noise)
-    of_vertices = jax.jit(lambda v: loss(v, sphere.faces))
-    check_grads(of_vertices, (vertices,), order=1, modes=["rev"], eps=1e-6)
+    loss_of_vertices = jax.jit(lambda v: loss(v, sphere.faces))
+    check_grads(loss_of_vertices, (vertices,), order=1, modes=["rev"], eps=1e-6)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsoftras import deterministic as gather
-from jaxsoftras import mesh, texture, topology
+from jaxsoftras import deterministic, mesh, texture, topology
 
 
 class TestIcosphere:
@@ -22,7 +21,7 @@ class TestIcosphere:
         outward = np.linalg.det(corners)  # six times the volume below a face
         assert np.all(outward > 0)
 
-    def test_template_is_that_of_the_original(self):
+    def test_template_has_the_measures_of_the_original(self):
         vertices = np.asarray(mesh.icosphere(3).vertices)
         edges = mesh.edges(mesh.icosphere(3).faces)
         lengths = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
@@ -228,7 +227,9 @@ class TestGather:
         values = rng.normal(size=(2, 200, 3))
         expected = np.stack([values[:, index == k].sum(1) for k in range(9)], axis=1)
         given = index if known else jnp.asarray(index)
-        got = jax.jit(lambda values: gather.segment_sum(values, given, 9))(values)
+        got = jax.jit(lambda values: deterministic.segment_sum(values, given, 9))(
+            values
+        )
         np.testing.assert_allclose(got, expected, atol=1e-12)
 
     @pytest.mark.parametrize("known", [True, False])
@@ -238,8 +239,8 @@ class TestGather:
         values = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 3)))
 
         def both(v):
-            sums = gather.segment_sum(v[:, :3], given[0], 5)
-            return jnp.sum(gather.take(v, given) ** 3) + jnp.sum(sums**3)
+            sums = deterministic.segment_sum(v[:, :3], given[0], 5)
+            return jnp.sum(deterministic.take(v, given) ** 3) + jnp.sum(sums**3)
 
         check_grads(jax.jit(both), (values,), order=2, modes=["rev"])
 

@@ -12,16 +12,16 @@ VERTICES, FACES = np.asarray(SPHERE.vertices), np.asarray(SPHERE.faces)
 def test_sphere():
     @jax.jit
     def run(vertices):
-        of_faces = normals.face_normals(mesh.face_vertices(vertices, FACES))
-        return of_faces, normals.vertex_normals(vertices, FACES)
+        by_face = normals.face_normals(mesh.face_vertices(vertices, FACES))
+        return by_face, normals.vertex_normals(vertices, FACES)
 
-    of_faces, of_vertices = run(VERTICES)
-    np.testing.assert_allclose(np.linalg.norm(of_faces, axis=1), 1, rtol=1e-6)
+    by_face, by_vertex = run(VERTICES)
+    np.testing.assert_allclose(np.linalg.norm(by_face, axis=1), 1, rtol=1e-6)
     centers = VERTICES[FACES].mean(axis=1)
-    assert np.all(np.sum(np.asarray(of_faces) * centers, axis=1) > 0.9)
+    assert np.all(np.sum(np.asarray(by_face) * centers, axis=1) > 0.9)
     # 1: the corners of the icosahedron; the others lie where its faces were split
-    assert np.all(np.sum(np.asarray(of_vertices) * VERTICES, axis=1) > 0.99)
-    np.testing.assert_allclose(of_vertices[0], VERTICES[0], atol=1e-6)
+    assert np.all(np.sum(np.asarray(by_vertex) * VERTICES, axis=1) > 0.99)
+    np.testing.assert_allclose(by_vertex[0], VERTICES[0], atol=1e-6)
 
 
 def test_weighted_by_area():
@@ -56,7 +56,7 @@ def test_topologies_and_padding(known):
 
 
 def test_faces_without_area():
-    """Zero, with zero gradient, whichever way they have none."""
+    """Normals are zero, with zero gradient, in each way of having no area."""
     vertices = jnp.array([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0]])
     faces = np.array([[0, 1, 2], [1, 1, 1], [0, 3, 0], [-1, -1, -1]])
 
@@ -79,9 +79,9 @@ def test_derivatives(x64):
     weights = jnp.asarray(rng.normal(size=(3, *VERTICES.shape)))
 
     def loss(vertices):
-        of_faces = normals.face_normals(mesh.face_vertices(vertices, FACES))
-        of_vertices = normals.vertex_normals(vertices, FACES)
-        return jnp.sum(weights[0] * of_vertices) + jnp.sum(of_faces[:, 0] ** 3)
+        by_face = normals.face_normals(mesh.face_vertices(vertices, FACES))
+        by_vertex = normals.vertex_normals(vertices, FACES)
+        return jnp.sum(weights[0] * by_vertex) + jnp.sum(by_face[:, 0] ** 3)
 
     @jax.jit
     def derivatives(vertices):

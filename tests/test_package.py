@@ -136,19 +136,32 @@ def test_public_names():
         "Camera",
         "Conorm",
         "DEFAULT_LIGHTS",
+        "DEFAULT_MATERIAL",
         "DirectionalLight",
         "Distribution",
         "FaceColors",
         "FaceLight",
         "Fragments",
+        "Handedness",
+        "Illumination",
+        "ImageSize",
+        "Light",
         "Material",
         "Mesh",
         "PointLight",
+        "Pose",
+        "Projection",
+        "SensorFit",
         "Settings",
+        "SubdivisionScheme",
+        "SurfacePoints",
         "SurfaceTexture",
+        "Texture",
         "UVTexture",
         "VertexColors",
+        "Wrap",
         "camera_from_axes",
+        "camera_to_ndc",
         "eye_from_angles",
         "face_normals",
         "face_vertices",
@@ -179,10 +192,12 @@ def test_public_names():
         "to_opengl",
         "to_pytorch3d",
         "vertex_normals",
+        "world_to_camera",
     }
     assert names <= public
     submodules = {p.stem for p in (ROOT / "jaxsoftras").iterdir()} | {"kernels"}
     assert public - names <= submodules
+    assert jaxsoftras.perspective is jaxsoftras.camera_to_ndc  # its older name
 
 
 @pytest.mark.parametrize("module", ["jaxsoftras", "jaxsoftras.data"])

@@ -1,4 +1,4 @@
-"""Where cameras are and how they are turned: angles, rotations and their gradients."""
+"""Poses of cameras: angles, rotations and their gradients."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ class TestRotation:
         np.testing.assert_allclose(quarter @ np.eye(3)[0], [0, 1, 0], atol=1e-6)
 
     def test_derivatives_at_zero(self, x64):
-        """R = I + [v] + [v]^2 / 2 + ..., so they are known."""
+        """They follow from R = I + [v] + [v]^2 / 2 + ..."""
         columns = np.cross(np.eye(3)[:, None], np.eye(3))
         generators = np.swapaxes(columns, -1, -2)  # [e_i] = e_i x .
         jacobian = jax.jacrev(pose.rotation_from_axis_angle)
@@ -64,11 +64,11 @@ class TestRotation:
         check_grads(self.rotation, (vector,), order=1, modes=["rev"])
 
     def test_recovers_a_pose(self, x64):
-        """Gauss-Newton on a pose, from pictures of points."""
+        """Gauss-Newton on a pose, from projections of points."""
         start = make_camera()
 
         @jax.jit
-        def picture(motion):
+        def project_points(motion):
             moved = dataclasses.replace(
                 start,
                 axes=start.axes @ pose.rotation_from_axis_angle(motion[:3]).T,
@@ -76,10 +76,10 @@ class TestRotation:
             )
             return camera.project(moved, POINTS)[:, :2].ravel()
 
-        jacobian = jax.jit(jax.jacfwd(picture))
+        jacobian = jax.jit(jax.jacfwd(project_points))
         true = np.array([0.2, -0.3, 0.1, 0.2, 0.1, -0.3])
-        target, found = picture(true), np.zeros(6)
+        target, found = project_points(true), np.zeros(6)
         for _ in range(10):
-            residual = np.asarray(picture(found) - target)
+            residual = np.asarray(project_points(found) - target)
             found = found - np.linalg.lstsq(jacobian(found), residual)[0]
         np.testing.assert_allclose(found, true, atol=1e-9)

@@ -41,7 +41,7 @@ SCIPY = {
 }
 EXTREMES = [Distribution("gamma", 0.1), Distribution("gamma", 10.0)]
 ALL = [*map(Distribution, probability.DISTRIBUTIONS), *EXTREMES]
-# the derivatives of the others are those of their mirror images
+# the others have the same derivatives as their mirror images
 NOT_MIRRORED = [
     choice
     for choice in ALL[: -len(EXTREMES)]
@@ -107,7 +107,7 @@ def sweep(dtype):
 
 
 def grid():
-    """From -8 to 8, except near the ends of supports."""
+    """Numbers from -8 to 8, except near the ends of supports."""
     x = np.linspace(-8, 8, SIZE)
     near = (np.abs(x) < 0.05) | (np.abs(np.abs(x) - 1) < 0.05)
     return np.where(near, 0.5, x)
@@ -193,7 +193,7 @@ class TestDerivatives:
 
 
 def test_mirror_images_are_as_finite():
-    """Everything is, at -x, what it is for the other distribution at x."""
+    """At -x, everything equals the other distribution at x."""
     x = sweep(np.float32)
     for name in ("exponential", "gamma", "levy"):
         low, log_low, log_high = values_of(Distribution(name), x)
@@ -202,7 +202,7 @@ def test_mirror_images_are_as_finite():
         assert np.all(np.isfinite(mirrored[0] + low))
 
 
-def test_logistic_is_that_of_soft_rasterizer():
+def test_logistic_is_the_default_as_in_soft_rasterizer():
     x = np.linspace(-30, 30, SIZE, dtype=np.float32)
     assert Distribution().name == "logistic"
     got = values_of(Distribution(), x)[2]

@@ -68,7 +68,7 @@ def test_gradient_follows_the_vertices(x64):
 
 
 def test_without_area():
-    """Not a good question, but no NaN either."""
+    """Points are arbitrary then, but finite."""
     flat = MESH._replace(faces=np.tile(FACES[2], (7, 1)))
     drawn = sample(jax.random.key(0), flat, 8000)
     assert np.all(np.isfinite(drawn.points)) and not np.any(drawn.faces)
@@ -77,5 +77,5 @@ def test_without_area():
 def test_refusals():
     with pytest.raises(ValueError, match="5 points on 0 faces"):
         sample_points(jax.random.key(0), MESH._replace(faces=FACES[:0]), 5)
-    with pytest.raises(ValueError, match="not negative"):
+    with pytest.raises(ValueError, match="at least 0, not -1 points"):
         sample_points(jax.random.key(0), MESH, -1)

@@ -7,7 +7,7 @@ from jaxsoftras import texture
 
 
 def slow_sample(image, uv, wrap):
-    """One point, one texel at a time."""
+    """Samples an image at one point, one texel at a time."""
     height, width, channels = image.shape
     total = np.zeros(channels)
     x, y = uv[0] * width - 0.5, (1 - uv[1]) * height - 0.5
@@ -91,7 +91,7 @@ class TestSample:
 
     def test_refusals(self):
         image = jnp.zeros((2, 2, 3))
-        with pytest.raises(ValueError, match="'clamp' or 'repeat', not 'mirror'"):
+        with pytest.raises(ValueError, match="wrap must be one of clamp, repeat, not"):
             texture.sample(image, jnp.zeros((1, 2)), "mirror")  # pyright: ignore
         with pytest.raises(ValueError, match=r"\[\.\.\., N, 2\]; they are \[2, 2, 3\]"):
             texture.sample(image, jnp.zeros((1, 3)))
@@ -103,7 +103,7 @@ class TestSurfaceTexture:
     cell = staticmethod(jax.jit(texture.surface_cell, static_argnums=2))
 
     def test_layout_of_the_original(self):
-        """The original's texels for R = 3, from its kernels."""
+        """Texel indices for R = 3, from the original's kernels."""
 
         def cell(w0, w1):
             return int(self.cell(w0, w1, 3))

@@ -75,7 +75,7 @@ def find_fragments(
         [0 0 0 0] [2. 2. 2. 2.]
     """
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
-    height, width = checks.image_size(image_size)
+    height, width = checks.as_image_size(image_size)
     options = RasterOptions(
         distance="hard",
         near=near,

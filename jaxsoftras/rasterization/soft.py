@@ -108,7 +108,7 @@ def silhouette(
         [1. 1. 1. 1.]
     """
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
-    height, width = checks.image_size(image_size)
+    height, width = checks.as_image_size(image_size)
     options = RasterOptions(
         distance=distance,
         squared=bool(squared),
@@ -277,9 +277,9 @@ def rasterize_with(
 ) -> jax.Array:
     """`rasterize` with its static keywords as one record."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
-    size = checks.image_size(image_size)
+    size = checks.as_image_size(image_size)
     scale = options.supersampling
-    height, width = checks.image_size((scale * size[0], scale * size[1]))
+    height, width = checks.as_image_size((scale * size[0], scale * size[1]))
     attributes, lookup = as_kernel_attributes(
         face_attributes, face_light, options.wrap, batch, corners
     )

@@ -131,7 +131,7 @@ class Experiment:
         data, render = self.config.data, self.config.render
         azimuth = data.azimuth_step * views.astype(jnp.float32)
         eye = camera.eye_from_angles(data.distance, data.elevation, azimuth)
-        cam = camera.perspective_camera(eye, half_fov=data.half_fov)
+        cam = camera.perspective_camera(eye, half_fov=data.half_fov, handedness="left")
         faces = mesh.face_vertices(camera.project(cam, vertices), self.network.faces)
         # Each device renders its own images: under plain jit, the loop over all items
         # of a sharded batch would gather the whole batch first.

@@ -151,7 +151,7 @@ class TestConformance:
     def test_sphere_through_the_camera(self, radius, sigma, total, x64):
         template = mesh.icosphere(3)
         cam = jaxsoftras.perspective_camera(
-            jaxsoftras.eye_from_angles(2.732, 30.0, 0.0)
+            jaxsoftras.eye_from_angles(2.732, 30.0, 0.0), handedness="left"
         )
         points = jaxsoftras.project(cam, radius * jnp.asarray(template.vertices))
         faces = mesh.face_vertices(points, template.faces)

@@ -17,7 +17,8 @@ def test_camera_is_that_of_the_library():
     for k in (0, 1, 7, 17):
         eye = camera.eye_from_angles(2.732, 30.0, -15.0 * k)
         np.testing.assert_allclose(view_eyes()[k], eye, atol=1e-5)
-        expected = camera.project(camera.perspective_camera(eye), jnp.asarray(points))
+        cam = camera.perspective_camera(eye, handedness="left")
+        expected = camera.project(cam, jnp.asarray(points))
         np.testing.assert_allclose(project(points, eye), expected, atol=1e-5)
 
 
