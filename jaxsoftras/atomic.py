@@ -1,75 +1,169 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all.
+
+Everything is written under a hidden temporary name in the folder of its destination,
+hence on the same file system, and renamed when it is complete. A reader sees the old
+content or the new one. Nothing is flushed to the disk on purpose: the promise covers
+errors, interruptions and concurrent writers, not power failures.
+
+Symbolic links are followed, as by ``open``: the file or folder a link points to is
+replaced, and the link stays.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-
-def _beside(path: Path, purpose: str) -> Path:
-    """A hidden name in the same folder, hence on the same file system."""
-    return path.with_name(f".{path.name}.{purpose}-{os.getpid()}{path.suffix}")
 
 
 @contextlib.contextmanager
 def file(path: str | Path) -> Iterator[Path]:
-    """Writes a file to the side and renames it when the block ends without an error.
+    """Writes a file under a temporary name and renames it if the block succeeds.
 
-    Readers see the old file or the new one, never a part; after an error the old file,
-    if any, is as it was.
+    After an error in the block, the old file, if any, is unchanged. A replaced file
+    hands on its permissions.
 
     Args:
-        path: the file to write; its folder is made if needed.
+        path: destination; its folder is made if needed.
 
     Yields:
-        The path to write to. It has the suffix of ``path``, from which some writers
-        take the format.
+        The temporary path to write to. It has the suffix of ``path``, which some
+        writers take the format from.
+
+    Raises:
+        OSError: the folder cannot be made or written to, or ``path`` is a folder.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _beside(path, "partial")
-    try:
+    with files([path]) as (partial,):
         yield partial
-        os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def files(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
+    """Writes files that belong together, all or none, as `file` writes one.
+
+    They are renamed in the given order, so list a file after those that it refers to.
+    If one cannot be renamed, those before it get their old content back.
+
+    Args:
+        paths: destinations; their folders are made if needed.
+
+    Yields:
+        The temporary path of each destination, in the same order.
+
+    Raises:
+        OSError: a folder cannot be made or written to, or a path is a folder.
+    """
+    destinations = [Path(path).resolve() for path in paths]
+    partials = [_temporary_sibling(path, "partial") for path in destinations]
+    for path, partial in zip(destinations, partials, strict=True):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "A folder has that name", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _check_writable(path, partial)
+    try:
+        yield partials
+        for path, partial in zip(destinations, partials, strict=True):
+            if path.exists():
+                shutil.copymode(path, partial)
+        _replace_files(partials, destinations)
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in partials:
+            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def folder(path: str | Path) -> Iterator[Path]:
-    """Fills a folder to the side and renames it when the block ends without an error.
+    """Fills a folder under a temporary name and renames it if the block succeeds.
 
-    A folder that is there already is removed only after the new one is in its place.
+    An old folder at the destination is deleted only when the new one has taken its
+    place; after an error in the block it is unchanged.
 
     Args:
-        path: the folder to make.
+        path: destination; its parent is made if needed.
 
     Yields:
         An empty folder to fill.
+
+    Raises:
+        OSError: the parent cannot be made or written to, or ``path`` is a file.
     """
     path = Path(path).resolve()
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "A file has that name", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _beside(path, "partial")
+    partial = _temporary_sibling(path, "partial")
+    _check_writable(path, partial)
+    partial.mkdir()
     try:
-        partial.mkdir()
         yield partial
-        _put_in_place(partial, path)
+        _replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _put_in_place(complete: Path, path: Path) -> None:
-    if not path.exists():
+def _temporary_sibling(path: Path, purpose: str) -> Path:
+    """A hidden path in the same folder that no other thread or process uses."""
+    return path.with_name(f".{path.name}.{purpose}-{secrets.token_hex(4)}{path.suffix}")
+
+
+def _check_writable(path: Path, partial: Path) -> None:
+    """Fails before the work and not after it, in the name of the destination."""
+    try:
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace_files(partials: Sequence[Path], destinations: Sequence[Path]) -> None:
+    """Renames all files; takes back the renames so far if one fails."""
+    replaced = []
+    backups = {}
+    try:
+        for path in destinations[:-1]:  # nothing can fail after the last one
+            if path.exists():
+                backups[path] = _temporary_sibling(path, "replaced")
+                shutil.copy2(path, backups[path])
+        for partial, path in zip(partials, destinations, strict=True):
+            os.replace(partial, path)
+            replaced.append(path)
+    except BaseException:
+        for path in replaced:
+            if path in backups:
+                os.replace(backups[path], path)
+            else:
+                path.unlink()
+        raise
+    finally:
+        for backup in backups.values():
+            backup.unlink(missing_ok=True)
+
+
+def _replace_folder(complete: Path, path: Path) -> None:
+    """Renames a folder; moves a folder that is in its way aside, then deletes it."""
+    try:
         os.replace(complete, path)
         return
-    replaced = _beside(path, "replaced")
+    except OSError:
+        if not path.is_dir():
+            raise
+    replaced = _temporary_sibling(path, "replaced")
     os.replace(path, replaced)
     try:
         os.replace(complete, path)
     except OSError:
         os.replace(replaced, path)
         raise
-    shutil.rmtree(replaced)
+    try:
+        shutil.rmtree(replaced)
+    except OSError as error:
+        warnings.warn(
+            f"{path} is complete, but the folder that it replaces could not be deleted "
+            f"and is left at {replaced}: {error}",
+            stacklevel=4,
+        )

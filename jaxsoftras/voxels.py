@@ -1,11 +1,13 @@
-"""Solid voxel grids of meshes and their intersection over union, the metric.
+"""Solid voxel grids of meshes, their intersection over union, and their surfaces.
 
-The rule is the one by which the published Soft Rasterizer numbers were measured. It is
-a generous one (every cell around a lattice line that meets the surface counts), so
-numbers compare only with those measured the same way.
+Meshes are voxelized by the rule behind the published Soft Rasterizer numbers. The rule
+is generous: every cell around a lattice line that meets the surface is occupied.
+Results therefore compare only with results measured by the same rule.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,20 +15,35 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-# A grid is kept as one 32-bit word for each (x, y) column, with bit z for cell z: a
-# triangle's marks are then OR-ed, and the flood fill moves 32 cells at a time.
 RESOLUTION = 32
+"""Cells along each side of a grid."""
+
+# A grid is stored as one 32-bit word for each (x, y) column, with bit z for cell z: the
+# marks of triangles are combined by OR, and the flood fill moves 32 cells at a time.
 _ALL = np.uint32(0xFFFFFFFF)
+
+
+class Surface(NamedTuple):
+    """The surface of a voxel grid, a triangle mesh in numpy arrays.
+
+    Attributes:
+        vertices: ``[V, 3]`` float64, model frame.
+        faces: ``[F, 3]`` int32 vertex indices, counter-clockwise seen from outside.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
 
 
 def _line_hits(triangles: jax.Array) -> jax.Array:
     """Marks the cells where lattice lines parallel to the last axis meet the surface.
 
     Args:
-        triangles: ``[F, 3, 3]`` grid units, axes in the order (u, v, w).
+        triangles: ``[F, 3, 3]`` corners in grid units, axes in the order (u, v, w).
 
     Returns:
-        ``[32, 32]`` uint32, indexed by the line's (u, v): bit ``floor(w)`` of each hit.
+        ``[32, 32]`` uint32, indexed by the line's (u, v), with bit ``floor(w)`` set for
+        each hit.
     """
     u = jnp.arange(RESOLUTION, dtype=triangles.dtype)[None, :, None]
     v = u.reshape(1, 1, RESOLUTION)
@@ -54,7 +71,7 @@ def _line_hits(triangles: jax.Array) -> jax.Array:
 
 
 def _shift(grid: jax.Array, axis: int, step: int) -> jax.Array:
-    """Moves a grid of words by one cell, filling with empty cells."""
+    """Shifts a grid of words by one cell; empty cells move in."""
     if axis == 2:
         return grid << 1 if step > 0 else grid >> 1
     pad = [(0, 0, 0), (0, 0, 0)]
@@ -63,18 +80,18 @@ def _shift(grid: jax.Array, axis: int, step: int) -> jax.Array:
 
 
 def _pack(occupied: jax.Array) -> jax.Array:
-    """``[32, 32, 32]`` bool to ``[32, 32]`` words."""
+    """Packs ``[32, 32, 32]`` bool into ``[32, 32]`` words."""
     bits = jnp.uint32(1) << jnp.arange(RESOLUTION, dtype=jnp.uint32)
     return jnp.sum(jnp.where(occupied, bits, jnp.uint32(0)), -1, dtype=jnp.uint32)
 
 
 def _unpack(grid: jax.Array) -> jax.Array:
-    """``[32, 32]`` words to ``[32, 32, 32]`` bool."""
+    """Unpacks ``[32, 32]`` words into ``[32, 32, 32]`` bool."""
     return (grid[..., None] >> jnp.arange(RESOLUTION, dtype=jnp.uint32)) & 1 == 1
 
 
 def _surface(vertices: jax.Array, faces: jax.Array) -> jax.Array:
-    """Words of the cells that the surface touches; vertices in grid units."""
+    """Marks the cells at a surface whose vertices are in grid units, as words."""
     triangles = vertices[faces]
     surface = jnp.zeros((RESOLUTION, RESOLUTION), jnp.uint32)
     for w in range(3):
@@ -87,12 +104,14 @@ def _surface(vertices: jax.Array, faces: jax.Array) -> jax.Array:
         surface |= _pack(jnp.transpose(cells, np.argsort(order).tolist()))
     cell = jnp.floor(vertices).astype(jnp.int32)
     at_vertices = jnp.zeros((RESOLUTION,) * 3, bool)
-    at_vertices = at_vertices.at[tuple(cell.T)].set(True, mode="drop")
+    # without this, an index of -1 would mean the last cell
+    inside = {"mode": "drop", "wrap_negative_indices": False}
+    at_vertices = at_vertices.at[tuple(cell.T)].set(True, **inside)
     return surface | _pack(at_vertices)
 
 
 def _fill(surface: jax.Array) -> jax.Array:
-    """Adds the cells that no 6-connected path of empty cells joins to the border."""
+    """Adds the cells without a 6-connected path of empty cells to the border."""
     border = jnp.full_like(surface, _ALL)
     border = border.at[1:-1, 1:-1].set(np.uint32(0x80000001))
     outside = border & ~surface
@@ -111,25 +130,33 @@ def _fill(surface: jax.Array) -> jax.Array:
 
 
 def to_file_axes(occupied: jax.Array) -> jax.Array:
-    """Permutes ``[..., x, y, z]`` to ``[..., y, x, reversed z]``, the files' order."""
+    """Permutes ``[..., x, y, z]`` to ``[..., y, x, reversed z]``, the file order."""
     return jnp.swapaxes(occupied, -3, -2)[..., ::-1]
 
 
 def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
-    """Solid voxel grids of closed meshes.
+    """Converts closed meshes to solid voxel grids.
 
     A vertex v lies at ``32 (31/32 v + 1/2)`` grid units. A cell is occupied if (a) it
     borders a lattice line (an integer coordinate in two axes) at the height where that
-    line meets a triangle, or (b) holds a vertex, or (c) no path of empty cells, through
-    their faces, joins it to the border of the grid.
+    line meets a triangle, or (b) it holds a vertex, or (c) no path of empty cells that
+    share a side connects it to the border of the grid.
 
     Args:
-        vertices: ``[..., V, 3]`` model frame, within ``[-0.5, 0.5]``.
+        vertices: ``[..., V, 3]`` model frame, within ``[-0.5, 0.5]``; the grid ends
+            there, and parts of a mesh beyond it are cut off.
         faces: ``[F, 3]`` vertex indices, one topology for all meshes.
 
     Returns:
         ``[..., 32, 32, 32]`` bool, axes (y, x, reversed z): the order of the data
         files.
+
+    Example:
+        >>> from jaxsoftras import mesh, voxels
+        >>> sphere = mesh.icosphere(2)
+        >>> grid = voxels.voxelize(0.25 * sphere.vertices, sphere.faces)
+        >>> grid.shape, bool(grid[16, 16, 16]), bool(grid[0, 0, 0])
+        ((32, 32, 32), True, False)
     """
     vertices, faces = jnp.asarray(vertices), jnp.asarray(faces)
     grid_vertices = (vertices * (31 / 32) + 0.5) * RESOLUTION
@@ -147,9 +174,71 @@ def iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
         target: ``[..., 32, 32, 32]`` bool.
 
     Returns:
-        ``[...]`` fractions from 0 to 1; 1 where both are empty.
+        ``[...]`` float32 from 0 to 1; 1 where both are empty.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxsoftras import voxels
+        >>> empty = jnp.zeros((32, 32, 32), bool)
+        >>> float(voxels.iou(empty.at[:2].set(True), empty.at[:8].set(True)))
+        0.25
     """
     axes = (-3, -2, -1)
     intersection = jnp.sum(predicted & target, axes, dtype=jnp.float32)
     union = jnp.sum(predicted | target, axes, dtype=jnp.float32)
     return jnp.where(union > 0, intersection / jnp.maximum(union, 1), 1.0)
+
+
+def voxel_surface(occupied: ArrayLike) -> Surface:
+    """Builds the boundary between occupied and empty cells, two triangles a square.
+
+    Vertices are shared by all squares around them. The surface is the exact outline of
+    the cells, in the frame in which `voxelize` places the mesh that it fills.
+
+    Args:
+        occupied: ``[32, 32, 32]`` bool, or another cube, axes (y, x, reversed z): the
+            order of the data files.
+
+    Returns:
+        The surface, oriented outwards; without faces if no cell is occupied.
+
+    Raises:
+        ValueError: the grid is not a cube of at least 2 cells a side.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxsoftras import mesh, voxels
+        >>> occupied = np.zeros((32, 32, 32), bool)
+        >>> occupied[20, 3, 16] = True
+        >>> surface = voxels.voxel_surface(occupied)
+        >>> surface.vertices.shape, surface.faces.shape
+        ((8, 3), (12, 3))
+        >>> cube = mesh.Mesh(*surface)  # to be rendered or saved
+    """
+    grid = np.asarray(occupied, bool)
+    if grid.ndim != 3 or len(set(grid.shape)) != 1 or len(grid) < 2:
+        raise ValueError(
+            "A voxel grid must be a cube [n, n, n] with n of at least 2, not "
+            f"{list(grid.shape)}."
+        )
+    cells = np.swapaxes(grid[..., ::-1], 0, 1)  # axes (x, y, z)
+    size = len(cells)
+    padded = np.pad(cells, 1)
+    quads = []
+    for axis in range(3):
+        u, v = np.eye(3, dtype=int)[[(axis + 1) % 3, (axis + 2) % 3]]
+        for side in (0, 1):
+            neighbours = np.roll(padded, 1 - 2 * side, axis)[1:-1, 1:-1, 1:-1]
+            corner = np.argwhere(cells & ~neighbours)
+            corner[:, axis] += side
+            ring = np.array([0 * u, u, u + v, v])[:: 2 * side - 1]
+            quads.append(corner[:, None] + ring)
+    corners = np.concatenate(quads)  # [Q, 4, 3] lattice points
+    number = np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), (size + 1,) * 3)
+    used, index = np.unique(number, return_inverse=True)
+    lattice = np.stack(np.unravel_index(used, (size + 1,) * 3), -1)
+    index = index.reshape(-1, 4)
+    faces = np.concatenate([index[:, [0, 1, 2]], index[:, [0, 2, 3]]])
+    # the inverse of the map by which voxelize places vertices on the grid
+    vertices = (lattice / size - 0.5) * size / (size - 1)
+    return Surface(vertices, faces.astype(np.int32))

@@ -1,9 +1,12 @@
+"""Voxel grids: the original's counts, a slow reference, and surfaces of grids."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxsoftras import mesh, voxels
+from tests.support import surfaces
 
 SPHERE = mesh.icosphere(3)
 
@@ -18,7 +21,7 @@ def extent(grid):
 
 
 class TestConformance:
-    """Counts of the original's voxelizer."""
+    """The number and extent of cells that the original's voxelizer finds."""
 
     @pytest.mark.parametrize(
         ("radius", "surface", "filled", "span"),
@@ -92,7 +95,7 @@ def test_open_surface_stays_a_shell():
     vertices = jnp.asarray(0.4 * np.asarray(SPHERE.vertices), jnp.float32)
     faces = np.asarray(SPHERE.faces)
     below = np.asarray(SPHERE.vertices)[faces, 1].min(1) < 0.8
-    # as many faces, some of them twice: nothing else has to be compiled
+    # the same number of faces, some of them twice, shares the compiled program
     top_removed = np.where(below[:, None], faces, faces[np.argmax(below)])
     closed = voxels.voxelize(vertices, jnp.asarray(SPHERE.faces))
     opened = voxels.voxelize(vertices, jnp.asarray(top_removed))
@@ -112,3 +115,39 @@ def test_iou():
     a = jnp.zeros((3, 32, 32, 32), bool).at[:2, :4].set(True)
     b = jnp.zeros((3, 32, 32, 32), bool).at[0, 2:6].set(True)
     np.testing.assert_allclose(voxels.iou(a, b), [1 / 3, 0, 1])
+
+
+def test_parts_beyond_the_grid_are_cut_off():
+    vertices = np.array([[-0.55, 0, 0], [-0.53, 0.01, 0], [-0.53, 0, 0.01]])
+    for sign in (1, -1):
+        grid = voxels.voxelize(sign * vertices, np.array([[0, 1, 2]]))
+        assert not np.any(grid)
+
+
+def test_voxel_surface_encloses_exactly_the_cells():
+    occupied = np.random.default_rng(0).random((32, 32, 32)) < 0.1
+    surface = voxels.voxel_surface(occupied)
+    assert surface.vertices.dtype == np.float64 and surface.faces.dtype == np.int32
+    assert surfaces.has_matching_edges(surface.faces)
+    volumes = surfaces.enclosed_volumes(*surface)
+    assert volumes.min() > 0  # oriented outwards
+    assert volumes.sum() == pytest.approx(occupied.sum() / 31**3)
+
+
+def test_voxel_surface_has_the_place_of_its_cell():
+    one = np.zeros((32, 32, 32), bool)
+    one[20, 3, 31 - 10] = True  # x 3, y 20, z 10
+    corners = voxels.voxel_surface(one).vertices
+    expected = (np.array([3.5, 20.5, 10.5]) / 32 - 0.5) * 32 / 31
+    np.testing.assert_allclose(corners.mean(0), expected)
+
+
+def test_voxel_surface_of_no_cell_is_empty():
+    surface = voxels.voxel_surface(np.zeros((32, 32, 32), bool))
+    assert surface.vertices.shape == surface.faces.shape == (0, 3)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 32, 31), (1, 1, 1)])
+def test_voxel_surface_needs_a_cube(shape):
+    with pytest.raises(ValueError, match="must be a cube .* not "):
+        voxels.voxel_surface(np.zeros(shape, bool))

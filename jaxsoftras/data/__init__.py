@@ -1,14 +1,16 @@
-"""Multi-view data sets: reading, preparing, downloading and sampling them.
+"""Multi-view data sets: opening, sampling, preparing, downloading and writing them.
 
 * `jaxsoftras.data.categories`: the 13 ShapeNet categories.
-* `jaxsoftras.data.source`: `open_split`, whatever the data set is stored in.
+* `jaxsoftras.data.source`: `open_split`, for data sets in any storage format.
 * `jaxsoftras.data.split`: `Split`, the interface to an open data set.
-* `jaxsoftras.data.npz`: the npz files of the original work, by numpy alone.
-* `jaxsoftras.data.prepared`: a TFDS data set, read from disk piece by piece.
+* `jaxsoftras.data.npz`: the npz files of the original work.
+* `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
-* `jaxsoftras.data.sampling`: training batches of two views of an object.
+* `jaxsoftras.data.sampling`: training batches of two views of each object.
+* `jaxsoftras.data.writing`: new data sets as npz files.
+* `jaxsoftras.data.zbuffer`: the renderer of new data sets.
 
-On the command line: ``python -m jaxsoftras.data --help``.
+The command line is ``python -m jaxsoftras.data --help``.
 """
 
 from jaxsoftras.data.categories import CATEGORIES

@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
+from jaxsoftras import terminal
+from jaxsoftras.data import download, source
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.download import download
-from jaxsoftras.data.source import describe
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m jaxsoftras.data"
+) -> int:
     """Runs a command.
 
     Args:
-        arguments: words of the command line; those of the process if None.
+        arguments: words of the command line; the process's own if None.
+        prog: name of the program in messages.
 
     Returns:
-        Exit code: 0, or 2 after an error, of which a line tells on standard error.
+        The exit code: 0 on success; 2 after an error, reported in one line on stderr;
+        130 after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    options = _parser(prog).parse_args(arguments)
+    return terminal.run(
+        prog,
+        lambda: options.run(options),
+        interrupted="interrupted; the same command resumes a download and starts a "
+        "conversion again.",
+    )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m jaxsoftras.data",
-        description="Fetch, convert and inspect multi-view data sets.",
+        prog=prog, description="Fetch, convert and inspect multi-view data sets."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "prepare",
         help="convert npz files for reading from disk",
-        description="Convert all npz files of a folder into a prepared data set, which "
+        description="Convert all npz files of a folder to a prepared data set, which "
         "training reads from disk (data.source=prepared) and not into memory.",
     )
     command.add_argument(
@@ -64,30 +65,30 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "info",
-        help="tell what a data set holds",
+        help="show the contents of a data set",
         description="Count the objects of an npz folder or a prepared data set.",
     )
     command.add_argument("folder", metavar="DIR", help="folder of the data set")
-    command.set_defaults(run=_info)
+    command.set_defaults(run=_show_info)
     return parser
 
 
 def _download(options: argparse.Namespace) -> None:
-    with _progress_bar("Downloading") as progress:
-        folder = download(options.out, progress=progress)
+    with terminal.progress_bar("Downloading") as progress:
+        folder = download.download(options.out, progress=progress)
     print(f"The npz files are in {folder}.")
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from jaxsoftras.data.prepared import prepare  # needs tensorflow-datasets
+    from jaxsoftras.data.prepared import prepare  # imports tensorflow-datasets
 
-    with _progress_bar("Converting") as progress:
+    with terminal.progress_bar("Converting") as progress:
         prepare(options.npz, options.out, progress=progress)
     print(f"The prepared data set is in {options.out}.")
 
 
-def _info(options: argparse.Namespace) -> None:
-    source, splits = describe(options.folder)
+def _show_info(options: argparse.Namespace) -> None:
+    storage, splits = source.describe(options.folder)
     table = Table("synset", "category")
     for name in splits:
         table.add_column(name, justify="right")
@@ -104,20 +105,7 @@ def _info(options: argparse.Namespace) -> None:
     console.print(table)
     sizes = {(split.num_views, split.image_size) for split in splits.values()}
     for num_views, side in sorted(sizes):
-        console.print(f"{source} files, {num_views} views of {side} x {side} pixels")
-
-
-@contextmanager
-def _progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error; yields the function that moves it: (done, total)."""
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True)
-    ) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(
-            task, completed=done, total=total or None
-        )
+        console.print(f"{storage} files, {num_views} views of {side} x {side} pixels")
 
 
 if __name__ == "__main__":

@@ -15,4 +15,4 @@ CATEGORIES: dict[str, str] = {
     "04401088": "telephone",
     "04530566": "vessel",
 }
-"""Names by synset (WordNet offset), in the order of the published tables."""
+"""Category names by synset (WordNet offset), in the order of the published tables."""

@@ -1,4 +1,8 @@
-"""Downloads the ShapeNet renderings of the original Soft Rasterizer work."""
+"""Downloads the ShapeNet renderings of the original Soft Rasterizer work.
+
+The archive has about 3 GB, so an interrupted download must be resumable. Pooch, the
+usual library for such files, starts again from the beginning; hence the code here.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,23 @@ import http
 import http.client
 import shutil
 import stat
-import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from jaxsoftras import atomic
+from jaxsoftras.terminal import Progress
+
 URL = "https://nyc3.digitaloceanspaces.com/publicdata1/mesh_reconstruction_dataset.zip"
+"""Address of the archive."""
+
 MD5 = "cde0353519427992c1183232ebff74e8"
+"""Checksum of the archive."""
+
 FOLDER = "mesh_reconstruction"
-"""The only folder at the top of the archive; it holds the npz files."""
+"""Folder of the npz files within the archive."""
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60
@@ -29,26 +39,26 @@ def download(
     *,
     url: str = URL,
     md5: str = MD5,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Fetches, checks and unpacks the archive.
 
-    An interrupted download is resumed by the next call. The data appear complete or not
-    at all; if they are there already, nothing is fetched.
+    The next call resumes an interrupted download. The folder of npz files appears
+    complete or not at all; if it exists already, nothing is fetched.
 
     Args:
         out: folder to unpack into, made if needed.
         url: address of the zip archive, which holds the folder `FOLDER`.
         md5: checksum of the archive.
-        progress: called with the bytes fetched so far and their total number (0 if the
-            server does not tell).
+        progress: called with the numbers of bytes fetched and to fetch (0 if the server
+            does not state it).
 
     Returns:
-        The folder of npz files, for `jaxsoftras.data.npz.open_npz`.
+        The folder of npz files, the root for `jaxsoftras.data.open_split`.
 
     Raises:
         ConnectionError: the server cannot be reached, refuses, or breaks off.
-        OSError: not enough free space.
+        OSError: not enough free space, or a folder that cannot be written to.
         ValueError: a wrong checksum, or an archive with unexpected contents.
     """
     out = Path(out)
@@ -63,39 +73,37 @@ def download(
     if found != md5:
         archive.unlink()
         raise ValueError(
-            f"What {url} sent has the MD5 checksum {found}, not {md5}; it was deleted: "
-            "try again."
+            f"The file from {url} has the MD5 checksum {found}, not {md5}; it was "
+            "deleted: try again."
         )
     _unpack(archive, target)
     archive.unlink()
     return target
 
 
-def _fetch(
-    url: str, path: Path, progress: Callable[[int, int], None] | None = None
-) -> None:
-    """Appends to a partly fetched file what is missing, as far as the server allows."""
+def _fetch(url: str, path: Path, progress: Progress | None = None) -> None:
+    """Fetches the missing end of a file, or all of it if the server cannot resume."""
     done = path.stat().st_size if path.exists() else 0
     request = urllib.request.Request(url)
     if done:
         request.add_header("Range", f"bytes={done}-")
-    with _explain(url):
+    with _explain_errors(url):
         try:
             response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                    return  # all of it is here
+                    return  # the file is complete
                 raise
     with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            done = 0  # the server sends it from the start
+            done = 0  # the server starts from the beginning
         length = int(response.headers.get("Content-Length", 0))
         total = done + length
         _check_space(path.parent, length)
         with path.open("ab" if done else "wb") as file:
             while True:
-                with _explain(url):
+                with _explain_errors(url):
                     chunk = response.read(_CHUNK)
                     if not chunk and length and done < total:
                         raise http.client.IncompleteRead(b"", total - done)
@@ -108,7 +116,7 @@ def _fetch(
 
 
 @contextlib.contextmanager
-def _explain(url: str) -> Iterator[None]:
+def _explain_errors(url: str) -> Iterator[None]:
     """Turns the many errors of a download into one."""
     try:
         yield
@@ -120,7 +128,7 @@ def _explain(url: str) -> Iterator[None]:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """Unpacks next to the target, then renames."""
+    """Unpacks the folder in the archive that has the target's name."""
     try:
         with zipfile.ZipFile(archive) as contents:
             for member in contents.infolist():
@@ -128,13 +136,19 @@ def _unpack(archive: Path, target: Path) -> None:
                 link = stat.S_ISLNK(member.external_attr >> 16)
                 if path.is_absolute() or ".." in path.parts or link:
                     raise ValueError(f"{archive} holds an unsafe path: {path}.")
-            _check_space(target.parent, sum(m.file_size for m in contents.infolist()))
-            with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-                contents.extractall(temporary)
-                unpacked = Path(temporary) / target.name
-                if not unpacked.is_dir():
-                    raise ValueError(f"{archive} holds no folder {target.name}.")
-                unpacked.rename(target)
+            prefix = f"{target.name}/"
+            members = [
+                member
+                for member in contents.infolist()
+                if member.filename.startswith(prefix) and member.filename != prefix
+            ]
+            if not members:
+                raise ValueError(f"{archive} holds no folder {target.name}.")
+            _check_space(target.parent, sum(member.file_size for member in members))
+            with atomic.folder(target) as folder:
+                for member in members:
+                    member.filename = member.filename.removeprefix(prefix)
+                    contents.extract(member, folder)
     except zipfile.BadZipFile as error:
         raise ValueError(f"{archive} is not a sound zip archive ({error}).") from error
 

@@ -2,15 +2,16 @@
 
 For each category and split, a folder holds ``{synset}_{split}_images.npz`` with one
 array ``[n, views, 4, S, S]`` uint8, and ``{synset}_{split}_voxels.npz`` with one array
-``[n, 32, 32, 32]`` bool. The training set may come without voxels.
+``[n, 32, 32, 32]`` bool. The voxels of the training set are optional.
 """
 
 from __future__ import annotations
 
-import struct
+import contextlib
+import errno
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +24,10 @@ from numpy.typing import DTypeLike
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
 
-# All that zipfile and numpy raise on damaged files; RuntimeError: an encrypted member.
+# Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
-    struct.error,
     EOFError,
     ValueError,
     KeyError,
@@ -40,8 +40,9 @@ def open_npz(
 ) -> Split:
     """Opens one split of a folder of npz files.
 
-    Compressed images are read into memory now (about 12 GB for the training set of the
-    original data), uncompressed ones are mapped. Voxels are read on first use.
+    Images are read into memory now: about 12 GB for the training set of the original
+    data. For data that do not fit, see `jaxsoftras.data.prepared`. Voxels are read on
+    first use.
 
     Args:
         root: folder of the files.
@@ -50,17 +51,17 @@ def open_npz(
 
     Raises:
         FileNotFoundError: the folder or the file of a category is missing.
-        ValueError: an unknown split or category; a file that is damaged, or that holds
-            something other than what it should.
+        ValueError: an unknown split or category; a file that is damaged or holds an
+            array of another shape or type.
     """
     check_split_name(split)
     root = Path(root)
-    available = _available(root, split)
+    available = _list_synsets(root, split)
     part = f"{{}}_{split}_images.npz"
     chosen = select_categories(categories, available, part, root)
     stores = {synset: NpzCategory(root, split, synset) for synset in chosen}
     opened = Split(split, stores)
-    with ThreadPoolExecutor() as pool:  # zlib lets other threads run
+    with ThreadPoolExecutor() as pool:  # zlib releases the interpreter lock
         list(pool.map(lambda store: store.all_images, stores.values()))
     return opened
 
@@ -72,17 +73,17 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
         root: folder of the files.
 
     Returns:
-        The categories of each split that there is: split names to synsets to stores.
+        The stores of all splits and categories found: by split name, then by synset.
 
     Raises:
         FileNotFoundError: no files; or test or validation images without voxels.
-        ValueError: a file that is damaged or holds something other than it should.
+        ValueError: a file that is damaged or holds an array of another shape or type.
     """
     root = Path(root)
     found = {
         split: {synset: NpzCategory(root, split, synset) for synset in available}
         for split in SPLITS
-        if (available := _available(root, split))
+        if (available := _list_synsets(root, split))
     }
     if not found:
         raise FileNotFoundError(f"{root} has no files named SYNSET_SPLIT_images.npz.")
@@ -90,10 +91,29 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
 
 
 class NpzCategory:
-    """A `CategoryStore` on two npz files; their data are read on first use."""
+    """A `CategoryStore` on two npz files; their data are read on first use.
+
+    Attributes:
+        num_objects: number of objects.
+        num_views: images of each object.
+        image_size: width and height of the images, pixels.
+        has_voxels: whether there is a file of voxels.
+    """
 
     def __init__(self, root: Path, split: str, category: str):
-        """Checks the headers of the two files."""
+        """Checks the headers of the two files.
+
+        Args:
+            root: folder of the files.
+            split: ``"train"``, ``"val"`` or ``"test"``.
+            category: synset.
+
+        Raises:
+            FileNotFoundError: the images, or the voxels of an evaluation split, are
+                missing.
+            ValueError: a file that is damaged or holds an array of another shape or
+                type.
+        """
         self._images_file = _inspect(
             root / f"{category}_{split}_images.npz",
             np.uint8,
@@ -108,7 +128,7 @@ class NpzCategory:
                 "pixels; they must be square."
             )
         self._voxels_path = root / f"{category}_{split}_voxels.npz"
-        # Only an evaluation needs voxels.
+        # training needs no voxels
         self.has_voxels = split != "train" or self._voxels_path.exists()
         if self.has_voxels and self._voxels_file.shape[0] != self.num_objects:
             raise ValueError(
@@ -122,65 +142,51 @@ class NpzCategory:
 
     @cached_property
     def all_images(self) -> np.ndarray:
-        """``[n, views, 4, S, S]`` uint8."""
+        """Images of all objects, ``[n, views, 4, S, S]`` uint8."""
         return self._images_file.load()
 
     @cached_property
     def all_voxels(self) -> np.ndarray:
-        """``[n, 32, 32, 32]`` bool."""
+        """Voxels of all objects, ``[n, 32, 32, 32]`` bool."""
         return self._voxels_file.load()
 
     def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """``[N]`` object and ``[N]`` view numbers to ``[N, 4, S, S]`` uint8."""
-        return np.asarray(self.all_images[objects, views])
+        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
+        return self.all_images[objects, views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
-        """``[N]`` object numbers to ``[N, 32, 32, 32]`` bool."""
-        return np.asarray(self.all_voxels[objects])
+        """Returns the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
+        return self.all_voxels[objects]
 
 
 @dataclass(frozen=True)
 class _ArrayFile:
-    """The only array of an npz file: its header has been read, its data have not."""
+    """An npz file with a single array, whose header has been checked."""
 
     path: Path
     member: str
     shape: tuple[int, ...]
 
     def load(self) -> np.ndarray:
-        """Maps the array into memory, or reads it if it is compressed.
+        """Reads the array.
 
         Raises:
             ValueError: a damaged file.
         """
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                info = archive.getinfo(self.member)
-                with archive.open(info) as member:
-                    if info.compress_type != zipfile.ZIP_STORED:
-                        return np.lib.format.read_array(member, allow_pickle=False)
-                    shape, fortran_order, dtype = _read_header(member)
-                    header_size = member.tell()
-            with self.path.open("rb") as file:
-                # Only the local header tells how long its own name and extra field are.
-                file.seek(info.header_offset + 26)
-                start = (
-                    info.header_offset + 30 + sum(struct.unpack("<HH", file.read(4)))
-                )
-            order = "F" if fortran_order else "C"
-            return np.memmap(
-                self.path, dtype, "r", start + header_size, shape, order=order
-            )
-        except _DAMAGE as error:
-            raise _damaged(self.path, error) from error
+        with (
+            _explain_damage(self.path),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(self.member) as member,
+        ):
+            return np.lib.format.read_array(member, allow_pickle=False)
 
 
-def _available(root: Path, split: str) -> list[str]:
-    """Synsets of the categories whose images a folder holds."""
+def _list_synsets(root: Path, split: str) -> list[str]:
+    """Lists the categories whose images a folder holds."""
     if not root.is_dir():
         raise FileNotFoundError(
-            f"There is no folder {root}: name that of the data set (data.root in a "
-            "configuration), or fetch one with python -m jaxsoftras.data download."
+            f"There is no folder {root}: name the folder of the data set (data.root in "
+            "a configuration), or fetch one with python -m jaxsoftras.data download."
         )
     return [s for s in CATEGORIES if (root / f"{s}_{split}_images.npz").is_file()]
 
@@ -188,17 +194,18 @@ def _available(root: Path, split: str) -> list[str]:
 def _inspect(
     path: Path, dtype: DTypeLike, expected: tuple[int | None, ...]
 ) -> _ArrayFile:
-    """Checks type and shape (None: any length) of the only array of an npz file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
-            if len(members) == 1:
-                with archive.open(members[0]) as member:
-                    shape, _, found = _read_header(member)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}.") from None
-    except _DAMAGE as error:
-        raise _damaged(path, error) from error
+    """Checks the type and shape of the only array of an npz file.
+
+    Args:
+        path: the file.
+        dtype: expected type.
+        expected: expected shape; None stands for any length.
+    """
+    with _explain_damage(path), zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+        if len(members) == 1:
+            with archive.open(members[0]) as member:
+                shape, found = _read_header(member)
     if len(members) != 1:
         raise ValueError(f"{path} holds {len(members)} arrays; one was expected.")
     fits = len(shape) == len(expected) and all(
@@ -214,15 +221,27 @@ def _inspect(
     return _ArrayFile(path, members[0], shape)
 
 
-def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether in Fortran order, and type of an npy file."""
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Reads the shape and type of an npy file."""
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(member)
-    return np.lib.format.read_array_header_2_0(member)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+    return shape, dtype
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path} is damaged or not an npz file ({error}); fetch it again."
-    )
+@contextlib.contextmanager
+def _explain_damage(path: Path) -> Iterator[None]:
+    """Turns the many errors of a missing or damaged file into two."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {path}.") from None
+    except (*_DAMAGE, OSError) as error:
+        # zipfile takes an offset from the file and may seek to a negative one
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise ValueError(
+            f"{path} is damaged or not an npz file ({error}); fetch it again."
+        ) from error

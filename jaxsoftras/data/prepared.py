@@ -1,17 +1,17 @@
 """Prepared data sets: a TFDS builder in ArrayRecord files, without TensorFlow.
 
-An object is one example: its views, coded separately, and its voxels. `open_prepared`
-decodes what is asked for: a training pair costs two decodings, not 24.
+An object is one example: its views, compressed separately, and its voxels. Only the
+requested views are decompressed: 2 and not 24 for a training pair.
 
-Views are coded by zlib, channel by channel: about as small as PNG (1.7 against 1.6 kB)
-and twice as fast to decode (42 against 84 microseconds). With an example for each view,
-the two of a pair would be read in 52 microseconds instead of 67, but there would be 24
-times as many.
+Views are compressed by zlib, channel by channel: about as small as PNG (1.7 against 1.6
+kB) and twice as fast to decode (42 against 84 microseconds). With one example for each
+view, the two views of a pair would be read in 52 microseconds instead of 67, but there
+would be 24 times as many examples.
 
-Each category of each of our splits is a TFDS split of its own. The number of an object
-is then that of its example, and a TFDS split stays below the 1 GB above which TFDS
-falls back on TensorFlow to sort examples: estimated from the size of a coded view, the
-largest of the original data has 0.3 GB.
+Each pair of a split and a category is a TFDS split of its own. Examples and objects
+then have the same numbers, and a TFDS split stays below the 1 GB above which TFDS needs
+TensorFlow to sort examples: estimated from the size of a compressed view, the largest
+one of the original data has 0.3 GB.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import importlib.util
 import io
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
+from jaxsoftras.terminal import Progress
 
 try:
     import tensorflow_datasets as tfds
@@ -49,28 +51,29 @@ _GRID = (32, 32, 32)
 
 
 class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
-    """Objects of the 13 ShapeNet categories: pictures from all around, and voxels.
+    """Objects of the 13 ShapeNet categories: images from all around, and voxels.
 
-    Metadata: ``num_views``, ``image_size``. TFDS splits: ``train_02691156`` and so on.
+    The metadata are ``num_views`` and ``image_size``; the TFDS splits are called
+    ``train_02691156`` and so on.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    # Only locates checksums of downloads, for which TFDS 4.9.10 imports a package that
-    # it does not depend on (importlib_resources).
+    # TFDS uses the path to look for checksums of downloads, and for that imports a
+    # package that it does not depend on (importlib_resources; TFDS 4.9.10).
     code_path = None
 
     def __init__(
         self,
         *,
         npz_root: str | Path,
-        progress: Callable[[int, int], None] | None = None,
-        **kwargs,
+        progress: Progress | None = None,
+        **kwargs: Any,
     ):
         """Checks the headers of the files.
 
         Args:
-            npz_root: folder of the npz files to be converted.
-            progress: called with the objects converted so far and their total number.
+            npz_root: folder of the npz files to convert.
+            progress: called with the numbers of objects converted and to convert.
             **kwargs: passed on to TFDS.
         """
         self._npz_root = Path(npz_root)
@@ -93,10 +96,10 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description=(
-                "Objects as multi-view pictures and voxels. views: uint8 "
-                "[4, image_size, image_size] (red, green, blue, coverage), coded by "
-                "zlib. voxels: [32, 32, 32] bits, axes (y, x, reversed z), packed and "
-                "coded by zlib; empty where there are none."
+                "Objects as multi-view images and voxels. views: uint8 "
+                "[4, image_size, image_size] (red, green, blue, coverage), compressed "
+                "by zlib. voxels: [32, 32, 32] bits, axes (y, x, reversed z), packed "
+                "and compressed by zlib; empty where there are none."
             ),
             features=features.FeaturesDict(
                 {
@@ -112,11 +115,11 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
-        return {_part(*key): self._generate_examples(*key) for key in self._counts}
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+        return {_part_name(*key): self._generate_examples(*key) for key in self._counts}
 
     def _generate_examples(self, split: str, synset: str) -> Iterator[tuple[int, dict]]:
-        # Opened here, and not once for all, so that only one category is in memory.
+        # opened here and closed on return, so that one category is in memory at a time
         store = NpzCategory(self._npz_root, split, synset)
         for number in range(store.num_objects):
             voxels = b""
@@ -133,28 +136,30 @@ def prepare(
     npz_root: str | Path,
     data_dir: str | Path,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Converts all npz files of a folder into a prepared data set.
+    """Converts all npz files of a folder to a prepared data set.
 
-    Nothing of it is left if that fails or is interrupted.
+    The data set appears complete or not at all: TFDS fills a temporary folder and
+    renames it.
 
     Args:
         npz_root: folder of the npz files.
-        data_dir: folder to hold the data set, made if needed.
-        progress: called with the objects converted so far and their total number.
+        data_dir: folder to put the data set in, made if needed.
+        progress: called with the numbers of objects converted and to convert.
 
     Raises:
-        FileExistsError: there is one already.
+        FileExistsError: the folder has a prepared data set already.
         FileNotFoundError: no npz files, or voxels missing.
-        ValueError: a damaged file, or sizes that differ between files.
+        ValueError: a damaged file; sizes that differ between files; a category too
+            large to convert without TensorFlow.
     """
     folder = Path(data_dir) / MultiViewShapes.name / str(MultiViewShapes.VERSION)
     if folder.exists():
         raise FileExistsError(
             f"{folder} exists already: delete it to prepare the data set again."
         )
-    # TFDS prints lines meant for data sets that it downloads.
+    # TFDS prints lines about downloads
     with (
         contextlib.redirect_stdout(io.StringIO()),
         tempfile.TemporaryDirectory() as temp,
@@ -172,7 +177,7 @@ def prepare(
                 download_config=tfds.download.DownloadConfig(try_download_gcs=False),
             )
         except ModuleNotFoundError as error:
-            # The only use of TensorFlow on this path.
+            # nothing else on this path imports TensorFlow
             raise ValueError(
                 "One category of one split exceeds the 1 GB that TFDS sorts without "
                 "TensorFlow: install tensorflow for this conversion, or use the npz "
@@ -185,7 +190,7 @@ def prepare(
 def open_prepared(
     data_dir: str | Path, split: str, categories: Sequence[str] | None = None
 ) -> Split:
-    """Opens one split of a prepared data set; pictures are read when asked for.
+    """Opens one split of a prepared data set; images are read on each request.
 
     Args:
         data_dir: folder given to `prepare`.
@@ -194,30 +199,31 @@ def open_prepared(
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
-        ValueError: an unknown split or category; prepared by another version; damaged.
+        ValueError: an unknown split or category; another format version; a damaged
+            file.
     """
     check_split_name(split)
     available = inspect_prepared(data_dir).get(split, {})
     chosen = select_categories(
-        categories, list(available), f"part {_part(split, '{}')}", Path(data_dir)
+        categories, list(available), f"part {_part_name(split, '{}')}", Path(data_dir)
     )
     for synset in chosen:
-        available[synset].example(0)  # so that damaged files are found now
+        available[synset].example(0)  # finds damaged files now
     return Split(split, {synset: available[synset] for synset in chosen})
 
 
 def inspect_prepared(data_dir: str | Path) -> dict[str, dict[str, PreparedCategory]]:
-    """Finds what a prepared data set consists of.
+    """Finds the parts of a prepared data set without reading its examples.
 
     Args:
         data_dir: folder given to `prepare`.
 
     Returns:
-        The categories of each split that there is: split names to synsets to stores.
+        The stores of all splits and categories found: by split name, then by synset.
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
-        ValueError: prepared by another version, or damaged.
+        ValueError: another format version, or a damaged file.
     """
     folder = Path(data_dir) / MultiViewShapes.name
     versions = [info.parent.name for info in folder.glob("*/dataset_info.json")]
@@ -236,28 +242,40 @@ def inspect_prepared(data_dir: str | Path) -> dict[str, dict[str, PreparedCatego
         builder = tfds.builder_from_directory(folder / version)
         metadata = builder.info.metadata or {}
         sizes = [int(metadata[key]) for key in ("num_views", "image_size")]
-    except Exception as error:  # TFDS lets through what its parsers happen to raise
+    except Exception as error:  # TFDS raises whatever its parsers happen to raise
         raise _damaged(folder / version, error) from error
     found = {}
     for split in SPLITS:
         for synset in CATEGORIES:
-            if _part(split, synset) in builder.info.splits:
-                store = PreparedCategory(builder, _part(split, synset), *sizes)
+            if _part_name(split, synset) in builder.info.splits:
+                store = PreparedCategory(builder, _part_name(split, synset), *sizes)
                 found.setdefault(split, {})[synset] = store
     return found
 
 
 class PreparedCategory:
-    """A `CategoryStore` on one TFDS split of a prepared data set."""
+    """A `CategoryStore` on one TFDS split of a prepared data set.
 
-    def __init__(self, builder, part: str, num_views: int, image_size: int):
+    Attributes:
+        num_objects: number of objects.
+        num_views: images of each object.
+        image_size: width and height of the images, pixels.
+    """
+
+    def __init__(
+        self,
+        builder: Any,
+        part: str,
+        num_views: int,
+        image_size: int,
+    ):
         """Finds the files; they are opened on first use.
 
         Args:
             builder: TFDS builder of the prepared data set.
             part: name of the TFDS split.
-            num_views: pictures of each object.
-            image_size: pixels along a side.
+            num_views: images of each object.
+            image_size: width and height of the images, pixels.
 
         Raises:
             FileNotFoundError: a file is missing.
@@ -271,19 +289,19 @@ class PreparedCategory:
         self.num_views = num_views
         self.image_size = image_size
 
-    def example(self, number: int) -> dict:
-        """The coded views and voxels of an object.
+    def example(self, number: int) -> dict[str, Any]:
+        """Reads the compressed views and voxels of an object.
 
         Raises:
             ValueError: a damaged file.
         """
         try:
             return self._source[number]
-        except Exception as error:  # see inspect_prepared
+        except Exception as error:  # see `inspect_prepared`
             raise _damaged(self._paths[0], error) from error
 
     def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """``[N]`` object and ``[N]`` view numbers to ``[N, 4, S, S]`` uint8."""
+        """Reads the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
         examples = {number: self.example(number) for number in set(objects.tolist())}
         images = np.empty((len(objects), 4 * self.image_size**2), np.uint8)
         for row, number, view in zip(
@@ -294,7 +312,7 @@ class PreparedCategory:
         return images.reshape(-1, 4, self.image_size, self.image_size)
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
-        """``[N]`` object numbers to ``[N, 32, 32, 32]`` bool."""
+        """Reads the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
         grids = np.empty((len(objects), *_GRID), np.bool_)
         for grid, number in zip(grids, objects.tolist(), strict=True):
             code = self.example(number)["voxels"]
@@ -311,6 +329,6 @@ def _damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")
 
 
-def _part(split: str, synset: str) -> str:
-    """Name of the TFDS split of one category of one of our splits."""
+def _part_name(split: str, synset: str) -> str:
+    """Names the TFDS split of a split and a category."""
     return f"{split}_{synset}"

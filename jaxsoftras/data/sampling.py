@@ -13,16 +13,16 @@ import numpy as np
 
 from jaxsoftras.data.split import Split
 
-# Batches in preparation or ready while the caller works on one.
+# Number of batches being prepared or ready while the caller works on one.
 _PREFETCHED = 2
 
 
 class PairBatch(NamedTuple):
-    """Pictures of B objects, each seen from two sides (which may coincide).
+    """Images of B objects, two views of each (which may coincide).
 
     Attributes:
-        images_a: ``[B, 4, S, S]`` uint8, seen from the first side.
-        images_b: ``[B, 4, S, S]`` uint8, from the second side.
+        images_a: ``[B, 4, S, S]`` uint8, the first views.
+        images_b: ``[B, 4, S, S]`` uint8, the second views.
         views_a: ``[B]`` int32 numbers of the first views.
         views_b: ``[B]`` int32 numbers of the second views.
     """
@@ -37,9 +37,9 @@ def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> Pai
     """Draws a batch: category, object within it, and both views, each uniformly.
 
     Args:
-        split: where to draw from.
-        batch_size: B.
-        rng: random numbers.
+        split: the objects to draw from.
+        batch_size: number of objects B.
+        rng: source of randomness.
 
     Raises:
         ValueError: a batch size below 1.
@@ -54,31 +54,31 @@ def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> Pai
     images = np.empty((2, batch_size, 4, side, side), np.uint8)
     for index in np.unique(category):
         rows = np.flatnonzero(category == index)
-        # One call for both views: a prepared data set then reads each object once.
-        pictures = split.images(
+        # in one call for both views, a prepared data set reads each object once
+        pairs = split.images(
             split.categories[index], np.tile(objects[rows], 2), views[:, rows].ravel()
         )
-        images[:, rows] = pictures.reshape(2, len(rows), 4, side, side)
+        images[:, rows] = pairs.reshape(2, len(rows), 4, side, side)
     return PairBatch(images[0], images[1], views[0], views[1])
 
 
 def pair_batches(
     split: Split, batch_size: int, *, seed: int, start_step: int = 0
 ) -> Generator[PairBatch, None, None]:
-    """An endless run of batches, prepared ahead by a background thread.
+    """Draws batches without end, ahead of the caller in a background thread.
 
-    The batch of step n depends on the seed and n only, so that a resumed run goes on
-    with the very batches that an uninterrupted one would see.
+    The batch of step n depends on the seed and n alone, so a resumed run sees the same
+    batches as an uninterrupted one.
 
     Args:
-        split: where to draw from.
-        batch_size: B.
+        split: the objects to draw from.
+        batch_size: number of objects B.
         seed: seed of the run, not negative.
         start_step: step of the first batch, not negative.
 
     Returns:
-        An iterator; what goes wrong in the thread is raised by ``next``. The thread
-        ends when the iterator is closed or no longer referred to.
+        An iterator; ``next`` raises the errors of the thread. The thread ends when the
+        iterator is closed or no longer referenced.
     """
 
     def batch(step: int) -> PairBatch:
@@ -87,8 +87,9 @@ def pair_batches(
     steps = itertools.count(start_step)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pair_batches")
     pending = deque(pool.submit(batch, next(steps)) for _ in range(_PREFETCHED))
-    # When the interpreter exits, this acts on a forgotten iterator in time; the clause
-    # below comes after the modules that a shutdown needs are gone. It acts only once.
+    # At interpreter exit, the finalizer of an abandoned iterator still runs in time,
+    # whereas the finally clause would run after the modules that a shutdown needs are
+    # gone. A finalizer acts only once.
     shut_down = weakref.finalize(pending, pool.shutdown, cancel_futures=True)
     try:
         while True:

@@ -1,61 +1,84 @@
-"""Opens a data set without the caller caring how it is stored."""
+"""The door to all data sets, in whatever format they are stored."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
+from jaxsoftras import config, terminal
 from jaxsoftras.data.npz import inspect_npz, open_npz
-from jaxsoftras.data.split import Split
+from jaxsoftras.data.split import Split, check_split_name
 
 Source = Literal["npz", "prepared"]
+"""Storage formats: npz files, or a TFDS data set made from them."""
 
 
-def open_split(
-    source: Source,
-    root: str | Path,
-    split: str,
-    categories: Sequence[str] | None = None,
-) -> Split:
-    """Opens one split of a data set.
+def open_split(settings: config.Data, split: str) -> Split:
+    """Opens one split of the data set that a configuration names.
+
+    ``settings.source`` decides how: ``"npz"`` reads the files of the original work into
+    memory; ``"prepared"`` reads single objects from disk, out of the files written by
+    ``python -m jaxsoftras.data prepare``; ``"embedded"`` makes npz files of procedural
+    shapes first if they are absent, with a progress bar on stderr.
 
     Args:
-        source: ``"npz"``, the files of the original work, held in memory; or
-            ``"prepared"``, what ``python -m jaxsoftras.data prepare`` writes, read from
-            disk piece by piece.
-        root: folder of the data set.
+        settings: source, folder and categories of the data set.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        categories: synsets or names; all 13 categories if None.
 
     Raises:
         FileNotFoundError: the folder, the split or a category is missing.
+        FileExistsError: the folder of an embedded data set holds something else.
         ValueError: an unknown source, split or category; damaged files.
         ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
-    """
-    if source == "npz":
-        return open_npz(root, split, categories)
-    if source == "prepared":
-        from jaxsoftras.data.prepared import open_prepared  # needs tensorflow-datasets
 
-        return open_prepared(root, split, categories)
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from jaxsoftras import config, data
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> chairs = f"{folder.name}/03001627_val"
+        >>> np.savez(f"{chairs}_images.npz", np.zeros((5, 24, 4, 64, 64), np.uint8))
+        >>> np.savez(f"{chairs}_voxels.npz", np.zeros((5, 32, 32, 32), bool))
+        >>> settings = config.Data(root=folder.name, categories=("chair",))
+        >>> split = data.open_split(settings, "val")
+        >>> split.count("03001627"), split.num_views, split.image_size
+        (5, 24, 64)
+        >>> split.images("03001627", np.array([0, 4]), np.array([2, 8])).shape
+        (2, 4, 64, 64)
+        >>> folder.cleanup()
+    """
+    check_split_name(split)  # before anything is made
+    categories = settings.categories or None
+    match settings.source:
+        case "npz":
+            return open_npz(settings.root, split, categories)
+        case "prepared":
+            # imports tensorflow-datasets
+            from jaxsoftras.data.prepared import open_prepared
+
+            return open_prepared(settings.root, split, categories)
+        case "embedded":
+            _ensure_embedded(settings)
+            return open_npz(settings.root, split, categories)
     raise ValueError(
-        f"Unknown data source {source!r}: choose one of {', '.join(get_args(Source))}."
+        f"Unknown data source {settings.source!r}: choose one of npz, prepared, "
+        "embedded."
     )
 
 
 def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
-    """Finds out what a folder holds, without reading any pictures.
+    """Detects the format and the splits of a data set without reading its images.
 
     Args:
-        root: folder of a data set.
+        root: folder of the data set.
 
     Returns:
-        How it is stored, and its splits by name, each with the categories there are.
+        The format, and the splits by name, each with all categories that it has.
 
     Raises:
         FileNotFoundError: not a data set.
         ValueError: damaged files.
+        ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
     """
     root = Path(root)
     if root.is_dir() and any(root.glob("*_images.npz")):
@@ -64,8 +87,20 @@ def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
         raise FileNotFoundError(
             f"{root} holds neither npz files nor a prepared data set."
         )
-    from jaxsoftras.data.prepared import inspect_prepared  # needs tensorflow-datasets
+    from jaxsoftras.data.prepared import inspect_prepared  # imports tensorflow-datasets
 
     return "prepared", {
         name: Split(name, s) for name, s in inspect_prepared(root).items()
     }
+
+
+def _ensure_embedded(settings: config.Data) -> None:
+    from jaxsoftras.shapes import dataset  # imports jax
+
+    title = f"making the embedded data set in {settings.root}"
+    with terminal.progress_bar(title) as progress:
+        dataset.ensure_dataset(
+            settings.root,
+            objects_per_category=settings.embedded_objects,
+            progress=progress,
+        )

@@ -1,4 +1,4 @@
-"""One split (train, val or test) of a multi-view data set, whatever it is stored in."""
+"""One split (train, val or test) of a multi-view data set, in any storage format."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import numpy as np
 from jaxsoftras.data.categories import CATEGORIES
 
 SPLITS = ("train", "val", "test")
+"""Names of the splits."""
 
 
 class CategoryStore(Protocol):
     """The objects of one category, in stored order.
 
     Attributes:
-        num_objects: how many.
-        num_views: pictures of each object, view k from azimuth ``-15 k`` degrees.
-        image_size: pixels along a side of the square pictures.
+        num_objects: number of objects.
+        num_views: images of each object, view k from azimuth ``-15 k`` degrees.
+        image_size: width and height of the images, pixels.
     """
 
     @property
@@ -30,11 +31,11 @@ class CategoryStore(Protocol):
     def image_size(self) -> int: ...  # noqa: D102
 
     def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """``[N]`` object and ``[N]`` view numbers to ``[N, 4, S, S]`` uint8."""
+        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
         ...
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
-        """``[N]`` object numbers to ``[N, 32, 32, 32]`` bool."""
+        """Returns the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
         ...
 
 
@@ -44,8 +45,8 @@ class Split:
     Attributes:
         name: ``"train"``, ``"val"`` or ``"test"``.
         categories: synsets, in the order of `CATEGORIES`.
-        num_views: pictures of each object, view k from azimuth ``-15 k`` degrees.
-        image_size: pixels along a side of the square pictures.
+        num_views: images of each object, view k from azimuth ``-15 k`` degrees.
+        image_size: width and height of the images, pixels.
     """
 
     def __init__(self, name: str, stores: Mapping[str, CategoryStore]):
@@ -77,17 +78,21 @@ class Split:
                 )
 
     def count(self, category: str) -> int:
-        """Number of objects of a category."""
+        """Counts the objects of a category, a synset.
+
+        Raises:
+            KeyError: the split was opened without this category.
+        """
         return self._store(category).num_objects
 
     def images(
         self, category: str, objects: np.ndarray, views: np.ndarray
     ) -> np.ndarray:
-        """Pictures of objects.
+        """Returns images of objects: red, green, blue and coverage, row 0 at the top.
 
-        Values are those of the files: red, green, blue and coverage, 0 to 255, row 0 at
-        the top. Files of the original SoftRas download hold inverted colours
-        (``255 - c``); a model must be fed with what it was trained with.
+        Values are unchanged from the files, 0 to 255. The files of the original SoftRas
+        download hold inverted colours (``255 - c``); a model must be fed with the
+        colours that it was trained with.
 
         Args:
             category: synset.
@@ -108,7 +113,7 @@ class Split:
         return store.images(objects, views)
 
     def voxels(self, category: str, objects: np.ndarray) -> np.ndarray:
-        """Solid voxel grids of objects.
+        """Returns solid voxel grids of objects.
 
         Args:
             category: synset.
@@ -121,7 +126,7 @@ class Split:
         Raises:
             KeyError: the split was opened without this category.
             IndexError: there is no such object.
-            FileNotFoundError: a training set that comes without voxels.
+            FileNotFoundError: a training set without voxels.
         """
         store = self._store(category)
         objects = np.asarray(objects)
@@ -131,14 +136,14 @@ class Split:
     def _store(self, category: str) -> CategoryStore:
         if category not in self._stores:
             raise KeyError(
-                f"Category {category!r} is not one of those opened: "
+                f"Category {category!r} was not opened; the split has "
                 f"{_labels(self.categories)}."
             )
         return self._stores[category]
 
 
 def check_split_name(name: str) -> None:
-    """Raises ValueError unless a split of this name can exist."""
+    """Raises ValueError unless this is the name of a split."""
     if name not in SPLITS:
         raise ValueError(f"Unknown split {name!r}: choose one of {', '.join(SPLITS)}.")
 
@@ -150,15 +155,16 @@ def select_categories(
 
     Args:
         wanted: synsets or names (``"chair"``); all 13 categories if None.
-        available: synsets of the categories that there are.
-        part: what holds a category, ``{}`` in place of its synset, named in errors.
-        folder: where the parts are, named in errors.
+        available: synsets of the categories in the folder.
+        part: name of the file or part of a category, with ``{}`` in place of its
+            synset, for error messages.
+        folder: folder of the data set, for error messages.
 
     Returns:
         Synsets, in the order of `CATEGORIES`.
 
     Raises:
-        ValueError: an empty selection, or a category that does not exist.
+        ValueError: an empty selection, or an unknown category.
         FileNotFoundError: a wanted category is not available.
     """
     if not available:

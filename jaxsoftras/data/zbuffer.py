@@ -1,8 +1,8 @@
-"""A hard z-buffer renderer in numpy: opaque pictures with anti-aliased edges.
+"""The data sets' own renderer: a z-buffer in numpy with anti-aliased edges.
 
-It draws the embedded data set and the gallery pictures, and shares no code with the
-differentiable renderers, so that each can be checked against the other. The camera is
-that of `jaxsoftras.camera`.
+It shares no code with the differentiable renderers, so that each can be checked against
+the other. Its camera is the left-handed one of the SoftRas data sets, which mirrors
+images: `jaxsoftras.camera.perspective_camera` with ``handedness="left"``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 LIGHT = np.array([0.3, 1.0, -0.4]) / np.linalg.norm([0.3, 1.0, -0.4])
-"""Direction to the light, model frame."""
-
+"""Unit vector towards the light, model frame."""
 
 VIEWS = 24
-"""Views of each object in the SoftRas data sets."""
+"""Number of views of each object in the SoftRas data sets."""
 
 
 def view_eyes(distance: float = 2.732, elevation: float = 30.0) -> np.ndarray:
-    """Where the cameras of the data sets' views are, ``[24, 3]``, model frame.
+    """Computes the camera positions of the data sets' views.
 
-    View 0 looks at the front, -z; each next one is 15 degrees further towards -x.
+    View 0 shows the front, -z; each following one is 15 degrees further towards -x.
+
+    Args:
+        distance: distance from the origin, world units.
+        elevation: angle above the plane y = 0, degrees.
+
+    Returns:
+        ``[24, 3]`` float64, model frame.
     """
     azimuth = np.deg2rad(-360 / VIEWS * np.arange(VIEWS))
     height = np.deg2rad(elevation)
@@ -30,7 +36,7 @@ def view_eyes(distance: float = 2.732, elevation: float = 30.0) -> np.ndarray:
 
 
 def project(points: ArrayLike, eye: ArrayLike, half_fov: float = 15.0) -> np.ndarray:
-    """Projects points to NDC for a camera that looks at the origin with +y up.
+    """Projects points to NDC for a camera that looks at the origin, with +y up.
 
     Args:
         points: ``[..., 3]`` world space.
@@ -38,7 +44,8 @@ def project(points: ArrayLike, eye: ArrayLike, half_fov: float = 15.0) -> np.nda
         half_fov: half of the field of view, degrees.
 
     Returns:
-        ``[..., 3]`` float64: x and y in NDC, z the depth in world units.
+        ``[..., 3]`` float64: x and y in NDC, z the depth in world units, positive in
+        front of the camera.
     """
     position = np.asarray(eye, float)
     forward = -position / np.linalg.norm(position)
@@ -53,21 +60,27 @@ def project(points: ArrayLike, eye: ArrayLike, half_fov: float = 15.0) -> np.nda
 
 
 def _ranges(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Concatenates ``first[i], first[i] + 1, ...``, ``count[i]`` each, and the i."""
+    """Concatenates ranges of integers.
+
+    Returns:
+        The numbers ``first[i], ..., first[i] + count[i] - 1`` for all i, and the i of
+        each number.
+    """
     owner = np.repeat(np.arange(len(count)), count)
     starts = np.cumsum(count) - count
     return np.arange(len(owner)) - starts[owner] + first[owner], owner
 
 
 def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
-    """Where each sample row crosses each triangle.
+    """Intersects sample rows with triangles.
 
     Args:
         corners: ``[F, 3, 2]`` (column, row) in samples.
         size: number of rows.
 
     Returns:
-        ``[R]`` row, ``[R]`` triangle, ``[R]`` left and right end in columns.
+        ``[R]`` row and ``[R]`` triangle of each intersection, and ``[R]`` its left and
+        right end in columns.
     """
     rows = corners[..., 1]
     first = np.clip(np.ceil(rows.min(1)), 0, size).astype(np.int64)
@@ -76,7 +89,7 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     left, right = np.full(len(row), np.inf), np.full(len(row), -np.inf)
     for k in range(3):
         p, q = corners[:, k], corners[:, (k + 1) % 3]
-        # both triangles at an edge take it in the same direction: no gaps by rounding
+        # both triangles at an edge traverse it downwards, so rounding leaves no gap
         down = (p[:, 1] < q[:, 1])[:, None]
         upper, lower = np.where(down, p, q)[triangle], np.where(down, q, p)[triangle]
         crosses = (upper[:, 1] <= row) & (row <= lower[:, 1])
@@ -89,16 +102,16 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
 
 
 def _nearest_faces(corners: np.ndarray, nearness: np.ndarray, size: int) -> np.ndarray:
-    """The triangle seen at each sample.
+    """Finds the nearest triangle at each sample.
 
     Args:
         corners: ``[F, 3, 2]`` (column, row) in samples.
-        nearness: ``[F, 3]`` reciprocal depths, affine across the picture.
-        size: samples along each side of the picture.
+        nearness: ``[F, 3]`` reciprocal depths, affine across the image.
+        size: samples along each side of the image.
 
     Returns:
-        ``[size * size]`` triangle index, F where there is none; of several at the same
-        depth the first one.
+        ``[size * size]`` triangle index, F where there is none; the first of several at
+        the same depth.
     """
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -138,22 +151,22 @@ def render(
     colors: ArrayLike = (0.7, 0.7, 0.7),
     closed: bool = False,
 ) -> np.ndarray:
-    """Draws a mesh with flat, two-sided Lambert shading ``0.5 + 0.5 |n . l|``.
+    """Renders a mesh with flat, two-sided Lambert shading ``0.5 + 0.5 |n . l|``.
 
     Args:
         vertices: ``[V, 3]`` model frame, all in front of the camera.
         faces: ``[F, 3]`` vertex indices.
-        eye: ``[3]`` position of the camera, which looks at the origin with +y up.
+        eye: ``[3]`` position of the camera, which looks at the origin, with +y up.
         image_size: width and height, pixels.
-        supersampling: samples along each side of a pixel; their mean is the pixel.
+        supersampling: samples along each side of a pixel, which is their mean.
         half_fov: half of the field of view, degrees.
         colors: ``[3]`` or ``[F, 3]`` RGB from 0 to 1.
-        closed: the surfaces are closed and turned outwards: faces turned away from the
-            camera are then skipped, which is quicker and changes nothing.
+        closed: whether the surfaces are closed and oriented outwards; back faces are
+            then skipped, which saves time and does not change the image.
 
     Returns:
-        ``[4, image_size, image_size]`` uint8: red, green, blue (over black, that is,
-        multiplied by coverage) and coverage.
+        ``[4, image_size, image_size]`` uint8: red, green and blue multiplied by
+        coverage, and coverage.
 
     Raises:
         ValueError: a vertex lies beside or behind the camera.
@@ -174,7 +187,7 @@ def render(
     projected = project(triangles, eye, half_fov)
     if not np.all(projected[..., 2] > 0):
         raise ValueError(
-            "the mesh reaches the plane of the camera; move the eye further away"
+            "The mesh reaches the plane of the camera: move the eye further away."
         )
     size = image_size * supersampling
     corners = (projected[..., :2] * (size, -size) + (size - 1)) / 2

@@ -1,4 +1,4 @@
-"""Texture atlases: one image for what was many images, or a texture of texels."""
+"""Texture atlases: packs several images, or the texels of faces, into one image."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from jaxsoftras.texture import SurfaceTexture, UVTexture, surface_cell
 
-# Beyond the image by this much (UV) counts as rounding.
+# UV coordinates beyond the image by up to this count as rounding errors.
 _SLACK = 1e-3
 
-# Image texels along the edge of one texel of a `SurfaceTexture`: the four around its
-# centroid, which a bilinear look-up reads there, are then all its own.
+# Image texels along the edge of one texel of a `SurfaceTexture`. With 4, a bilinear
+# look-up at the texel's centroid reads four image texels that all belong to it.
 _MAGNIFICATION = 4
 
-_LARGEST_SIDE = 16384  # texels; what graphics hardware takes
+_LARGEST_SIDE = 16384  # texels, the usual limit of graphics hardware
 
 
 def _pack(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Places images in rows on a larger one, each within a border of its own texels.
+    """Packs K images in rows, each within a border that repeats its edge texels.
 
     Returns:
-        The image ``[H, W, C]`` and the place ``[K, 4]`` of each in it: left, top, width
-        and height in texels.
+        The packed image ``[H, W, C]``, and ``[K, 4]`` the left, top, width and height
+        of each image within it, in texels.
     """
     bordered = [np.pad(image, ((1, 1), (1, 1), (0, 0)), "edge") for image in images]
     area = sum(image.shape[0] * image.shape[1] for image in bordered)
@@ -45,24 +45,25 @@ def _pack(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def merge(
     coordinates: np.ndarray, image_index: np.ndarray, images: Sequence[np.ndarray]
 ) -> UVTexture:
-    """Makes one texture of faces that show different images.
+    """Merges the images of faces into one texture.
 
-    Faces in other repetitions of their image are moved to the first. Several images are
-    placed on one; sampled bilinearly, it shows what they do, clamped at their edges.
+    Faces in other repetitions of their image are moved to the first one. Several images
+    are packed into one, which a bilinear look-up samples as it would the single images,
+    clamped at their edges.
 
     Args:
-        coordinates: ``[F, 3, 2]`` u and v, each face's in its own image.
-        image_index: ``[F]`` which image each face shows.
-        images: K arrays ``[H, W, C]`` of any sizes; one of a single texel is a colour.
+        coordinates: ``[F, 3, 2]`` u and v of each face in its own image.
+        image_index: ``[F]`` index of the image of each face.
+        images: K arrays ``[H, W, C]`` of any sizes; a single texel stands for a colour.
 
     Returns:
         Coordinates ``[F, 3, 2]`` and the image.
 
     Raises:
-        ValueError: several images, of which a face shows more than one repetition; the
-            message is to follow the file's name.
+        ValueError: there are several images, and a face shows more than one repetition
+            of its image. The message is meant to follow the name of the file.
     """
-    # a colour is the same everywhere
+    # a single texel has the same colour everywhere
     plain = np.array([image.shape[:2] == (1, 1) for image in images])[image_index]
     coordinates = np.where(plain[:, None, None], 0.5, coordinates)
     coordinates = coordinates - np.floor(coordinates.mean(axis=1, keepdims=True))
@@ -82,9 +83,9 @@ def merge(
 
 
 def unfold(texture: SurfaceTexture) -> UVTexture:
-    """Draws the texels of every face on an image, each face in a square of its own.
+    """Converts texels on faces to an image with a square for each face.
 
-    Baking the result at the same resolution gives the texels back.
+    Baking the result at the same resolution restores the texels.
 
     Args:
         texture: texels ``[F, R * R, C]``.
@@ -93,7 +94,7 @@ def unfold(texture: SurfaceTexture) -> UVTexture:
         Coordinates ``[F, 3, 2]`` and an image ``[H, W, C]``.
 
     Raises:
-        ValueError: an image beyond 16384 texels wide.
+        ValueError: the image would be wider than 16384 texels.
     """
     texels, resolution = np.asarray(texture.texels), texture.resolution
     count, channels = len(texels), texels.shape[-1]
@@ -104,7 +105,8 @@ def unfold(texture: SurfaceTexture) -> UVTexture:
     if columns * side > _LARGEST_SIDE:
         raise ValueError(
             f"{count} faces with texels at resolution {resolution} need an image "
-            f"{columns * side} texels wide, more than {_LARGEST_SIDE}; lower it."
+            f"{columns * side} texels wide, more than {_LARGEST_SIDE}; lower the "
+            "resolution."
         )
     # corner 2 lies at the upper left, corner 0 to its right, corner 1 below
     w0 = np.clip((np.arange(side) - 0.5) / inner, 0, 1)[None, :]

@@ -1,4 +1,4 @@
-"""The formats of mesh files, by the ending of the name, and what a mesh in one is."""
+"""The formats of mesh files by suffix, and the checks common to all of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
 
 
 class Format(NamedTuple):
-    """How a kind of file is read and written, and the textures that it holds."""
+    """Reader and writer of a file format.
+
+    Attributes:
+        read: reads a file; see `jaxsoftras.meshfile.obj.read`.
+        encode: makes the content of all files of a mesh, by name, each after the files
+            that it refers to.
+        textures: types of texture that the format holds.
+    """
 
     read: Callable[[Path], Mesh]
     encode: Callable[[Mesh, str], dict[str, bytes]]
     textures: tuple[type, ...]
 
 
-FORMATS = {
+FORMATS: dict[str, Format] = {
     "obj": Format(obj.read, obj.encode, (VertexColors, FaceColors, UVTexture)),
     "off": Format(off.read, off.encode, (VertexColors, FaceColors)),
     "ply": Format(scene.read, scene.encode, (VertexColors, FaceColors)),
@@ -33,21 +40,35 @@ FORMATS = {
         (VertexColors, UVTexture),
     ),
 }
+"""Formats by suffix, in lower case and without the dot."""
 
 
-def of(path: Path) -> str:
-    """The format of a file by its name, or an error that says which there are."""
+def identify_format(path: Path) -> str:
+    """Finds the format of a file by its suffix.
+
+    Returns:
+        A key of `FORMATS`.
+
+    Raises:
+        ValueError: another suffix.
+    """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         raise ValueError(
-            f"{path} is not a mesh file by its name, which should end in one of "
+            f"{path} does not have the name of a mesh file, which ends in one of "
             f"{', '.join(f'.{kind}' for kind in FORMATS)}."
         )
     return kind
 
 
-def check(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
-    """Refuses what is not a mesh."""
+def check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
+    """Raises ValueError unless faces exist, are in range, and have finite vertices.
+
+    Args:
+        name: subject of the error messages.
+        vertices: ``[V, 3]``.
+        faces: ``[F, 3]`` vertex indices.
+    """
     if len(faces) == 0:
         raise ValueError(f"{name} has no faces.")
     if faces.min() < 0 or faces.max() >= len(vertices):

@@ -1,4 +1,4 @@
-"""Texture images as arrays: from and to image files, by way of Pillow."""
+"""Image files as float arrays, read and written by Pillow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def from_pillow(image: Image.Image) -> np.ndarray:
-    """A Pillow image of any mode as ``[H, W, 3]`` float32 in [0, 1]; alpha is lost."""
-    # by way of RGBA, as Pillow warns about palettes with transparency otherwise
+    """Converts a Pillow image to ``[H, W, 3]`` float32 in [0, 1] without its alpha."""
+    # through RGBA, because Pillow warns about palettes with transparency otherwise
     colors = image.convert("RGBA").convert("RGB")
     return np.asarray(colors, np.float32) / np.float32(255)
 
@@ -23,8 +23,8 @@ def read(path: Path) -> np.ndarray:
     """Reads an image file as ``[H, W, 3]`` float32 in [0, 1]; row 0 is at the top.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not an image, or damaged.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not an image, or damaged.
     """
     from PIL import Image
 
@@ -33,24 +33,24 @@ def read(path: Path) -> np.ndarray:
             return from_pillow(image)
     except FileNotFoundError:
         raise
-    except Exception as error:  # Pillow's plugins raise all kinds
+    except Exception as error:  # the plugins of Pillow raise many types
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
 
 def to_bytes(colors: np.ndarray) -> np.ndarray:
-    """Colours in [0, 1], clipped, as uint8 of the same shape."""
+    """Converts colours to uint8, from 0 to 255; values are clipped to [0, 1]."""
     return np.round(np.clip(colors, 0, 1) * 255).astype(np.uint8)
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """An image ``[H, W, 3]`` in [0, 1] as a Pillow image, 8 bits a channel."""
+    """Converts an image ``[H, W, 3]`` in [0, 1] to a Pillow image of 8-bit channels."""
     from PIL import Image
 
     return Image.fromarray(to_bytes(image))
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """The PNG file of an image ``[H, W, 3]`` in [0, 1]."""
+    """Encodes an image ``[H, W, 3]`` in [0, 1] as PNG with 8-bit channels."""
     file = io.BytesIO()
     to_pillow(image).save(file, "PNG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Mesh files to meshes."""
+"""Loads meshes from files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxsoftras.texture import Texture, UVTexture
 
 
 def _to_single(texture: Texture | None) -> Texture | None:
-    """A texture with single precision values, its colours clipped to [0, 1]."""
+    """Converts a texture to single precision and clips its colours to [0, 1]."""
     match texture:
         case None:
             return None
@@ -28,48 +28,65 @@ def _to_single(texture: Texture | None) -> Texture | None:
 def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
     """Reads a mesh file: OBJ with its materials and images, OFF, PLY, STL or GLB.
 
-    The objects of a scene become one mesh, where the scene puts them; polygons are cut
-    into triangles. Vertices of STL and GLB files at one place (and, in GLB, of one
-    colour) become one, as these formats repeat them for each face or normal; the other
-    formats keep vertices and their order.
+    The objects of a scene are placed by their transforms and joined into one mesh;
+    polygons are split into triangles. STL and GLB repeat vertices for each face or
+    normal, so vertices of these formats at the same position (and, in GLB, with the
+    same colour) are merged. The other formats keep their vertices in order.
 
     Args:
-        path: of the file; its ending says which format it has.
-        normalize: whether to move and scale the mesh as the loader of Soft Rasterizer
-            does: centred, the longest side of its box from -1 to 1. Halve the vertices
-            for the model frame of the data sets.
+        path: the file; its suffix determines the format.
+        normalize: whether to centre the bounding box at the origin and scale its
+            longest side to the range from -1 to 1, as the loader of Soft Rasterizer
+            does. Halve the vertices for the model frame of the data sets.
 
     Returns:
-        Numpy arrays: vertices ``[V, 3]`` float32 and faces ``[F, 3]`` int32, with the
-        texture that the file has, of red, green and blue in [0, 1], or None:
-        `VertexColors`, `FaceColors` (also of materials without images) or `UVTexture`.
-        Several images are placed on one. Coordinates beyond [0, 1] mean that the image
-        repeats: sample it with ``wrap="repeat"``.
+        Numpy arrays: vertices ``[V, 3]`` float32, faces ``[F, 3]`` int32, and a
+        texture of red, green and blue in [0, 1], or None if the file has no colours.
+        The texture is a `VertexColors`, a `FaceColors` (also for materials without
+        images) or a `UVTexture`, for which several images are packed into one. Texture
+        coordinates beyond [0, 1] mean that the image repeats: sample it with
+        ``wrap="repeat"``.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not a mesh, is damaged, or has what cannot be held here.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a mesh, is damaged, or uses a feature that a `Mesh`
+            cannot hold.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import jaxsoftras
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "square.obj")
+        >>> lines = ["v 0 0 0", "v 1 0 0", "v 1 1 0", "v 0 1 0", "f 1 2 3 4"]
+        >>> with path.open("w") as file:
+        ...     print(*lines, sep=chr(10), file=file)
+        >>> square = jaxsoftras.load_mesh(path)
+        >>> square.vertices.shape, square.faces.tolist()
+        ((4, 3), [[0, 1, 2], [0, 2, 3]])
+        >>> folder.cleanup()
     """
     path = Path(path)
-    kind = formats.of(path)
+    kind = formats.identify_format(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         mesh = formats.FORMATS[kind].read(path)
-    except Exception as error:  # the parsers of other libraries raise all kinds
+    except Exception as error:  # the parsers of other libraries raise many types
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # not about the content
+            raise  # the file cannot be read at all
         reason = str(error).partition("\n")[0].rstrip(".!") or type(error).__name__
         raise ValueError(
             f"{path} cannot be read as {kind.upper()}: {reason}."
         ) from error
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-    formats.check(str(path), vertices, faces)
+    formats.check_mesh(str(path), vertices, faces)
     if normalize:
         low, high = vertices.min(axis=0), vertices.max(axis=0)
         extent = np.max(high - low)
         if extent == 0:
-            raise ValueError(f"{path} has no extent to normalize: it is a point.")
+            raise ValueError(
+                f"{path} has no extent to normalize: all vertices coincide."
+            )
         vertices = (vertices - (low + high) / 2) * (2 / extent)
     return Mesh(
         vertices.astype(np.float32), faces.astype(np.int32), _to_single(mesh.texture)

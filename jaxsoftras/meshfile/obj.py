@@ -1,7 +1,7 @@
-"""Wavefront OBJ files, with the materials (MTL) and images that they name.
+"""Wavefront OBJ files with their materials (MTL) and images.
 
-They are read and written here rather than by trimesh, which cuts meshes apart along the
-seams of their textures: a closed surface would no longer be one.
+They are not left to trimesh, which splits vertices along the seams of textures: a
+closed surface would no longer be closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jaxsoftras.texture import FaceColors, Texture, UVTexture, VertexColors
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Number, first word and the rest of each line of a file that says something."""
+    """Yields number, first word and rest of each line with content."""
     text = path.read_text("utf-8", errors="replace").replace("\\\n", " ")
     for number, line in enumerate(text.splitlines(), 1):
         keyword, *rest = line.split(maxsplit=1)[:2] or ["#"]
@@ -26,27 +26,33 @@ def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
             yield number, keyword, rest[0].strip() if rest else ""
 
 
-def _not_understood(path: Path, number: int, *words: str) -> ValueError:
+def _syntax_error(path: Path, number: int, *words: str) -> ValueError:
     line = " ".join(words)
     return ValueError(f"line {number} of {path.name} is not understood: {line[:60]!r}")
 
 
-def _beside(path: Path, name: str, what: str) -> Path | None:
-    """The file that a file names; a warning if it is missing."""
+def _find_file(path: Path, name: str, role: str) -> Path | None:
+    """Finds a file that another file refers to, or warns that it is missing.
+
+    Args:
+        path: the referring file.
+        name: name of the file, absolute or relative to the referring file.
+        role: role of the file, for the warning.
+    """
     name = name.replace("\\", "/")
-    # some programs write where the file lay on their machine
+    # some programs write absolute paths of the machine that they ran on
     for candidate in (path.parent / name, path.parent / Path(name).name):
         if candidate.is_file():
             return candidate
     warnings.warn(
-        f"{path} names the {what} {name}, which is missing; loaded without it.",
+        f"{path} refers to the {role} {name}, which is missing; loaded without it.",
         stacklevel=4,
     )
     return None
 
 
 def _read_materials(path: Path) -> dict[str, np.ndarray]:
-    """The materials of an MTL file as images ``[H, W, 3]``, those of colours 1 x 1."""
+    """Reads the materials of an MTL file as images ``[H, W, 3]``; a colour is 1 x 1."""
     materials, images, current = {}, {}, ""
     for number, keyword, rest in _lines(path):
         if keyword == "newmtl":
@@ -57,22 +63,32 @@ def _read_materials(path: Path) -> dict[str, np.ndarray]:
                 color = np.array(rest.split()[:3], float)
                 materials[current] = np.broadcast_to(color, (1, 1, 3))
             except ValueError:
-                raise _not_understood(path, number, keyword, rest) from None
+                raise _syntax_error(path, number, keyword, rest) from None
         elif keyword == "map_Kd":
-            # options stand before the name, which may have spaces without them
+            # without options, the rest of the line is the name and may have spaces
             name = rest.split()[-1] if rest.startswith("-") else rest
-            image = _beside(path, name, "image")
+            image = _find_file(path, name, "image")
             if image is not None:
                 images[current] = imagefile.read(image)
     return materials | images
 
 
-def _corner(word: str, vertices: int, uvs: int) -> tuple[int, int]:
-    """Indices from 0 of a corner's vertex and UV, -1 without; ``1/1/1``, ``-1//1``."""
+def _parse_corner(word: str, vertices: int, uvs: int) -> tuple[int, int]:
+    """Parses a corner of a face, such as ``1/1/1`` or ``-1//1``.
+
+    Args:
+        word: the corner.
+        vertices: number of vertices so far.
+        uvs: number of texture coordinates so far.
+
+    Returns:
+        Index of the vertex from 0, and of the texture coordinates, -1 if there are
+        none.
+    """
     indices = []
     for part, count in zip(word.split("/"), (vertices, uvs), strict=False):
         index = int(part) if part else 0
-        # negative ones count from the newest
+        # negative indices count back from the newest entry
         indices.append(index - 1 if index >= 0 else max(count + index, -1))
     vertex, uv = (*indices, -1)[:2]
     if vertex < 0:
@@ -80,14 +96,25 @@ def _corner(word: str, vertices: int, uvs: int) -> tuple[int, int]:
     return vertex, uv
 
 
-def _texture(
+def _make_texture(
     colors: np.ndarray | None,
     uvs: np.ndarray,
     face_uvs: np.ndarray,
     face_materials: Sequence[str],
     materials: dict[str, np.ndarray],
 ) -> Texture | None:
-    """What the file says of colours: images before those of vertices, then of faces."""
+    """Chooses among images, colours of vertices and colours of faces, in this order.
+
+    Args:
+        colors: ``[V, 3]``, or None if not all vertices have a colour.
+        uvs: ``[U, 2]`` texture coordinates.
+        face_uvs: ``[F, 3]`` indices of texture coordinates, -1 for none.
+        face_materials: name of the material of each face.
+        materials: images ``[H, W, 3]`` by name; a colour is 1 x 1.
+
+    Returns:
+        The texture; None if the file has no colours.
+    """
     names, index = np.unique(face_materials, return_inverse=True)
     images = [materials.get(name, np.ones((1, 1, 3))) for name in names]
     has_image = any(image.shape[:2] != (1, 1) for image in images)
@@ -95,13 +122,13 @@ def _texture(
     if has_image and has_uvs:
         return atlas.merge(uvs[face_uvs], index, images)
     if colors is not None:
-        # some programs write them from 0 to 255
+        # some programs write colours from 0 to 255
         return VertexColors(colors / (255 if colors.max() > 1 else 1))
     if any(name in materials for name in names):
         return FaceColors(
             np.stack([image.mean(axis=(0, 1)) for image in images])[index]
         )
-    if has_uvs:  # for an image to come
+    if has_uvs:  # keeps the coordinates for an image that is set later
         return UVTexture(uvs[face_uvs], np.ones((1, 1, 3)))
     return None
 
@@ -109,24 +136,26 @@ def _texture(
 def read(path: Path) -> Mesh:
     """Reads an OBJ file.
 
-    Polygons are cut into fans. Several images are placed on one; coordinates without an
-    image get a white one of a single texel.
+    Polygons are split into fans. Several images are packed into one; texture
+    coordinates without an image get a white image of a single texel.
 
     Args:
-        path: of the file; what it names is looked for beside it.
+        path: the file; materials and images are expected beside it.
 
     Returns:
-        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays.
+        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays, with
+        the texture of the file.
 
     Raises:
-        ValueError: with what is wrong, to follow the file's name.
+        ValueError: invalid content; the message is meant to follow the name of the
+            file.
     """
     positions, colors, uvs = [], [], []
     faces, face_uvs, face_materials = [], [], []
     materials, material = {}, ""
     for number, keyword, rest in _lines(path):
         if keyword == "mtllib":
-            library = _beside(path, rest, "material file")
+            library = _find_file(path, rest, "material file")
             materials |= _read_materials(library) if library else {}
         elif keyword == "usemtl":
             material = rest
@@ -139,21 +168,23 @@ def read(path: Path) -> Mesh:
                 elif keyword == "vt":
                     uvs.append([float(word) for word in (*words, "0")[:2]])
                 else:
-                    corners = [_corner(w, len(positions), len(uvs)) for w in words]
+                    corners = [
+                        _parse_corner(w, len(positions), len(uvs)) for w in words
+                    ]
                     for fan in zip(corners[1:-1], corners[2:], strict=True):
                         vertex, uv = zip(corners[0], *fan, strict=True)
                         faces.append(vertex)
                         face_uvs.append(uv)
                         face_materials.append(material)
             except ValueError:
-                raise _not_understood(path, number, keyword, rest) from None
+                raise _syntax_error(path, number, keyword, rest) from None
     if any(len(position) != 3 for position in positions):
         raise ValueError("a vertex has fewer than three coordinates")
     if np.max(face_uvs, initial=-1) >= len(uvs):
         raise ValueError("a face names texture coordinates that do not exist")
     texture = None
     if faces:
-        texture = _texture(
+        texture = _make_texture(
             np.array(colors) if all(len(color) == 3 for color in colors) else None,
             np.array(uvs or [[0.0, 0.0]]),
             np.array(face_uvs),
@@ -166,25 +197,28 @@ def read(path: Path) -> Mesh:
 
 
 def _rows(keyword: str, values: np.ndarray) -> Iterator[str]:
-    """One line for each row of numbers."""
+    """Formats a line for each row of numbers."""
     for row in values.tolist():
         yield " ".join([keyword, *(format(value, ".9g") for value in row)])
 
 
 def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
-    """The files of a mesh by name, each after those that it names.
+    """Encodes a mesh as an OBJ file with its MTL and PNG files.
 
     Args:
-        mesh: numpy arrays; a texture of vertices, faces or UV coordinates with values
-            of three channels.
-        name: of the OBJ file; the others are called like it.
+        mesh: numpy arrays; None, `VertexColors`, `FaceColors` or `UVTexture` with three
+            channels.
+        name: name of the OBJ file; the others have the same stem.
+
+    Returns:
+        The contents by file name, each after the files that it refers to.
     """
     stem = Path(name).stem
     vertices, faces, texture = mesh
     faces = np.asarray(faces)
     head, materials, images = [], [], {}
     words = (faces + 1).astype(str)
-    start = {}  # what stands before a face
+    start = {}  # line in front of a face
     match texture:
         case VertexColors(values):
             vertices = np.concatenate([vertices, values], axis=-1)

@@ -1,8 +1,14 @@
-"""OFF files (Object File Format), with colours of vertices or faces."""
+"""OFF files (Object File Format) with colours of vertices or faces.
+
+They are not left to trimesh (5.2), which ignores colours, puts triangles before
+polygons, and accepts files that end before their last face.
+"""
 
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +18,59 @@ from jaxsoftras.mesh import Mesh
 from jaxsoftras.texture import FaceColors, Texture, VertexColors
 
 
-def _colors(words: list[list[str]]) -> np.ndarray | None:
-    """Rows of three or four numbers to ``[N, 3]`` in [0, 1]; None if any has fewer."""
-    if not words or any(len(row) not in (3, 4) for row in words):
+def _parse(kind: str, number: int, words: Sequence[str], to: type) -> list:
+    """Parses the numbers of a vertex or face; errors name it."""
+    try:
+        return [to(word) for word in words]
+    except ValueError:
+        line = " ".join(words)
+        raise ValueError(f"{kind} {number} is not understood: {line[:60]!r}") from None
+
+
+def _parse_colors(kind: str, rows: list[list[str]], name: str) -> np.ndarray | None:
+    """Parses the colours of all vertices or faces.
+
+    Args:
+        kind: ``"vertex"`` or ``"face"``, for messages.
+        rows: red, green, blue and perhaps opacity of each, as words.
+        name: name of the file, for the warning.
+
+    Returns:
+        ``[N, 3]`` in [0, 1]; None if there are none.
+    """
+    if not any(rows):
         return None
-    colors = np.array([row[:3] for row in words], float)
-    # whole numbers go up to 255
-    return colors if any("." in word for row in words for word in row) else colors / 255
+    incomplete = sum(len(row) not in (3, 4) for row in rows)
+    if incomplete:
+        warnings.warn(
+            f"{name} has no red, green and blue for {incomplete} of its {len(rows)} "
+            f"{kind} colours; loaded without them.",
+            stacklevel=5,
+        )
+        return None
+    colors = np.array(
+        [
+            _parse(f"the colour of {kind}", k, row[:3], float)
+            for k, row in enumerate(rows)
+        ]
+    )
+    # integers range up to 255
+    return colors if any("." in word for row in rows for word in row) else colors / 255
 
 
 def read(path: Path) -> Mesh:
-    """Reads a text OFF, COFF, NOFF or CNOFF file; polygons are cut into fans.
+    """Reads a text OFF, COFF, NOFF or CNOFF file; polygons are split into fans.
 
     Returns:
-        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays.
+        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays, with
+        the texture of the file.
 
     Raises:
-        ValueError: with what is wrong, to follow the file's name.
+        ValueError: invalid content; the message is meant to follow the name of the
+            file.
     """
-    text = re.sub(r"#.*", "", path.read_text("utf-8", errors="replace"))
+    # some programs begin a file with a byte order mark
+    text = re.sub(r"#.*", "", path.read_text("utf-8-sig", errors="replace"))
     # the counts may follow on the first line, in some collections without a space
     header = re.match(r"\s*(C?N?)OFF\b|\s*(C?)OFF(?=\d)", text)
     if header is None:
@@ -40,7 +80,7 @@ def read(path: Path) -> Mesh:
     try:
         vertex_count, face_count = map(int, rows.pop(0)[:2])
     except (IndexError, ValueError):
-        raise ValueError("it does not say how many vertices and faces it has") from None
+        raise ValueError("the numbers of vertices and faces are missing") from None
     if len(rows) < vertex_count + face_count or min(vertex_count, face_count) < 0:
         raise ValueError(
             f"it should have {vertex_count} vertices and {face_count} faces, and ends "
@@ -49,37 +89,48 @@ def read(path: Path) -> Mesh:
     vertex_rows = rows[:vertex_count]
     polygons = rows[vertex_count : vertex_count + face_count]
 
-    faces, owners, color_words = [], [], []
+    vertices = [
+        _parse("vertex", k, row[:3], float) for k, row in enumerate(vertex_rows)
+    ]
+    for k, vertex in enumerate(vertices):
+        if len(vertex) < 3:
+            raise ValueError(f"vertex {k} has fewer than three coordinates")
+
+    faces, owners, face_colors = [], [], []
     for k, (size, *words) in enumerate(polygons):
-        corners = [int(word) for word in words[: int(size)]]
-        if len(corners) != int(size):
+        [count] = _parse("the number of corners of face", k, [size], int)
+        corners = _parse("face", k, words[:count], int)
+        if len(corners) != count:
             raise ValueError(f"face {k} has fewer than its {size} corners")
         for b, c in zip(corners[1:-1], corners[2:], strict=True):
             faces.append((corners[0], b, c))
             owners.append(k)
-        color_words.append(words[int(size) :])
+        face_colors.append(words[count:])
 
     texture: Texture | None = None
-    first_color = 6 if "N" in prefix else 3
-    vertex_colors = _colors([row[first_color:] for row in vertex_rows])
-    face_colors = _colors(color_words)
-    if "C" in prefix and vertex_colors is not None:
-        texture = VertexColors(vertex_colors)
-    elif face_colors is not None:
-        texture = FaceColors(face_colors[owners])
+    if "C" in prefix:
+        start = 6 if "N" in prefix else 3
+        colors = _parse_colors(
+            "vertex", [row[start:] for row in vertex_rows], path.name
+        )
+        texture = None if colors is None else VertexColors(colors)
+    if texture is None:
+        colors = _parse_colors("face", face_colors, path.name)
+        texture = None if colors is None else FaceColors(colors[owners])
     return Mesh(
-        np.array([row[:3] for row in vertex_rows], float).reshape(-1, 3),
+        np.array(vertices, float).reshape(-1, 3),
         np.array(faces, int).reshape(-1, 3),
         texture,
     )
 
 
 def _rows(numbers: np.ndarray) -> list[str]:
+    """Formats a line for each row of numbers."""
     return [" ".join(format(x, ".9g") for x in row) for row in numbers.tolist()]
 
 
 def _color_rows(values: ArrayLike) -> list[str]:
-    """Red, green, blue and opacity, with the points that tell them from 0 to 255."""
+    """Formats colours with opacity; decimal points distinguish them from 0 to 255."""
     return [
         " ".join(format(x, ".7f") for x in (*row, 1))
         for row in np.asarray(values).tolist()
@@ -87,11 +138,14 @@ def _color_rows(values: ArrayLike) -> list[str]:
 
 
 def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
-    """The file of a mesh, by name.
+    """Encodes a mesh as an OFF file.
 
     Args:
-        mesh: numpy arrays; a texture of vertices or faces, of three channels.
-        name: of the file.
+        mesh: numpy arrays; None, `VertexColors` or `FaceColors` with three channels.
+        name: name of the file.
+
+    Returns:
+        The content by file name.
     """
     faces = np.asarray(mesh.faces)
     header = "OFF"

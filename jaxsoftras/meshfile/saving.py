@@ -1,18 +1,19 @@
-"""Meshes to mesh files."""
+"""Saves meshes to files."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from jaxsoftras import atomic
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import atlas, formats
 from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
 
 
-def _three_channels(colors: np.ndarray) -> np.ndarray:
+def _to_three_channels(colors: np.ndarray) -> np.ndarray:
+    """Repeats a single channel; refuses other numbers of channels than 1 and 3."""
     if colors.shape[-1] not in (1, 3):
         raise ValueError(
             "Mesh files hold colours of 1 or 3 channels; the texture has "
@@ -21,13 +22,13 @@ def _three_channels(colors: np.ndarray) -> np.ndarray:
     return np.broadcast_to(colors, (*colors.shape[:-1], 3))
 
 
-def _plain(mesh: Mesh) -> Mesh:
-    """A mesh as files hold it: numpy arrays, without padding, in three channels."""
+def _simplify(mesh: Mesh) -> Mesh:
+    """Converts to numpy arrays without padding, with three channels of colour."""
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     if vertices.ndim != 2 or faces.ndim != 2:
         raise ValueError(
-            "A file holds one mesh, with vertices [V, 3] and faces [F, 3]; these have "
-            f"the shapes {list(vertices.shape)} and {list(faces.shape)}."
+            "A file holds one mesh, with vertices [V, 3] and faces [F, 3]; the given "
+            f"arrays have the shapes {list(vertices.shape)} and {list(faces.shape)}."
         )
     exists = faces[:, 0] >= 0
     texture = mesh.texture
@@ -41,35 +42,22 @@ def _plain(mesh: Mesh) -> Mesh:
             )
     match texture:
         case VertexColors(values):
-            texture = VertexColors(_three_channels(np.asarray(values)))
+            texture = VertexColors(_to_three_channels(np.asarray(values)))
         case FaceColors(values):
-            texture = FaceColors(_three_channels(np.asarray(values)[exists]))
+            texture = FaceColors(_to_three_channels(np.asarray(values)[exists]))
         case SurfaceTexture(texels):
-            texels = _three_channels(np.asarray(texels)[exists])
+            texels = _to_three_channels(np.asarray(texels)[exists])
             texture = atlas.unfold(SurfaceTexture(texels))
         case UVTexture(coordinates, image):
             texture = UVTexture(
-                np.asarray(coordinates)[exists], _three_channels(np.asarray(image))
+                np.asarray(coordinates)[exists], _to_three_channels(np.asarray(image))
             )
-    formats.check("The mesh", vertices, faces[exists])
+    formats.check_mesh("The mesh", vertices, faces[exists])
     return Mesh(vertices, faces[exists], texture)
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Writes files, each whole or not at all, in their order."""
-    temporary = {name: folder / f".{name}.{os.getpid()}" for name in files}
-    try:
-        for name, content in files.items():
-            temporary[name].write_bytes(content)
-        for name, file in temporary.items():
-            file.replace(folder / name)
-    finally:
-        for file in temporary.values():
-            file.unlink(missing_ok=True)
-
-
 def save_mesh(path: str | Path, mesh: Mesh) -> None:
-    """Writes a mesh file, in the format that its name ends in.
+    """Writes a mesh file in the format of its suffix.
 
     | format | textures |
     |---|---|
@@ -78,21 +66,39 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
     | .ply, .off | `VertexColors`, `FaceColors` |
     | .stl | none |
 
-    An OBJ file with a texture names a .mtl file beside it, and that a .png file, both
-    called like it. Images, and all colours in PLY and GLB, have 8 bits a channel. The
-    texels of a `SurfaceTexture` are drawn on an image. Padding is left out.
+    An OBJ file with a texture refers to a .mtl file of the same name beside it, which
+    refers to a .png file of the same name if there is an image. All of them are written
+    or none is. Images, and all colours in PLY and GLB, have 8 bits a channel. The
+    texels of a `SurfaceTexture` are converted to an image. Padding is left out.
 
     Args:
-        path: of the file; its folder must exist.
-        mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; colours in [0, 1], of
-            one channel or three.
+        path: the file; its folder must exist.
+        mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; colours in [0, 1] with
+            one or three channels.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: an unknown format, one that cannot hold the texture, or not a mesh.
+        FileNotFoundError: the folder does not exist.
+        ValueError: an unknown format, a texture that the format cannot hold, or an
+            invalid mesh.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import numpy as np
+        >>> import jaxsoftras
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> sphere = jaxsoftras.icosphere(1)
+        >>> orange = np.tile([1.0, 0.5, 0.0], (len(sphere.faces), 1))
+        >>> colors = jaxsoftras.FaceColors(orange)
+        >>> path = pathlib.Path(folder.name, "sphere.obj")
+        >>> jaxsoftras.save_mesh(path, sphere._replace(texture=colors))
+        >>> sorted(file.name for file in path.parent.iterdir())
+        ['sphere.mtl', 'sphere.obj']
+        >>> jaxsoftras.load_mesh(path).texture.values[0].tolist()
+        [1.0, 0.5, 0.0]
+        >>> folder.cleanup()
     """
     path = Path(path)
-    kind = formats.of(path)
+    kind = formats.identify_format(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} to write to.")
     wanted = type(mesh.texture)
@@ -105,4 +111,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
             f"{kind.upper()} files cannot hold a {wanted.__name__}; save the mesh as "
             f"{' or '.join(others)}, or with texture=None."
         )
-    _write(path.parent, formats.FORMATS[kind].encode(_plain(mesh), path.name))
+    contents = formats.FORMATS[kind].encode(_simplify(mesh), path.name)
+    with atomic.files(path.parent / name for name in contents) as partials:
+        for partial, content in zip(partials, contents.values(), strict=True):
+            partial.write_bytes(content)

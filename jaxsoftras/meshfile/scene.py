@@ -1,4 +1,4 @@
-"""PLY, STL and GLB files, by way of trimesh."""
+"""PLY, STL and GLB files, read and written by trimesh."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import atlas, imagefile
 from jaxsoftras.texture import FaceColors, Texture, UVTexture, VertexColors
 
-# trimesh is imported where it is used, as it takes long.
+# trimesh is imported where it is used, because its import is slow
 
 
 class _Part(NamedTuple):
-    """An object of a scene: its texture, or its one colour ``[3]``, or neither."""
+    """An object of a scene.
+
+    Attributes:
+        vertices: ``[V, 3]`` positions in the scene.
+        faces: ``[F, 3]`` vertex indices.
+        texture: texture of the object, if any.
+        color: ``[3]`` uniform colour of an object without texture, if any.
+    """
 
     vertices: np.ndarray
     faces: np.ndarray
@@ -27,27 +34,27 @@ class _Part(NamedTuple):
 
 
 def _as_float(colors: np.ndarray) -> np.ndarray:
-    """Colours ``[..., 3 or 4]`` of any dtype as ``[..., 3]`` in [0, 1]."""
+    """Converts colours ``[..., 3 or 4]`` of any dtype to ``[..., 3]`` in [0, 1]."""
     colors = np.asarray(colors)[..., :3]
     return colors / (np.iinfo(colors.dtype).max if colors.dtype.kind in "iu" else 1)
 
 
-def _look(geometry: Any) -> tuple[Texture | None, np.ndarray | None]:
-    """Texture and colour of a `trimesh.Trimesh`, as `_Part` has them."""
+def _extract_colors(geometry: Any) -> tuple[Texture | None, np.ndarray | None]:
+    """Extracts the texture and colour of a `_Part` from a ``trimesh.Trimesh``."""
     visual = geometry.visual
     if visual.kind == "vertex":
         return VertexColors(_as_float(visual.vertex_colors)), None
     if visual.kind == "face":
         if len(visual.face_colors) != len(geometry.faces):
             raise ValueError(
-                "it has colours of faces with more than three corners; cut them into "
+                "it has colours of faces with more than three corners; split them into "
                 "triangles in a 3D program"
             )
         return FaceColors(_as_float(visual.face_colors)), None
     if visual.kind != "texture":
         return None, None
     material = visual.material
-    # GLB materials have the first name of either pair, those of PLY the second
+    # materials of GLB have ``baseColorTexture``, those of PLY ``image``
     factor = getattr(material, "baseColorFactor", None)
     image = getattr(material, "baseColorTexture", getattr(material, "image", None))
     color = None if factor is None else _as_float(factor)
@@ -61,12 +68,12 @@ def _look(geometry: Any) -> tuple[Texture | None, np.ndarray | None]:
     return None, color
 
 
-def _part(geometry: Any, transform: np.ndarray) -> _Part:
-    """A `trimesh.Trimesh`, moved to its place in the scene."""
-    texture, color = _look(geometry)
+def _place(geometry: Any, transform: np.ndarray) -> _Part:
+    """Applies the transform ``[4, 4]`` of a ``trimesh.Trimesh`` in the scene."""
+    texture, color = _extract_colors(geometry)
     vertices = geometry.vertices @ transform[:3, :3].T + transform[:3, 3]
     faces = np.asarray(geometry.faces)
-    if np.linalg.det(transform[:3, :3]) < 0:  # mirrored, with the inside out
+    if np.linalg.det(transform[:3, :3]) < 0:  # a mirrored surface is inside out
         faces = faces[:, ::-1]
         if isinstance(texture, UVTexture):
             texture = texture._replace(coordinates=texture.coordinates[:, ::-1])
@@ -74,7 +81,7 @@ def _part(geometry: Any, transform: np.ndarray) -> _Part:
 
 
 def _plain_texture(part: _Part, kind: type) -> Any:
-    """The colour of an object without texture, or white, as a texture of a kind."""
+    """Converts the colour of an object, or white, to a texture of the given type."""
     color = np.ones(3) if part.color is None else part.color
     if kind is UVTexture:
         return UVTexture(np.zeros((len(part.faces), 3, 2)), color[None, None])
@@ -83,7 +90,7 @@ def _plain_texture(part: _Part, kind: type) -> Any:
 
 
 def _merge_textures(parts: Sequence[_Part]) -> Texture | None:
-    """One texture for the faces of all parts, one after the other."""
+    """Concatenates the textures of all parts, in the order of their faces."""
     kinds = {type(part.texture) for part in parts if part.texture is not None}
     if len(kinds) > 1:
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
@@ -111,7 +118,7 @@ def _merge_textures(parts: Sequence[_Part]) -> Texture | None:
 
 
 def _weld(mesh: Mesh) -> Mesh:
-    """Makes vertices of one place (and colour) one; they keep their order."""
+    """Merges vertices with the same position (and colour); keeps their order."""
     keys, texture = np.asarray(mesh.vertices), mesh.texture
     if isinstance(texture, VertexColors):
         keys = np.concatenate([keys, texture.values], axis=1)
@@ -124,7 +131,7 @@ def _weld(mesh: Mesh) -> Mesh:
 
 
 def _check_extensions(path: Path) -> None:
-    """Refuses GLB files with compressed geometry, which would be misread."""
+    """Refuses GLB files with compressed geometry, which trimesh would misread."""
     content = path.read_bytes()
     magic, _, _, length = struct.unpack("<4sIII", content[:16])
     if magic != b"glTF":
@@ -139,15 +146,16 @@ def read(path: Path, *, weld: bool = False) -> Mesh:
     """Reads a PLY, STL or GLB file.
 
     Args:
-        path: of the file.
-        weld: whether vertices of one place become one.
+        path: the file; its suffix determines the format.
+        weld: whether to merge vertices with the same position.
 
     Returns:
-        Vertices ``[V, 3]`` and faces ``[F, 3]``, numpy arrays.
+        Vertices ``[V, 3]`` and faces ``[F, 3]``, numpy arrays, with the texture of the
+        file.
 
     Raises:
-        ValueError: with what is wrong, to follow the file's name. Damaged files also
-            raise what trimesh does.
+        ValueError: invalid content; the message is meant to follow the name of the
+            file. Damaged files also raise the errors of trimesh.
     """
     import trimesh
 
@@ -160,7 +168,7 @@ def read(path: Path, *, weld: bool = False) -> Mesh:
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
         if isinstance(scene.geometry[name], trimesh.Trimesh):
-            parts.append(_part(scene.geometry[name], transform))
+            parts.append(_place(scene.geometry[name], transform))
     if not parts:
         return Mesh(np.zeros((0, 3)), np.zeros((0, 3), int))
     first = np.cumsum([0, *(len(part.vertices) for part in parts)])
@@ -175,11 +183,14 @@ def read(path: Path, *, weld: bool = False) -> Mesh:
 
 
 def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
-    """The file of a mesh, by name.
+    """Encodes a mesh as a PLY, STL or GLB file.
 
     Args:
-        mesh: numpy arrays, with a texture that the format holds, of three channels.
-        name: of the file; its ending is the format.
+        mesh: numpy arrays; a texture that the format holds, with three channels.
+        name: name of the file; its suffix determines the format.
+
+    Returns:
+        The content by file name.
     """
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals, TextureVisuals

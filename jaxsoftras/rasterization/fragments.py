@@ -67,7 +67,7 @@ def find_fragments(
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
 
-    Examples:
+    Example:
         >>> import jax.numpy as jnp, jaxsoftras
         >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
         >>> fragments = jaxsoftras.find_fragments(triangle, image_size=4)
@@ -114,7 +114,7 @@ def interpolate(
         ValueError: an argument of wrong shape, or attributes of fewer faces than the
             fragments show.
 
-    Examples:
+    Example:
         >>> import jax.numpy as jnp, jaxsoftras
         >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
         >>> fragments = jaxsoftras.find_fragments(triangle, image_size=4)

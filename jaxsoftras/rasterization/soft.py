@@ -98,7 +98,7 @@ def silhouette(
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
 
-    Examples:
+    Example:
         >>> import jax.numpy as jnp, jaxsoftras
         >>> triangle = jnp.array([[[-0.9, -0.9], [0.9, -0.9], [0.0, 0.9]]])
         >>> alpha = jaxsoftras.silhouette(triangle, image_size=4)
@@ -224,7 +224,7 @@ def rasterize(
         ValueError: an argument of wrong shape, dtype or range, or a scene too large for
             ``"reference"``.
 
-    Examples:
+    Example:
         >>> import jax.numpy as jnp, jaxsoftras
         >>> triangle = jnp.array([[[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]])
         >>> red = jnp.array([[1.0, 0.0, 0.0]])

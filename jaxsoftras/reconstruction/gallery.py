@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsoftras import camera, config, data, models
+from jaxsoftras import voxels as cubes
 from jaxsoftras.data import zbuffer
 from jaxsoftras.reconstruction import training
-from jaxsoftras.shapes import cubes
 
 _CELL = 128  # pixels along a side of each picture
 _GAP = 6

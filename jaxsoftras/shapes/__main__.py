@@ -1,26 +1,40 @@
-"""Command line: makes the embedded data set, a contact sheet of it, or both."""
+"""Command line of the embedded data set: ``python -m jaxsoftras.shapes --help``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
+from jaxsoftras import atomic, terminal
 from jaxsoftras.shapes.dataset import write_dataset
 from jaxsoftras.shapes.sheet import contact_sheet
 
 
-def _parser() -> argparse.ArgumentParser:
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m jaxsoftras.shapes"
+) -> int:
+    """Makes the embedded data set, a contact sheet of it, or both.
+
+    Args:
+        arguments: words of the command line; the process's own if None.
+        prog: name of the program in messages.
+
+    Returns:
+        The exit code: 0 on success; 2 after an error, reported in one line on stderr;
+        130 after Ctrl-C.
+    """
+    parser = _parser(prog)
+    options = parser.parse_args(arguments)
+    if not (options.out or options.sheet):
+        parser.error("nothing to do: give --out FOLDER, --sheet PNG or both")
+    return terminal.run(prog, lambda: _make(options))
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m jaxsoftras.shapes",
+        prog=prog,
         description="Make a data set of procedural shapes of the 13 categories in the "
         "file format of the SoftRas data sets, with no download.",
     )
@@ -48,56 +62,32 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=64,
         metavar="PIXELS",
-        help="width and height of the data set's pictures (default: %(default)s)",
+        help="width and height of the images (default: %(default)s)",
     )
     parser.add_argument(
         "--sheet",
         type=Path,
         metavar="PNG",
-        help="draw the first 8 objects of every category to this picture",
+        help="render the first 8 objects of every category to this image file",
     )
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line.
-
-    Args:
-        arguments: the words after the program's name; by default the process's.
-
-    Returns:
-        The exit status: 0, or 2 if something could not be written.
-    """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if not (options.out or options.sheet):
-        parser.error("nothing to do: give --out FOLDER, --sheet PNG or both")
-    try:
-        if options.out:
-            with Progress(
-                TextColumn("objects"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-            ) as bar:
-                task = bar.add_task("objects", total=None)
-                write_dataset(
-                    options.out,
-                    objects_per_category=options.objects,
-                    seed=options.seed,
-                    image_size=options.image_size,
-                    progress=lambda done, total: bar.update(
-                        task, completed=done, total=total
-                    ),
-                )
-            print(f"wrote {options.out}")
-        if options.sheet:
-            contact_sheet(8, seed=options.seed).save(options.sheet)
-            print(f"wrote {options.sheet}")
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+def _make(options: argparse.Namespace) -> None:
+    if options.out:
+        with terminal.progress_bar("Making objects") as progress:
+            write_dataset(
+                options.out,
+                objects_per_category=options.objects,
+                seed=options.seed,
+                image_size=options.image_size,
+                progress=progress,
+            )
+        print(f"The data set is in {options.out}.")
+    if options.sheet:
+        with atomic.file(options.sheet) as partial:
+            contact_sheet(8, seed=options.seed).save(partial)
+        print(f"The contact sheet is in {options.sheet}.")
 
 
 if __name__ == "__main__":

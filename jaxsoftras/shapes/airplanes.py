@@ -1,4 +1,4 @@
-"""Airplanes. The fuselage is about 1 long, the nose at -z."""
+"""Airplanes. The fuselage is about 1 long, with the nose at -z."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _wing(
         thickness: greatest thickness as a fraction of the chord.
 
     Returns:
-        The panel, with the section across its span.
+        The panel.
     """
     start, end = np.asarray(root, float), np.asarray(tip, float)
     span = (end - start) * (1, 1, 0)
@@ -162,7 +162,7 @@ def _fighter(rng: np.random.Generator) -> Parts:
 
 
 def _light_airplane(rng: np.random.Generator) -> Parts:
-    """One or two propellers, fixed gear, one wing or two."""
+    """A propeller airplane with fixed gear: high wing, low wing or biplane."""
     long, radius = 1.0, rng.uniform(0.06, 0.075)
     half, chord = rng.uniform(0.5, 0.7), rng.uniform(0.14, 0.2)
     style = str(rng.choice(["high", "low", "biplane"]))
@@ -246,7 +246,7 @@ def _engine_at_tail(radius: float) -> Solid:
 
 
 def _airliner(rng: np.random.Generator) -> Parts:
-    """Two or four engines under the wings, in them or at the tail."""
+    """An airliner with engines under the wings, in the wings or at the tail."""
     radius, half = rng.uniform(0.045, 0.065), rng.uniform(0.42, 0.56)
     drive = str(rng.choice(["jets", "jets", "propellers", "rear"]))
     propellers = drive == "propellers"

@@ -31,7 +31,7 @@ from jaxsoftras.shapes.solids import (
 
 
 def _car_body(profile: ArrayLike, width: float) -> Solid:
-    """A side profile in (z, y) made as wide as a car, its sides rounded inwards."""
+    """A body with the given side profile in (z, y), its sides rounded inwards."""
     outline = np.asarray(profile, float)
     rounded = [(0.5, 0.08), (0.47, 0.03), (0.4, 0.0)]
     rings = [inset(outline, depth) for _, depth in rounded]
@@ -46,7 +46,14 @@ def _cabin(
 ) -> tuple[Solid, Solid]:
     """Windows and roof of a car.
 
-    ``ends`` are z of the lower front, upper front, upper rear and lower rear edges.
+    Args:
+        ends: z of the lower front, upper front, upper rear and lower rear edges.
+        low: y of the lower edges.
+        high: y of the upper edges.
+        width: width of the windows at the lower edges.
+
+    Returns:
+        The windows and the roof.
     """
     front, top_front, top_rear, rear = np.asarray(ends, float)
     rings = []
@@ -92,8 +99,8 @@ def _racing_car(rng: np.random.Generator) -> Parts:
     }
 
 
-# fractions of the length from the front: foot of the windscreen (None varies), upper
-# front, upper rear and lower rear edge of the windows; height of the windows
+# Edges of the windows as fractions of the length from the front: lower front (random if
+# None), upper front, upper rear and lower rear; then the height of the windows.
 _KINDS = {
     "saloon": (None, 0.38, 0.68, 0.84, 0.5),
     "hatchback": (None, 0.36, 0.82, 0.96, 0.52),
@@ -116,7 +123,7 @@ def _profile(
     belt: float,
     foot: float,
 ) -> list[tuple[float, float]]:
-    """Side view in (z, y) up to the windows; ``foot`` is that of the windscreen."""
+    """Side profile in (z, y) below the windows; the windscreen begins at z ``foot``."""
     f, r = -long / 2, long / 2
     if kind == "lorry":
         cut = f + 0.27 * long
@@ -154,7 +161,7 @@ def _tray(long: float, width: float, belt: float) -> Solid:
 
 
 def _panel_sides(long: float, width: float, belt: float, high: float) -> Solid:
-    """What hides the rear windows of a panel van."""
+    """Panels that cover the rear windows of a van."""
     start, end = -0.08 * long, long / 2 - 0.06
     size = (width * 0.91, high + 0.06, end - start)
     return box(size, (0, belt - 0.05 + size[1] / 2, (start + end) / 2), bevel=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +15,14 @@ from jaxsoftras.shapes.furniture import cabinet, table
 from jaxsoftras.shapes.lamps import lamp
 from jaxsoftras.shapes.loudspeakers import loudspeaker
 from jaxsoftras.shapes.palette import part_colors
-from jaxsoftras.shapes.placement import join, normalize
+from jaxsoftras.shapes.placement import Parts, join, normalize
 from jaxsoftras.shapes.rifles import rifle
 from jaxsoftras.shapes.seating import bench, chair
 from jaxsoftras.shapes.sofas import sofa
 from jaxsoftras.shapes.telephones import telephone
 from jaxsoftras.shapes.vessels import vessel
 
-GENERATORS = {
+GENERATORS: dict[str, Callable[[np.random.Generator], Parts]] = {
     generator.__name__: generator
     for generator in (
         airplane,
@@ -39,7 +40,7 @@ GENERATORS = {
         vessel,
     )
 }
-"""By category: a function from a random generator to named solids."""
+"""Generators by category: functions from a random generator to named solids."""
 
 
 class Shape(NamedTuple):
@@ -58,7 +59,7 @@ class Shape(NamedTuple):
 
 
 def make_shape(synset: str, index: int, seed: int = 0) -> Shape:
-    """Makes an object; it depends on nothing but the arguments.
+    """Makes an object, which the arguments alone determine.
 
     Args:
         synset: one of `jaxsoftras.data.categories.CATEGORIES`.
@@ -66,7 +67,7 @@ def make_shape(synset: str, index: int, seed: int = 0) -> Shape:
         seed: seed of the data set.
 
     Returns:
-        The object.
+        The object, normalized to a bounding box of longest side 1.
     """
     rng = np.random.default_rng([seed, list(CATEGORIES).index(synset), index])
     parts = GENERATORS[CATEGORIES[synset]](rng)

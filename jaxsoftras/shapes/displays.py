@@ -29,7 +29,7 @@ from jaxsoftras.shapes.solids import (
 
 
 def _tube_monitor(rng: np.random.Generator) -> Parts:
-    """A cathode-ray display, whose case narrows to the back."""
+    """A cathode-ray display with a case that narrows to the back."""
     wide, tall = rng.uniform(0.4, 0.6), rng.uniform(0.34, 0.46)
     deep = rng.uniform(0.35, 0.5)
     face = rectangle(wide, tall, 0.03)
@@ -66,7 +66,7 @@ def _laptop(rng: np.random.Generator) -> Parts:
 def _curved_case(
     wide: float, tall: float, thick: float, bow: float
 ) -> tuple[Solid, Solid]:
-    """A panel whose sides come forward, and its screen."""
+    """A panel with sides that curve forward, and its screen."""
     x = np.linspace(-1, 1, 9)
     path = np.stack([x * wide / 2, 0 * x, bow * (1 - x**2)], -1)
     case = sweep(path, rectangle(thick, tall))
@@ -75,7 +75,7 @@ def _curved_case(
 
 
 def _display_stand(rng: np.random.Generator, wide: float, tall: float) -> Solid:
-    """A stand for a panel whose lower edge is at y = 0; it reaches below and behind."""
+    """A stand, below and behind a panel with its lower edge at y = 0."""
     drop = rng.uniform(0.06, 0.14)
     kind = rng.integers(5)
     if kind == 0:

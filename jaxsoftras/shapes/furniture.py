@@ -32,7 +32,7 @@ from jaxsoftras.shapes.solids import (
 def _table_legs(
     rng: np.random.Generator, style: str, width: float, depth: float, height: float
 ) -> Solid:
-    """What carries a table top whose underside is at ``height``."""
+    """Legs or another base of a table top with its underside at ``height``."""
     inward = rng.uniform(0.04, 0.1)
     x, z = width / 2 - inward, depth / 2 - inward
     if style == "straight":
@@ -167,7 +167,7 @@ def _handle(rng: np.random.Generator, upright: bool) -> Solid:
     return box(size, (0, 0, -0.015))
 
 
-# columns, rows (least and most), size (x, y, z), what closes the cells of a row
+# Ranges of the numbers of columns and rows, size (x, y, z), fronts to choose from.
 _ANY = ("door", "door", "drawer", "open", "mixed")
 _CABINETS = {
     "wardrobe": ((2, 3), (1, 1), (1.2, 1.9, 0.55), ("door",)),

@@ -11,7 +11,7 @@ from jaxsoftras.shapes.solids import loft
 def hull(
     beam_width: float, draught: float, freeboard: float, *, bow: float, stern: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Half a hull's sections.
+    """Computes the sections of one half of a hull.
 
     Args:
         beam_width: greatest width.
@@ -21,8 +21,8 @@ def hull(
         stern: width of the stern as a fraction of the beam; 0 is pointed.
 
     Returns:
-        ``[S, 4, 3]`` points of the right-hand side from deck to keel, and ``[S]`` half
-        widths of the deck.
+        ``[S, 4, 3]`` points of each section on the right-hand side, from deck to keel,
+        and ``[S]`` half widths of the deck.
     """
     t = np.linspace(0, 1, 11)
     forward = np.clip(t / 0.42, 0, 1)
@@ -41,13 +41,13 @@ def hull(
 
 
 def closed_hull(sides: np.ndarray) -> Solid:
-    """A decked hull."""
+    """Builds a decked hull from the sections of one half."""
     port = sides[:, -2::-1] * (-1, 1, 1)
     return loft(np.concatenate([sides, port], 1))
 
 
 def open_hull(sides: np.ndarray, wall: float) -> Solid:
-    """A hull hollowed from above, with a floor."""
+    """Builds a hull that is open above, with a floor, from the sections of one half."""
     deck, keel = sides[:, :1, 1], sides[:, -1:, 1]
     floor = keel + 0.35 * (deck - keel)
     inner = sides[:, :-1].copy()

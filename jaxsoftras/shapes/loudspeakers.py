@@ -28,7 +28,7 @@ from jaxsoftras.shapes.solids import (
 
 
 def _forward(solid: Solid) -> Solid:
-    """Turns what was made along +y to point along -z."""
+    """Turns a solid that points along +y to point along -z."""
     return rotate(solid, "x", -90)
 
 
@@ -130,7 +130,7 @@ def _wedge_speaker(rng: np.random.Generator) -> Parts:
 
 
 def _pod_speaker(rng: np.random.Generator) -> Parts:
-    """A ball, an egg or a can with its driver in front or around."""
+    """A ball or an egg with a driver in front, or a can with openings around."""
     kind = rng.integers(3)
     if kind == 0:
         radius, tall = rng.uniform(0.08, 0.11), rng.uniform(0.2, 0.34)

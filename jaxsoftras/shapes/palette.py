@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-# what one expects to be dark or pale whatever the rest looks like: lowest and highest
-# (hue, saturation, value)
+# Typical colours of parts that do not follow the object's colour: lowest and highest
+# (hue, saturation, value).
 _FIXED = {
     "wheels": ((0.55, 0.0, 0.16), (0.7, 0.15, 0.26)),
     "hubs": ((0.0, 0.0, 0.6), (1.0, 0.08, 0.8)),
@@ -23,7 +23,7 @@ _FIXED = {
 def part_colors(
     rng: np.random.Generator, names: Iterable[str]
 ) -> dict[str, np.ndarray]:
-    """Draws a colour for each part: one main hue, and some parts in a second one.
+    """Draws a random colour for each part: mostly one hue, sometimes a second one.
 
     Args:
         rng: source of randomness.

@@ -1,6 +1,6 @@
-"""Closed solids, and what moves and joins them.
+"""Closed solids, and functions that move and join them.
 
-Numbers are right-handed with +y up; every triangle runs counter-clockwise seen from
+Coordinates are right-handed with +y up; every triangle runs counter-clockwise seen from
 outside.
 """
 
@@ -27,17 +27,17 @@ class Solid(NamedTuple):
 
 
 Parts = dict[str, Solid]
-"""What a generator makes: an object's parts by name; the name decides the colour."""
+"""Output of a generator: the parts of an object by name; names determine colours."""
 
 
 def volume(solid: Solid) -> float:
-    """The enclosed volume; negative for a surface that is inside out."""
+    """Computes the enclosed volume, negative for a surface that is inside out."""
     a, b, c = np.moveaxis(solid.vertices[solid.faces], 1, 0)
     return float(np.sum(a * np.cross(b, c)) / 6)
 
 
 def join(*solids: Solid) -> Solid:
-    """Puts solids side by side in one; they may overlap."""
+    """Joins solids, which may overlap, into one."""
     counts = np.cumsum([0, *(len(solid.vertices) for solid in solids[:-1])])
     faces = [solid.faces + count for solid, count in zip(solids, counts, strict=True)]
     return Solid(
@@ -52,7 +52,7 @@ def translate(solid: Solid, offset: ArrayLike) -> Solid:
 
 
 def rotate(solid: Solid, axis: Axis, degrees: float) -> Solid:
-    """Turns a solid around an axis through the origin, right-handed."""
+    """Rotates a solid around an axis through the origin, right-handed."""
     k = "xyz".index(axis)
     i, j = (k + 1) % 3, (k + 2) % 3
     cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
@@ -63,23 +63,23 @@ def rotate(solid: Solid, axis: Axis, degrees: float) -> Solid:
 
 
 def mirror(solid: Solid, axis: Axis = "x") -> Solid:
-    """Reflects a solid in the plane through the origin across an axis."""
+    """Reflects a solid in the plane through the origin perpendicular to an axis."""
     signs = np.where(np.arange(3) == "xyz".index(axis), -1.0, 1.0)
     return Solid(solid.vertices * signs, solid.faces[:, ::-1])
 
 
 def mirror_pair(solid: Solid, axis: Axis = "x") -> Solid:
-    """A solid together with its reflection."""
+    """Joins a solid with its reflection; see `mirror`."""
     return join(solid, mirror(solid, axis))
 
 
 def four_corners(solid: Solid) -> Solid:
-    """A solid with its reflections in x, in z and in both, as the legs of a table."""
+    """Joins a solid with its reflections in x, in z and in both, as for table legs."""
     return mirror_pair(mirror_pair(solid, "x"), "z")
 
 
 def radial_copies(solid: Solid, count: int) -> Solid:
-    """Copies of a solid, evenly turned around the y axis."""
+    """Joins copies of a solid at equal angles around the y axis."""
     return join(*(rotate(solid, "y", 360 * k / count) for k in range(count)))
 
 

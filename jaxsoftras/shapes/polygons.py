@@ -30,7 +30,7 @@ def superellipse(
         ``[sides, 2]`` corners.
     """
     angles = 2 * np.pi * np.arange(sides) / sides
-    # exact zeros, which a power below 1 would otherwise inflate
+    # makes zeros exact, because a power below 1 would inflate rounding errors
     unit = np.round(np.stack([np.cos(angles), np.sin(angles)], -1), 12)
     rounded = np.sign(unit) * np.abs(unit) ** (2 / exponent)
     return rounded * (width / 2, height / 2)
@@ -62,13 +62,13 @@ def rectangle(
 
 
 def signed_area(polygon: ArrayLike) -> float:
-    """Area, positive if the corners run counter-clockwise."""
+    """Computes the area, positive if the corners run counter-clockwise."""
     x, y = np.asarray(polygon, float).T
     return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
 
 
 def inset(polygon: ArrayLike, distance: float) -> np.ndarray:
-    """Moves every side inwards; for distances small against all sides.
+    """Moves every side inwards by a distance that is small against all sides.
 
     Args:
         polygon: ``[N, 2]`` corners in either direction.
@@ -87,7 +87,7 @@ def inset(polygon: ArrayLike, distance: float) -> np.ndarray:
 
 
 def _turns(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Twice the signed area of the triangles (a, b, c), ``[..., 2]`` each."""
+    """Computes twice the signed area of triangles (a, b, c), ``[..., 2]`` each."""
     u, v = b - a, c - a
     return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
@@ -134,8 +134,8 @@ def triangulate(polygon: ArrayLike) -> np.ndarray:
                 break
         else:
             raise ValueError(
-                "the polygon has no triangulation: give the corners of a polygon that "
-                "does not cross itself, counter-clockwise"
+                "The polygon has no triangulation: give the corners of a polygon that "
+                "does not cross itself, counter-clockwise."
             )
         triangles.append(triangle)
         del remaining[k]

@@ -1,8 +1,9 @@
-"""Rifles and shotguns. The muzzle is -z, the bore's axis y = 0; about 1 long."""
+"""Rifles and shotguns, about 1 long. The bore lies at y = 0, with its muzzle at -z."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras.shapes.placement import (
     Parts,
@@ -23,7 +24,7 @@ from jaxsoftras.shapes.solids import (
 )
 
 
-def _plate(outline, width: float) -> Solid:
+def _plate(outline: ArrayLike, width: float) -> Solid:
     """A side profile in (z, y) with its long edges rounded off."""
     corners = np.asarray(outline, float)
     rounding = 0.2 * width
@@ -65,7 +66,7 @@ def _bipod(rng: np.random.Generator, z: float) -> Solid:
 
 
 def _hunting_rifle(rng: np.random.Generator) -> Parts:
-    """A one-piece stock, a bolt or a lever, perhaps a scope, one barrel or two."""
+    """A rifle or shotgun with a one-piece stock and one barrel or two."""
     butt, drop = 0.42, rng.uniform(0.03, 0.06)
     fore = -rng.uniform(0.05, 0.28)
     heel, wrist = drop + rng.uniform(0.1, 0.13), 0.07 + rng.uniform(0, 0.03)
@@ -110,7 +111,7 @@ def _magazine(rng: np.random.Generator, z: float, y: float) -> Solid:
 
 
 def _assault_rifle(rng: np.random.Generator) -> Parts:
-    """Receiver, pistol grip, magazine, handguard and a fixed or skeleton stock."""
+    """An assault rifle with a pistol grip, a magazine and one of several stocks."""
     short = rng.random() < 0.3
     muzzle = -0.34 if short else -rng.uniform(0.42, 0.56)
     bullpup = rng.random() < 0.15

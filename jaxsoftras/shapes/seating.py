@@ -175,7 +175,7 @@ def _slats(width: float, depth: float, count: int, thickness: float) -> Solid:
 def _bench_support(
     rng: np.random.Generator, width: float, depth: float, height: float
 ) -> Solid:
-    """What carries a bench's seat: legs, slabs, trestles or iron sides."""
+    """A support for a bench's seat: legs, slabs, trestles or iron sides."""
     x, z = width / 2 - rng.uniform(0.06, 0.25), depth / 2 - 0.04
     kind = rng.integers(4)
     if kind == 0:

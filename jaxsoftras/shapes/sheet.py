@@ -1,37 +1,37 @@
-"""Contact sheets: many objects in one picture."""
+"""Contact sheets: renders of many objects in one image."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
+from jaxsoftras.data import zbuffer
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.zbuffer import render, view_eyes
-from jaxsoftras.shapes.catalogue import make_shape
+from jaxsoftras.shapes import catalogue
 
 
 def contact_sheet(
     columns: int = 8, *, seed: int = 0, image_size: int = 128, view: int = 2
 ) -> Image.Image:
-    """Draws the first objects of every category, a row each, on white.
+    """Renders the first objects of every category, one row each, on white.
 
     Args:
-        columns: objects in each row.
+        columns: number of objects in each row.
         seed: seed of the data set.
-        image_size: width and height of each picture, pixels.
-        view: which of the 24 views.
+        image_size: width and height of each render, pixels.
+        view: number of the view, 0 to 23.
 
     Returns:
-        An RGB picture.
+        An RGB image.
     """
-    eye = view_eyes()[view]
+    eye = zbuffer.view_eyes()[view]
     rows = []
     for synset in CATEGORIES:
         row = []
         for index in range(columns):
-            vertices, faces, colors = make_shape(synset, index, seed)
+            vertices, faces, colors = catalogue.make_shape(synset, index, seed)
             row.append(
-                render(
+                zbuffer.render(
                     vertices,
                     faces,
                     eye,
@@ -41,6 +41,6 @@ def contact_sheet(
                 )
             )
         rows.append(np.concatenate(row, 2))
-    picture = np.concatenate(rows, 1)
-    on_white = picture[:3] + (255 - picture[3:])
+    sheet = np.concatenate(rows, 1)
+    on_white = sheet[:3] + (255 - sheet[3:])
     return Image.fromarray(np.ascontiguousarray(on_white.transpose(1, 2, 0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras.shapes.placement import (
     Parts,
@@ -28,7 +29,7 @@ from jaxsoftras.shapes.solids import (
 )
 
 
-def _cushion(width: float, height: float, depth: float, center) -> Solid:
+def _cushion(width: float, height: float, depth: float, center: ArrayLike) -> Solid:
     return superellipsoid((width, height, depth), center, exponent=5.0, rings=5)
 
 

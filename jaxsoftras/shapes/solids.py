@@ -1,7 +1,7 @@
 """Closed, outward-oriented building blocks.
 
-Numbers are right-handed with +y up; every triangle runs counter-clockwise seen from
-outside. Each directed edge of a solid is met by its opposite, so that voxelization and
+Coordinates are right-handed with +y up; every triangle runs counter-clockwise seen from
+outside. Each directed edge of a solid has an opposite one, so that voxelization and
 back-face culling are exact.
 """
 
@@ -23,8 +23,8 @@ _ORIGIN = (0.0, 0.0, 0.0)
 
 
 def _outward(vertices: np.ndarray, faces: np.ndarray) -> Solid:
-    """Welds equal positions, drops what collapsed, and turns the surface outwards."""
-    # + 0.0 makes the two zeros of floating point one
+    """Merges equal positions, drops degenerate faces, and orients the rest outwards."""
+    # + 0.0 turns -0.0 into 0.0
     merged, index = np.unique(np.round(vertices, 9) + 0.0, axis=0, return_inverse=True)
     welded = index.reshape(-1)[faces]
     proper = np.all(welded != np.roll(welded, 1, 1), 1)
@@ -50,7 +50,7 @@ def loft(sections: ArrayLike, *, closed: bool = False) -> Solid:
 
     Args:
         sections: ``[S, N, 3]`` rings of points, all in the same direction of rotation.
-        closed: join the last section to the first one instead of capping.
+        closed: whether to join the last section to the first one instead of capping.
 
     Returns:
         The solid between the sections.
@@ -169,7 +169,7 @@ def cylinder(
         radius: radius at the bottom.
         height: extent in y.
         base: ``[3]`` centre of the bottom.
-        top_radius: radius at the top, the same one if not given; 0 makes a cone.
+        top_radius: radius at the top, equal to ``radius`` if None; 0 makes a cone.
         sides: number of sides.
 
     Returns:
@@ -185,7 +185,7 @@ def lathe(profile: ArrayLike, *, sides: int = 16, closed: bool = False) -> Solid
     Args:
         profile: ``[N, 2]`` pairs (radius, y); an end that is not on the axis is capped.
         sides: number of sides.
-        closed: the profile is a closed outline, as of a ring or of a lampshade.
+        closed: whether the profile is a closed outline, as for a ring or a lampshade.
 
     Returns:
         The solid.
@@ -216,7 +216,7 @@ def superellipsoid(
         The solid.
     """
     if rings % 2 == 0:
-        raise ValueError(f"rings must be odd, not {rings}")
+        raise ValueError(f"The number of rings must be odd, not {rings}.")
     width, height, depth = np.asarray(size, float)
     upright = superellipse(2.0, height, exponent, 2 * rings - 2)
     profile = np.roll(upright, rings // 2, 0)[:rings]
@@ -244,7 +244,7 @@ def wheel(radius: float, width: float, center: ArrayLike) -> tuple[Solid, Solid]
 
 
 def sweep(path: ArrayLike, section: ArrayLike, *, scale: ArrayLike = 1.0) -> Solid:
-    """Moves a section along a path, without twist.
+    """Sweeps a section along a path without twist.
 
     Args:
         path: ``[N, 3]`` points, at least two.

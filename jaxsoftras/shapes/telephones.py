@@ -1,4 +1,4 @@
-"""Telephones. The dial or the screen faces -z, or upwards with its foot at -z."""
+"""Telephones. The screen or dial faces -z; on a desk telephone it is tilted upwards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jaxsoftras.shapes.solids import (
 def _keypad(
     width: float, height: float, columns: int, rows: int, depth: float
 ) -> Solid:
-    """Keys in the plane z = 0, in front of it by half of ``depth``."""
+    """A grid of keys, ``depth`` thick, centred at the origin in the plane z = 0."""
     pitch_x, pitch_y = width / columns, height / rows
     key = box((pitch_x * 0.7, pitch_y * 0.62, depth))
     keys = []

@@ -1,8 +1,9 @@
-"""Ships, and the choice between them and boats. The bow is -z, the waterline y = 0."""
+"""Ships, and the generator of all vessels. The bow is -z, the waterline y = 0."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras.shapes.boats import (
     motor_yacht,
@@ -61,7 +62,7 @@ def _decks(
     return join(*blocks), base + height * count
 
 
-def _funnel(radius: float, height: float, place) -> Solid:
+def _funnel(radius: float, height: float, place: ArrayLike) -> Solid:
     outline = circle(radius, 12) * (0.8, 1.2)
     return translate(
         stack([outline, outline * 0.85 + (0, radius * 0.4)], [0, height]), place

@@ -12,18 +12,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras.data import open_split, sample_pairs
-from jaxsoftras.data.__main__ import main
-from tests.support.npz_files import COUNTS, VIEWS, write_category, write_folder
+from jaxsoftras.data import Split, open_split, sample_pairs
+from tests.support.npz_files import (
+    COUNTS,
+    VIEWS,
+    configure,
+    write_category,
+    write_folder,
+)
 
 prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
 
 PART = "multi_view_shapes-val_03001627.array_record-00000-of-00001"
 
 
+def open_prepared(root: Path, name: str, *categories: str) -> Split:
+    return open_split(configure(root, *categories, source="prepared"), name)
+
+
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory) -> tuple[Path, Path]:
-    """An npz folder and what was prepared from it."""
+    """An npz folder, and the data set prepared from it."""
     folder = tmp_path_factory.mktemp("prepared")
     npz_root = write_folder(folder / "npz")
     prepared.prepare(npz_root, folder / "out")
@@ -38,8 +47,8 @@ def copy(roots, tmp_path) -> Path:
 
 @pytest.mark.parametrize("name", ["train", "val", "test"])
 def test_both_sources_give_identical_arrays(roots, name):
-    a = open_split("npz", roots[0], name, list(COUNTS))
-    b = open_split("prepared", roots[1], name, list(COUNTS))
+    a = open_split(configure(roots[0], *COUNTS), name)
+    b = open_prepared(roots[1], name, *COUNTS)
     assert (a.name, a.categories) == (b.name, b.categories)
     assert (a.num_views, a.image_size) == (b.num_views, b.image_size)
     for synset in a.categories:
@@ -56,20 +65,17 @@ def test_both_sources_give_identical_arrays(roots, name):
 
 
 def test_both_sources_give_identical_batches(roots):
-    batches = [
-        sample_pairs(
-            open_split(source, root, "train", ["table", "chair"]),
-            16,
-            np.random.default_rng(0),
-        )
-        for source, root in zip(("npz", "prepared"), roots, strict=True)
+    splits = [
+        open_split(configure(roots[0], "table", "chair"), "train"),
+        open_prepared(roots[1], "train", "table", "chair"),
     ]
+    batches = [sample_pairs(s, 16, np.random.default_rng(0)) for s in splits]
     for left, right in zip(*batches, strict=True):
         np.testing.assert_array_equal(left, right)
 
 
-def test_only_the_views_asked_for_are_decoded(roots, monkeypatch):
-    split = open_split("prepared", roots[1], "train", ["chair"])
+def test_only_requested_views_are_decoded(roots, monkeypatch):
+    split = open_prepared(roots[1], "train", "chair")
     decoded = []
 
     def decompress(code):
@@ -98,7 +104,7 @@ def test_neither_tensorflow_nor_network_nor_noise(roots, tmp_path, monkeypatch, 
         tmp_path / "out",
         progress=lambda done, total: steps.append((done, total)),
     )
-    open_split("prepared", tmp_path / "out", "train", ["chair"])
+    open_prepared(tmp_path / "out", "train", "chair")
     total = 3 * sum(COUNTS.values())
     assert steps == [(done + 1, total) for done in range(total)]
     assert "tensorflow" not in sys.modules
@@ -111,7 +117,7 @@ def test_training_set_without_voxels(tmp_path):
     write_category(tmp_path / "npz", "03001627", "train")
     (tmp_path / "npz" / "03001627_train_voxels.npz").unlink()
     prepared.prepare(tmp_path / "npz", tmp_path / "out")
-    split = open_split("prepared", tmp_path / "out", "train", ["chair"])
+    split = open_prepared(tmp_path / "out", "train", "chair")
     assert split.images("03001627", np.array([1]), np.array([0])).shape == (1, 4, 8, 8)
     with pytest.raises(FileNotFoundError, match="prepared without voxels"):
         split.voxels("03001627", np.array([0]))
@@ -130,7 +136,7 @@ def test_failure_leaves_nothing_and_can_be_repeated(tmp_path, roots):
         assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     path.write_bytes(sound)
     prepared.prepare(npz_root, tmp_path / "out")
-    assert open_split("prepared", tmp_path / "out", "test", ["table"]).count("04379243")
+    assert open_prepared(tmp_path / "out", "test", "table").count("04379243")
 
 
 def test_sizes_that_differ_between_splits(tmp_path):
@@ -155,30 +161,30 @@ def test_existing_data_set_is_not_overwritten(roots):
 
 def test_folder_that_is_not_prepared(roots):
     with pytest.raises(FileNotFoundError, match="is not a prepared data set"):
-        open_split("prepared", roots[0], "train")
+        open_prepared(roots[0], "train")
 
 
 def test_other_version(copy):
     folder = copy / "multi_view_shapes"
     (folder / "1.0.0").rename(folder / "0.9.0")
     with pytest.raises(ValueError, match="prepared in format 0.9.0; .* reads 1.0.0"):
-        open_split("prepared", copy, "train")
+        open_prepared(copy, "train")
 
 
 def test_missing_category(roots):
     with pytest.raises(FileNotFoundError, match="no part train_02828884 .*chair 0300"):
-        open_split("prepared", roots[1], "train")
+        open_prepared(roots[1], "train")
 
 
 def test_unknown_split(roots):
     with pytest.raises(ValueError, match="Unknown split 'dev'"):
-        open_split("prepared", roots[1], "dev")
+        open_prepared(roots[1], "dev")
 
 
 def test_missing_file(copy):
     (copy / "multi_view_shapes" / "1.0.0" / PART).unlink()
     with pytest.raises(FileNotFoundError, match=f"lacks its file .*{PART}"):
-        open_split("prepared", copy, "val", ["chair"])
+        open_prepared(copy, "val", "chair")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ def test_truncated_file(copy, name):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
-        open_split("prepared", copy, "val", ["chair"])
+        open_prepared(copy, "val", "chair")
 
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])
@@ -197,31 +203,4 @@ def test_missing_package(roots, monkeypatch, package):
     monkeypatch.delitem(sys.modules, "jaxsoftras.data.prepared")
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModuleNotFoundError, match="pip install"):
-        open_split("prepared", roots[1], "train")
-
-
-# The command line
-
-
-def test_commands(tmp_path, roots, capsys):
-    out = tmp_path / "out"
-    assert main(["prepare", "--npz", str(roots[0]), "--out", str(out)]) == 0
-    assert str(out) in capsys.readouterr().out.replace("\n", "")
-    for folder, source in [(out, "prepared"), (roots[0], "npz")]:
-        assert main(["info", str(folder)]) == 0
-        lines = capsys.readouterr().out.splitlines()
-        rows = [line.split() for line in lines]
-        assert ["│", "03001627", "│", "chair"] + ["│", "2"] * 3 + ["│"] in rows
-        assert lines[-1] == f"{source} files, 6 views of 8 x 8 pixels"
-
-
-@pytest.mark.parametrize(
-    "command", [["info", "nowhere"], ["prepare", "--npz", "nowhere", "--out", "x"]]
-)
-def test_errors_are_one_line(command, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(command) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
-    assert len([line for line in lines if line.startswith("error: ")]) == 1
-    assert "nowhere" in lines[-1]
-    assert not list(tmp_path.iterdir())
+        open_prepared(roots[1], "train")

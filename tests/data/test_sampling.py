@@ -16,7 +16,7 @@ from tests.support.npz_files import write_folder
 
 
 class CodedStore:
-    """Pictures that tell which object and view they are of."""
+    """Images whose pixels state their category, object and view."""
 
     num_views, image_size = 24, 2
 
@@ -42,7 +42,7 @@ def coded() -> Split:
     )
 
 
-def test_both_pictures_show_the_same_object_from_the_views_given(coded):
+def test_both_images_show_the_same_object_from_the_given_views(coded):
     batch = sample_pairs(coded, 500, np.random.default_rng(0))
     a, b = batch.images_a[..., 0, 0], batch.images_b[..., 0, 0]
     np.testing.assert_array_equal(a[:, :2], b[:, :2])
@@ -85,7 +85,7 @@ def sampling_threads() -> int:
     return sum(t.name.startswith("pair_batches") for t in threading.enumerate())
 
 
-@pytest.mark.parametrize("how", ["close", "forget"])
+@pytest.mark.parametrize("how", ["close", "abandon"])
 def test_background_thread_ends_with_the_iterator(coded, how):
     before = sampling_threads()
     batches = pair_batches(coded, 8, seed=0)
@@ -98,7 +98,7 @@ def test_background_thread_ends_with_the_iterator(coded, how):
     assert sampling_threads() == before
 
 
-def test_no_more_batches_than_asked_for_are_prepared(coded, monkeypatch):
+def test_prefetching_is_limited(coded, monkeypatch):
     drawn = []
     original = CodedStore.images
 
@@ -125,11 +125,12 @@ def test_errors_of_the_background_thread_surface(coded, monkeypatch):
     assert sampling_threads() == before
 
 
-def test_forgotten_iterator_is_quiet_at_exit(tmp_path):
+def test_abandoned_iterator_is_quiet_at_exit(tmp_path):
     npz_root = write_folder(tmp_path / "npz")
     script = (
-        "from jaxsoftras.data import *\n"
-        f"split = open_split('npz', {str(npz_root)!r}, 'train', ['chair'])\n"
+        "from jaxsoftras.data.npz import open_npz\n"
+        "from jaxsoftras.data import pair_batches\n"
+        f"split = open_npz({str(npz_root)!r}, 'train', ['chair'])\n"
         "batches = pair_batches(split, 4, seed=0)\n"
         "next(batches)\n"
     )

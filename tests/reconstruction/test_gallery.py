@@ -1,8 +1,8 @@
 import numpy as np
 
 from jaxsoftras import config, mesh
+from jaxsoftras import voxels as cubes
 from jaxsoftras.reconstruction import gallery
-from jaxsoftras.shapes import cubes
 
 
 def test_over_paper_is_white_where_nothing_is_covered():

@@ -50,7 +50,8 @@ class TestEval:
     def test_writes_metrics_gallery_and_meshes(self, trained, evaluated, cabinets):
         folder = trained / "eval" / "test"
         metrics = json.loads((folder / "metrics.json").read_text())
-        split = data.open_split("npz", cabinets, "test", [CABINET])
+        settings = config.Data(root=str(cabinets), categories=(CABINET,))
+        split = data.open_split(settings, "test")
         assert set(metrics) == {
             "split",
             "step",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+from jaxsoftras import config
 
 COUNTS = {"02691156": 5, "03001627": 2, "04379243": 3}  # airplane, chair, table
 VIEWS, SIDE = 6, 8
@@ -17,9 +21,9 @@ def write_category(
     *,
     images: np.ndarray | None = None,
     voxels: np.ndarray | None = None,
-    save=np.savez_compressed,
+    save: Callable[..., None] = np.savez_compressed,
 ) -> None:
-    """Random arrays unless given."""
+    """Writes one category of one split: random arrays unless given."""
     rng = np.random.default_rng([int(synset), len(split)])
     count = COUNTS[synset]
     if images is None:
@@ -31,7 +35,7 @@ def write_category(
 
 
 def write_folder(folder: Path) -> Path:
-    """Three categories in three splits."""
+    """Writes three categories in three splits."""
     folder.mkdir()
     for split in ("train", "val", "test"):
         for synset in COUNTS:
@@ -39,9 +43,19 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def arrays(folder: Path, synset: str, split: str) -> tuple[np.ndarray, np.ndarray]:
+def read_category(
+    folder: Path, synset: str, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the images and voxels of one category of one split."""
     with (
         np.load(folder / f"{synset}_{split}_images.npz") as images,
         np.load(folder / f"{synset}_{split}_voxels.npz") as voxels,
     ):
         return images["arr_0"], voxels["arr_0"]
+
+
+def configure(
+    root: Path, *categories: str, source: Literal["npz", "prepared", "embedded"] = "npz"
+) -> config.Data:
+    """Settings of a data set on files of this module; all categories if none given."""
+    return config.Data(source=source, root=str(root), categories=categories)

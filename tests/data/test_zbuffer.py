@@ -1,4 +1,4 @@
-"""The drawing of shapes: its camera, coverage, shading and what hides what."""
+"""The renderer of data sets: camera, coverage, shading and occlusion."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,19 +12,19 @@ from jaxsoftras.shapes.catalogue import make_shape
 FRONT = np.array([0.0, 0.0, -2.732])
 
 
-def test_camera_is_that_of_the_library():
+def test_camera_equals_the_left_handed_one_of_the_library():
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (50, 3))
     for k in (0, 1, 7, 17):
         eye = camera.eye_from_angles(2.732, 30.0, -15.0 * k)
         np.testing.assert_allclose(view_eyes()[k], eye, atol=1e-5)
-        cam = camera.perspective_camera(eye, handedness="left")
-        expected = camera.project(cam, jnp.asarray(points))
+        left = camera.perspective_camera(eye, half_fov=15.0, handedness="left")
+        expected = camera.project(left, jnp.asarray(points))
         np.testing.assert_allclose(project(points, eye), expected, atol=1e-5)
 
 
-def reference(vertices, faces, eye, size, colors):
-    """One sample a pixel, one pixel and one triangle at a time."""
-    picture = np.zeros((4, size, size))
+def render_slowly(vertices, faces, eye, size, colors):
+    """Renders one sample a pixel, one pixel and one triangle at a time."""
+    image = np.zeros((4, size, size))
     corners = project(vertices, eye)[faces]
     for row, column in np.ndindex(size, size):
         x, y = (2 * column + 1 - size) / size, (size - 1 - 2 * row) / size
@@ -40,9 +40,9 @@ def reference(vertices, faces, eye, size, colors):
                 a, b, c = vertices[faces[k]]
                 normal = np.cross(b - a, c - a)
                 cosine = abs(normal @ LIGHT) / np.linalg.norm(normal)
-                picture[:3, row, column] = colors[k] * (0.5 + 0.5 * cosine)
-                picture[3, row, column] = 1
-    return np.floor(picture * 255 + 0.5).astype(np.uint8)
+                image[:3, row, column] = colors[k] * (0.5 + 0.5 * cosine)
+                image[3, row, column] = 1
+    return np.floor(image * 255 + 0.5).astype(np.uint8)
 
 
 def test_renderer_equals_a_slow_loop():
@@ -51,12 +51,10 @@ def test_renderer_equals_a_slow_loop():
     faces = np.arange(36).reshape(-1, 3)
     colors = rng.uniform(0, 1, (12, 3))
     eye = np.array([1.0, 1.2, -2.0])
-    picture = render(
-        vertices, faces, eye, image_size=24, supersampling=1, colors=colors
-    )
-    expected = reference(vertices, faces, eye, 24, colors)
+    image = render(vertices, faces, eye, image_size=24, supersampling=1, colors=colors)
+    expected = render_slowly(vertices, faces, eye, 24, colors)
     assert 100 < np.count_nonzero(expected[3]) < 24 * 24
-    np.testing.assert_array_equal(picture, expected)
+    np.testing.assert_array_equal(image, expected)
 
 
 def test_supersampling_is_the_mean_of_the_samples():
@@ -91,33 +89,31 @@ def test_image_axes_and_shading():
     above = solids.box((0.2, 0.2, 0.2), (0, 0.4, 0))
     vertices, faces = placement.join(right, above)
     colors = np.repeat([red, green], 12, 0)
-    picture = render(vertices, faces, FRONT, colors=colors, closed=True)
+    image = render(vertices, faces, FRONT, colors=colors, closed=True)
     shade = 255 * (0.5 + 0.5 * abs(LIGHT[2]))
-    assert picture[0, 32, 32 + 17] == pytest.approx(shade, abs=1)  # +x is to the right
-    assert picture[1, 32 - 17, 32] == pytest.approx(shade, abs=1)  # +y is up
-    assert not picture[:, 32, 32 - 17].any() and not picture[:, 32 + 17, 32].any()
-    assert np.all(picture[:3] <= picture[3])  # colours are multiplied by coverage
-    assert len(np.unique(picture[3])) > 3  # edges are anti-aliased
+    assert image[0, 32, 32 + 17] == pytest.approx(shade, abs=1)  # +x is to the right
+    assert image[1, 32 - 17, 32] == pytest.approx(shade, abs=1)  # +y is up
+    assert not image[:, 32, 32 - 17].any() and not image[:, 32 + 17, 32].any()
+    assert np.all(image[:3] <= image[3])  # colours are multiplied by coverage
+    assert len(np.unique(image[3])) > 3  # edges are anti-aliased
 
 
-def test_nearer_surfaces_hide_farther_ones_in_any_order():
+def test_nearer_surfaces_hide_farther_ones_in_either_order():
     near = solids.box((0.3, 0.3, 0.1), (0, 0, -0.3))
     far = solids.box((0.8, 0.8, 0.1), (0, 0, 0.3))
     names = {"near": (near, (1, 0, 0)), "far": (far, (0, 0, 1))}
-    pictures = []
+    images = []
     for order in (("near", "far"), ("far", "near")):
         vertices, faces = placement.join(*(names[name][0] for name in order))
         colors = np.repeat([names[name][1] for name in order], 12, 0)
         for closed in (False, True):
-            pictures.append(
-                render(vertices, faces, FRONT, colors=colors, closed=closed)
-            )
-    for picture in pictures:
-        assert picture[0, 32, 32] > 0 and picture[2, 32, 32] == 0
-        assert picture[2, 32, 46] > 0 and picture[0, 32, 46] == 0
-        np.testing.assert_array_equal(picture, pictures[0])
+            images.append(render(vertices, faces, FRONT, colors=colors, closed=closed))
+    for image in images:
+        assert image[0, 32, 32] > 0 and image[2, 32, 32] == 0
+        assert image[2, 32, 46] > 0 and image[0, 32, 46] == 0
+        np.testing.assert_array_equal(image, images[0])
 
 
-def test_renderer_refuses_what_reaches_the_camera():
+def test_mesh_that_reaches_the_camera_is_refused():
     with pytest.raises(ValueError, match="move the eye further away"):
         render(*solids.box((1, 1, 1)), (0, 0, -0.4))

@@ -1,0 +1,146 @@
+"""Writing of data sets: formats, splits, and folders that are whole or untouched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsoftras.data import SPLITS, writing
+from jaxsoftras.shapes.catalogue import make_shape
+from jaxsoftras.voxels import voxelize
+
+CHAIRS = ["stool", "throne", "swing", "rocker"]
+OBJECTS = {"04379243": ["desk", "bar", "bench"], "03001627": CHAIRS}
+
+
+def make_example(synset: str, name: str) -> writing.Example:
+    """An object whose first pixel and voxels tell its name."""
+    views = np.zeros((24, 4, 2, 2), np.uint8)
+    views[0, 0, 0, 0] = len(name)
+    grid = np.zeros((32, 32, 32), bool)
+    grid[: len(name)] = True
+    return writing.Example(views, grid)
+
+
+def write(root: Path, objects=OBJECTS, make=make_example, *, version=1, **options):
+    writing.write_dataset(
+        root,
+        objects,
+        make,
+        {"version": version},
+        description_name="made.json",
+        **options,
+    )
+
+
+def read_version(root: Path) -> int:
+    return json.loads((root / "made.json").read_text())["version"]
+
+
+def test_files_follow_the_format(tmp_path):
+    seen = []
+    write(tmp_path / "set", progress=lambda *numbers: seen.append(numbers))
+    assert seen == [(done, 7) for done in range(1, 8)]
+    expected = {"made.json"}
+    for synset, names in OBJECTS.items():
+        for split in SPLITS:
+            chosen = [
+                len(name)
+                for number, name in enumerate(names)
+                if writing.assign_split(number) == split
+            ]
+            stem = f"{synset}_{split}"
+            expected |= {f"{stem}_images.npz", f"{stem}_voxels.npz"}
+            images = np.load(tmp_path / "set" / f"{stem}_images.npz")["arr_0"]
+            voxels = np.load(tmp_path / "set" / f"{stem}_voxels.npz")["arr_0"]
+            assert images.dtype == np.uint8 and voxels.dtype == bool
+            assert images.shape == (len(chosen), 24, 4, 2, 2)
+            assert images[:, 0, 0, 0, 0].tolist() == chosen
+            assert voxels[:, :, 0, 0].sum(1).tolist() == chosen
+    assert {path.name for path in (tmp_path / "set").iterdir()} == expected
+    description = json.loads((tmp_path / "set" / "made.json").read_text())
+    assert description == {"version": 1, "objects": {"03001627": 4, "04379243": 3}}
+
+
+def test_splits_grow_together():
+    splits = [writing.assign_split(number) for number in range(100)]
+    assert set(splits[:3]) == set(SPLITS)
+    assert [splits.count(name) for name in SPLITS] == [70, 10, 20]
+
+
+def test_own_data_set_is_replaced(tmp_path):
+    root = tmp_path / "set"
+    root.mkdir()  # an empty folder is no obstacle
+    for version in (1, 2):
+        write(root, version=version)
+        assert read_version(root) == version
+        assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("set", "0 files missing and 1 others added"),
+        ("other", "not a data set with a valid made.json"),
+        ("set/notes.txt", "not a data set with a valid made.json"),
+    ],
+)
+def test_other_content_is_not_replaced(tmp_path, target, message):
+    write(tmp_path / "set")
+    (tmp_path / "other").mkdir()
+    for folder in ("set", "other"):
+        (tmp_path / folder / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=message):
+        write(tmp_path / target, version=2)
+    assert read_version(tmp_path / "set") == 1
+    for folder in ("set", "other"):
+        assert (tmp_path / folder / "notes.txt").read_text() == "mine"
+
+
+def test_missing_files_are_noticed(tmp_path):
+    write(tmp_path / "set")
+    (tmp_path / "set" / "03001627_val_voxels.npz").unlink()
+    with pytest.raises(FileExistsError, match="1 files missing and 0 others"):
+        writing.read_description(tmp_path / "set", "made.json")
+
+
+@pytest.mark.parametrize("name", ["set", "new"])
+def test_failure_leaves_nothing_behind(tmp_path, name):
+    write(tmp_path / "set")
+
+    def fail_late(synset, name):
+        if name == "bar":
+            raise OSError("no space left on device")
+        return make_example(synset, name)
+
+    with pytest.raises(OSError, match="no space left"):
+        write(tmp_path / name, make=fail_late, version=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+    assert read_version(tmp_path / "set") == 1
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ({}, "at least 3 objects"),
+        ({"03001627": CHAIRS[:2]}, "at least 3 objects"),
+        ({"chair": CHAIRS}, "Unknown categories chair"),
+    ],
+)
+def test_bad_objects_are_refused(tmp_path, objects, message):
+    with pytest.raises(ValueError, match=message):
+        write(tmp_path / "set", objects)
+    assert not list(tmp_path.iterdir())
+
+
+def test_padding_does_not_change_the_voxels():
+    vertices, faces, _ = make_shape("03636649", 1)
+    plain = jax.jit(voxelize)(jnp.asarray(vertices, jnp.float32), jnp.asarray(faces))
+    padded = writing.solid_voxels(vertices, faces)
+    assert len(faces) % writing.FACES_STEP and len(vertices) < len(faces)
+    np.testing.assert_array_equal(padded, plain)

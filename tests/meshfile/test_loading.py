@@ -1,0 +1,87 @@
+"""Loading: real files, normalization, and how bad files are refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxsoftras import mesh, topology
+from jaxsoftras.meshfile import load_mesh, save_mesh
+
+SPHERE = mesh.icosphere(1)
+
+
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.obj", "", "has no faces"),
+        ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n", "has no faces"),
+        ("a.obj", "v 0 0 0\nf 1 2 3\n", "do not exist: 0 to 2 of 1"),
+        ("a.obj", "v 0 0 zero\nf 1 1 1\n", "OBJ: line 1 of a.obj is not underst"),
+        ("a.obj", "v 0 0\nf 1 1 1\n", "fewer than three coordinates"),
+        ("a.obj", "v 0 0 0\nf 0 1 1\n", "line 2 of a.obj .* 'f 0 1 1'"),
+        ("a.obj", "v 0 0 0\nf 1/2 1/2 1/2\n", "coordinates that do not exist"),
+        ("a.obj", "v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
+        ("a.obj", "v 0 0 1e300\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
+        ("a.ply", "", "cannot be read as PLY"),
+        ("a.ply", "ply\nformat ascii 1.0\nelement vertex 9\n", "read as PLY"),
+        ("a.stl", "", "a.stl"),
+        ("a.stl", "solid nothing\nendsolid\n", "a.stl"),
+        ("a.glb", "", "cannot be read as GLB"),
+        ("a.glb", "glTF, it says here, and no more", "cannot be read as GLB"),
+        ("a.glb", "not a model, but longer than its head", "not begin with 'glTF'"),
+        ("a.png", "", r"\.png does not have the name of a mesh file.* \.obj, \.off"),
+    ],
+)
+def test_bad_files(name, content, message, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_mesh(tmp_path / name)
+    sentence = str(caught.value)
+    assert name in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+@pytest.mark.parametrize("ending", ["obj", "off", "ply", "stl", "glb"])
+def test_cut_off(ending, tmp_path):
+    """Files whose faces are not all there are refused, or have none."""
+    path = tmp_path / f"a.{ending}"
+    save_mesh(path, SPHERE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    with pytest.raises(ValueError, match=rf"a\.{ending} "):
+        load_mesh(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file .*a\.obj\.$"):
+        load_mesh(tmp_path / "a.obj")
+
+
+def test_normalize(tmp_path):
+    box = mesh.Mesh(
+        np.array([[1.0, 0, 0], [5, 0, 0], [1, 2, 1]]), np.array([[0, 1, 2]])
+    )
+    save_mesh(tmp_path / "a.obj", box)
+    vertices = load_mesh(tmp_path / "a.obj", normalize=True).vertices
+    np.testing.assert_allclose(
+        vertices, [[-1, -0.5, -0.25], [1, -0.5, -0.25], [-1, 0.5, 0.25]]
+    )
+    save_mesh(tmp_path / "b.obj", box._replace(vertices=np.ones((3, 3))))
+    with pytest.raises(ValueError, match="no extent"):
+        load_mesh(tmp_path / "b.obj", normalize=True)
+
+
+def test_real_files(shared):
+    folder = shared / "data" / "meshes" / "samples"
+    rows = json.loads((folder / "samples.json").read_text())
+    assert len(rows) == 38
+    for row in rows:
+        loaded = load_mesh(folder / row["file"])
+        counts = len(loaded.vertices), len(loaded.faces)
+        assert counts == (row["vertices"], row["faces"]), row["file"]
+        assert topology.is_watertight(loaded.faces) == row["watertight"], row["file"]
+        # file = scale * shape + offset, of a shape in a centred box of longest side 1
+        extent = np.ptp(loaded.vertices, axis=0)
+        middle = loaded.vertices.min(axis=0) + extent / 2
+        assert extent.max() == pytest.approx(row["scale"], rel=1e-3), row["file"]
+        np.testing.assert_allclose(middle, row["offset"], atol=1e-3 * row["scale"])

@@ -1,0 +1,170 @@
+"""Saving: round trips in every format, refusals, and what an error leaves."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxsoftras import mesh, texture, topology
+from jaxsoftras.meshfile import load_mesh, save_mesh
+
+FORMATS = ["obj", "off", "ply", "stl", "glb"]
+RNG = np.random.default_rng(0)
+SPHERE = mesh.Mesh(
+    np.asarray(mesh.icosphere(1).vertices, np.float32),
+    np.asarray(mesh.icosphere(1).faces),
+)
+TEXTURES = {
+    "vertex": texture.VertexColors(RNG.random((42, 3))),
+    "face": texture.FaceColors(RNG.random((80, 3))),
+    "uv": texture.UVTexture(RNG.random((80, 3, 2)), RNG.random((5, 7, 3))),
+}
+EIGHT_BITS = 0.5 / 255 + 1e-6
+
+
+def textured(kind) -> mesh.Mesh:
+    return SPHERE._replace(texture=TEXTURES[kind])
+
+
+def files_of(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("ending", FORMATS)
+    def test_shape(self, ending, tmp_path):
+        save_mesh(tmp_path / f"a.{ending}", SPHERE)
+        assert files_of(tmp_path) == [f"a.{ending}"]
+        loaded = load_mesh(tmp_path / f"a.{ending}")
+        assert loaded.texture is None
+        assert loaded.vertices.dtype == np.float32 and loaded.faces.dtype == np.int32
+        assert topology.is_watertight(loaded.faces)
+        if ending == "stl":  # holds triangles only
+            vertices, expected = loaded.vertices, SPHERE.vertices
+            assert len(vertices) == len(expected)
+            np.testing.assert_array_equal(
+                vertices[loaded.faces], expected[SPHERE.faces]
+            )
+        else:
+            np.testing.assert_array_equal(loaded.vertices, SPHERE.vertices)
+            np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
+
+    @pytest.mark.parametrize(
+        "ending, kind, tolerance",
+        [
+            ("obj", "vertex", 1e-6),
+            ("obj", "face", 1e-6),
+            ("off", "vertex", 1e-6),
+            ("off", "face", 1e-6),
+            ("ply", "vertex", EIGHT_BITS),
+            ("ply", "face", EIGHT_BITS),
+            ("glb", "vertex", EIGHT_BITS),
+        ],
+    )
+    def test_colors(self, ending, kind, tolerance, tmp_path):
+        save_mesh(tmp_path / f"a.{ending}", textured(kind))
+        loaded = load_mesh(tmp_path / f"a.{ending}")
+        assert loaded.texture is not None
+        assert type(loaded.texture) is type(TEXTURES[kind])
+        np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
+        values = loaded.texture[0]
+        np.testing.assert_allclose(values, TEXTURES[kind][0], rtol=0, atol=tolerance)
+        assert values.dtype == np.float32
+
+    @pytest.mark.parametrize("ending", ["obj", "glb"])
+    def test_image(self, ending, tmp_path):
+        save_mesh(tmp_path / f"a b.{ending}", textured("uv"))
+        if ending == "obj":
+            assert files_of(tmp_path) == ["a b.mtl", "a b.obj", "a b.png"]
+        loaded = load_mesh(tmp_path / f"a b.{ending}")
+        np.testing.assert_array_equal(loaded.vertices, SPHERE.vertices)
+        np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
+        assert isinstance(loaded.texture, texture.UVTexture)
+        coordinates, image = TEXTURES["uv"]
+        np.testing.assert_allclose(loaded.texture.coordinates, coordinates, atol=1e-6)
+        np.testing.assert_allclose(loaded.texture.image, image, atol=EIGHT_BITS)
+
+    @pytest.mark.parametrize("resolution", [1, 2, 3])
+    def test_texels_survive_on_an_image(self, resolution, tmp_path):
+        texels = RNG.random((80, resolution**2, 3))
+        surface = texture.SurfaceTexture(texels)
+        save_mesh(tmp_path / "a.obj", SPHERE._replace(texture=surface))
+        loaded = load_mesh(tmp_path / "a.obj").texture
+        assert isinstance(loaded, texture.UVTexture)
+        baked = jax.jit(texture.bake, static_argnums=1)(loaded, resolution)
+        np.testing.assert_allclose(baked.texels, texels, atol=EIGHT_BITS)
+
+    def test_grey_and_padding(self, tmp_path):
+        small = mesh.Mesh(SPHERE.vertices[:3], np.array([[0, 1, 2]]))
+        grey = texture.FaceColors(np.full((1, 1), 0.25))
+        many = texture.FaceColors(np.full((80, 1), 0.5))
+        batch = mesh.stack_meshes(
+            [small._replace(texture=grey), SPHERE._replace(texture=many)]
+        )
+        save_mesh(tmp_path / "a.off", jax.tree.map(lambda x: x[0], batch))
+        loaded = load_mesh(tmp_path / "a.off")
+        np.testing.assert_array_equal(loaded.faces, [[0, 1, 2]])
+        assert isinstance(loaded.texture, texture.FaceColors)
+        np.testing.assert_array_equal(loaded.texture.values, np.full((1, 3), 0.25))
+
+    def test_save_of_arrays(self, tmp_path):
+        save_mesh(tmp_path / "a.obj", mesh.Mesh(SPHERE.vertices, SPHERE.faces))
+        assert len(load_mesh(tmp_path / "a.obj").faces) == 80
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "ending, kind, message",
+        [
+            ("stl", "vertex", r"STL files cannot hold a VertexColors; .* as \.obj"),
+            ("glb", "face", r"GLB files .* FaceColors; .* \.obj or \.off or \.ply"),
+            ("ply", "uv", r"PLY files .* UVTexture; .* \.obj or \.glb"),
+        ],
+    )
+    def test_textures_that_do_not_fit(self, ending, kind, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            save_mesh(tmp_path / f"a.{ending}", SPHERE._replace(texture=TEXTURES[kind]))
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        "given, message",
+        [
+            (SPHERE._replace(vertices=SPHERE.vertices * np.nan), "not finite"),
+            (SPHERE._replace(vertices=SPHERE.vertices[:5]), "do not exist"),
+            (SPHERE._replace(faces=SPHERE.faces[:0]), "The mesh has no faces"),
+            (SPHERE._replace(vertices=SPHERE.vertices[None]), "holds one mesh"),
+            (
+                SPHERE._replace(texture=texture.FaceColors(np.ones((7, 3)))),
+                "should have 80 rows, not 7",
+            ),
+            (
+                SPHERE._replace(texture=texture.VertexColors(np.ones((42, 2)))),
+                "1 or 3 channels; the texture has 2",
+            ),
+        ],
+    )
+    def test_bad_meshes(self, given, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            save_mesh(tmp_path / "a.obj", given)
+        assert not list(tmp_path.iterdir())
+
+    def test_missing_folder(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="no folder .*gone to write to"):
+            save_mesh(tmp_path / "gone" / "a.obj", SPHERE)
+
+
+class TestWriting:
+    def test_nothing_half_written(self, tmp_path, monkeypatch):
+        """A disk that is full leaves the old files as they were."""
+        save_mesh(tmp_path / "a.obj", SPHERE._replace(texture=TEXTURES["uv"]))
+        before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        write_bytes = type(tmp_path).write_bytes
+
+        def full_disk(path, content):
+            write_bytes(path, content[:10])
+            if "obj" in path.name:
+                raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(type(tmp_path), "write_bytes", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            save_mesh(tmp_path / "a.obj", SPHERE._replace(texture=TEXTURES["uv"]))
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
