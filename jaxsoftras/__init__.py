@@ -19,6 +19,12 @@ from jaxsoftras.conventions import to_blender as to_blender
 from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d
+from jaxsoftras.kernels.options import Aggregation as Aggregation
+from jaxsoftras.kernels.options import Distance as Distance
+from jaxsoftras.kernels.options import FrontFace as FrontFace
+from jaxsoftras.kernels.options import Implementation as Implementation
+from jaxsoftras.kernels.options import Interpolation as Interpolation
+from jaxsoftras.kernels.options import RasterOptions as RasterOptions
 from jaxsoftras.lighting import DEFAULT_LIGHTS as DEFAULT_LIGHTS
 from jaxsoftras.lighting import DEFAULT_MATERIAL as DEFAULT_MATERIAL
 from jaxsoftras.lighting import AmbientLight as AmbientLight
@@ -43,6 +49,7 @@ from jaxsoftras.pose import look_at as look_at
 from jaxsoftras.pose import rotation_from_axis_angle as rotation_from_axis_angle
 from jaxsoftras.pose import world_to_camera as world_to_camera
 from jaxsoftras.probability import Distribution as Distribution
+from jaxsoftras.rasterization.attributes import FaceAttributes as FaceAttributes
 from jaxsoftras.rasterization.attributes import FaceLight as FaceLight
 from jaxsoftras.rasterization.fragments import Fragments as Fragments
 from jaxsoftras.rasterization.fragments import find_fragments as find_fragments
@@ -50,6 +57,7 @@ from jaxsoftras.rasterization.fragments import interpolate as interpolate
 from jaxsoftras.rasterization.soft import rasterize as rasterize
 from jaxsoftras.rasterization.soft import silhouette as silhouette
 from jaxsoftras.renderer import Settings as Settings
+from jaxsoftras.renderer import Shading as Shading
 from jaxsoftras.renderer import render as render
 from jaxsoftras.subdivision import SubdivisionScheme as SubdivisionScheme
 from jaxsoftras.subdivision import subdivide as subdivide

@@ -23,7 +23,7 @@ from jaxsoftras.lighting import (
     Material,
     illuminate,
 )
-from jaxsoftras.mesh import Mesh, checked_faces, face_vertices
+from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
 from jaxsoftras.rasterization import soft
 from jaxsoftras.rasterization.attributes import FaceAttributes, FaceLight
 
@@ -79,7 +79,7 @@ def _front_face(camera: Camera, settings: Settings) -> FrontFace:
     if settings.front_face is not None:
         return settings.front_face
     if settings.double_sided:
-        return "clockwise"  # of no consequence
+        return "counterclockwise"  # both sides have colours
     if isinstance(camera.axes, Tracer):
         raise ValueError(
             "One-sided faces need Settings.front_face where the camera is traced: "
@@ -92,13 +92,13 @@ def _front_face(camera: Camera, settings: Settings) -> FrontFace:
     return "clockwise" if mirrored.flat[0] else "counterclockwise"
 
 
-def _finite(points: jax.Array) -> jax.Array:
+def _zero_nonfinite(points: jax.Array) -> jax.Array:
     """Moves points ``[..., 3]`` that are not finite to the origin.
 
-    Nothing is drawn there, and no NaN gets into anybody's gradient.
+    Their faces are not drawn, and no NaN gets into the gradients of other arguments.
     """
-    some = jnp.all(jnp.isfinite(points), axis=-1, keepdims=True)
-    return jnp.where(some, points, 0)
+    finite = jnp.all(jnp.isfinite(points), axis=-1, keepdims=True)
+    return jnp.where(finite, points, 0)
 
 
 def _light(
@@ -108,15 +108,16 @@ def _light(
     material: Material,
     settings: Settings,
 ) -> FaceLight:
-    """What arrives at the corners of the faces, ``[..., F, 3, 3]``."""
+    """Light at the corners of the faces, ``[..., F, 3, 3]``; the mesh is checked."""
     vertices = jnp.asarray(mesh.vertices)
+    corners = gather_corners(vertices, mesh.faces)
     if settings.shading == "smooth":
-        points, directions = vertices, normals.vertex_normals(vertices, mesh.faces)
+        points, count = vertices, vertices.shape[-2]
+        directions = normals.vertex_normals_from_corners(corners, mesh.faces, count)
     else:
-        corners = face_vertices(vertices, mesh.faces)
         points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
     light = illuminate(
-        _finite(points),  # what has no place is not drawn, whatever its light
+        _zero_nonfinite(points),
         directions,
         lights,
         camera.position,
@@ -124,12 +125,12 @@ def _light(
         two_sided=settings.double_sided,
     )
     if settings.shading == "smooth":
-        return FaceLight(*(face_vertices(v, mesh.faces, padding=0.0) for v in light))
+        return FaceLight(*(gather_corners(v, mesh.faces, padding=0.0) for v in light))
     return FaceLight(*(jnp.stack([v, v, v], axis=-2) for v in light))
 
 
-def _checked(mesh: Mesh) -> Mesh:
-    """The mesh with arrays for vertices and faces, or one clear error."""
+def _check_mesh(mesh: Mesh) -> Mesh:
+    """Checks vertices and faces, once for all that follows, and makes them arrays."""
     vertices = jnp.asarray(mesh.vertices)
     if vertices.ndim < 2 or vertices.shape[-1] != 3:
         raise ValueError(
@@ -148,7 +149,10 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
     if texture is None:
         return jnp.ones(corners.shape, corners.dtype)
     if not isinstance(texture, (textures.VertexColors, textures.FaceColors)):
-        raise ValueError(f"A {type(texture).__name__} is no texture.")
+        raise ValueError(
+            "texture must be FaceColors, VertexColors, a SurfaceTexture or a UVTexture,"
+            f" not a {type(texture).__name__}."
+        )
     values = jnp.asarray(texture.values)
     by_vertex = isinstance(texture, textures.VertexColors)
     count = mesh.vertices.shape[-2] if by_vertex else corners.shape[-3]
@@ -168,8 +172,8 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
             f"{values.dtype}; divide 8-bit colours by 255."
         )
     if by_vertex:
-        values = face_vertices(values, mesh.faces, 0.0)
-    else:  # the same at all corners, to be multiplied by the light there
+        values = gather_corners(values, mesh.faces, 0.0)
+    else:  # one value at all corners, to be multiplied by the light there
         values = jnp.stack([values] * 3, axis=-2)
     return jnp.broadcast_to(values, (*corners.shape[:-1], values.shape[-1]))
 
@@ -184,21 +188,21 @@ def render(
 ) -> jax.Array:
     """Renders a mesh, or a batch of meshes.
 
-    The colour of a face is ``texture * diffuse + specular`` (`illuminate`), and the
-    picture that of `rasterize`. Differentiable in all arrays: vertices, texture,
-    camera, lights, material and the numbers of the settings. A face with a vertex that
-    is not finite, or not in front of the camera, is not drawn and has no gradient.
+    The colour of a face is ``texture * diffuse + specular`` (`illuminate`), blended by
+    `rasterize`. Differentiable in all arrays: vertices, texture, camera, lights,
+    material and the numbers of the settings. A face with a vertex that is not finite,
+    or not in front of the camera, is not drawn and has no gradient.
 
     Args:
         mesh: vertices ``[..., V, 3]`` in world space, faces ``[F, 3]`` (or ``[..., F,
             3]``, see `stack_meshes`: padding is drawn nowhere) and a texture, white if
             there is none.
-        camera: its leading axes broadcast against those of the mesh: one mesh and 24
-            cameras give 24 pictures.
-        lights: any number of lights; `None` shows the texture as it is, of any number
-            of channels.
-        settings: how to draw.
-        material: how the surface makes highlights.
+        camera: its leading axes broadcast against the mesh's: one mesh and 24 cameras
+            give 24 images.
+        lights: any number of lights; None shows the texture without light, with any
+            number of channels.
+        settings: how to render.
+        material: highlights of the surface.
 
     Returns:
         ``[..., H, W, C + 1]`` colour, neither clamped nor gamma-corrected, and alpha
@@ -207,13 +211,22 @@ def render(
     Raises:
         ValueError: an argument of wrong shape, dtype or range, or a texture that has
             not three channels under lights.
+
+    Example:
+        >>> camera = jaxsoftras.perspective_camera(eye=(0, 0, 3))
+        >>> settings = jaxsoftras.Settings(image_size=8)
+        >>> sphere = jaxsoftras.icosphere(0)
+        >>> image = jaxsoftras.render(sphere, camera, settings=settings)
+        >>> print(image.shape, image[4, 4, 3].round())
+        (8, 8, 4) 1.0
     """
     if not isinstance(settings, Settings):
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
-    mesh = _checked(mesh)
+    mesh = _check_mesh(mesh)
     vertices = jnp.asarray(mesh.vertices)
-    some = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
-    points = jnp.where(some, project(camera, _finite(vertices)), jnp.nan)
+    finite = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
+    points = project(camera, _zero_nonfinite(vertices))
+    points = jnp.where(finite, points, jnp.nan)
     if mesh.faces.ndim > 2:
         try:
             batch = np.broadcast_shapes(points.shape[:-2], mesh.faces.shape[:-2])
@@ -224,7 +237,7 @@ def render(
                 f"{list(points.shape[:-2])}, must broadcast."
             ) from None
         points = jnp.broadcast_to(points, (*batch, *points.shape[-2:]))
-    corners = face_vertices(points, mesh.faces)
+    corners = gather_corners(points, mesh.faces)
     light = None
     if lights is not None:
         light = _light(mesh, camera, lights, material, settings)
@@ -236,7 +249,7 @@ def render(
     if light is not None and np.ndim(source) > 2 and np.shape(source)[-1] != 3:
         raise ValueError(
             f"Lights need colours of 3 channels, not {np.shape(source)[-1]}; with "
-            "lights=None they are shown as they are."
+            "lights=None colours of any number of channels are shown."
         )
     if light is not None and isinstance(attributes, jax.Array):
         attributes = attributes * light.diffuse + light.specular

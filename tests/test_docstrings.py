@@ -34,7 +34,7 @@ MODULES = [
 # names that every example may use, beside the module of the function
 NAMES = {"jax": jax, "jnp": jnp, "np": np, "jaxsoftras": jaxsoftras}
 # modules whose examples are not written yet
-PENDING = {"meshfile", "rasterization", "renderer", "voxels"}
+PENDING: set[str] = set()
 # a number as it is printed, such as -0.5, 3 or 1e-06
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 

@@ -242,7 +242,7 @@ def test_silhouette_loss_takes_the_alpha_of_render():
         (jaxsoftras.FaceColors(np.ones(80, np.float32)), {}, r"\[\.\.\., 80, C\]"),
         (None, {"shading": "phong"}, "smooth, flat"),
         (None, {"image_size": 0}, "image_size"),
-        (np.ones(3), {}, "is no texture"),
+        (np.ones(3), {}, "texture must be FaceColors"),
     ],
 )
 def test_one_clear_error(texture, settings, message):
