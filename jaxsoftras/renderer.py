@@ -68,8 +68,8 @@ class Settings(RasterOptions):
     def raster_options(self, front_face: FrontFace) -> RasterOptions:
         """The options of the rasterizer among the settings, with a front face."""
         names = (field.name for field in dataclasses.fields(RasterOptions))
-        options = {name: getattr(self, name) for name in names}
-        return RasterOptions(**options | {"front_face": front_face})
+        options = RasterOptions(**{name: getattr(self, name) for name in names})
+        return dataclasses.replace(options, front_face=front_face)
 
 
 DEFAULT_SETTINGS = Settings()

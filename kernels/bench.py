@@ -18,7 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,10 @@ class Inputs(NamedTuple):
     colors: jax.Array
 
 
-Draw = Callable[[Inputs, int], jax.Array]
+class Draw(Protocol):
+    """Renders the meshes of a batch."""
+
+    def __call__(self, inputs: Inputs, pixels: int) -> jax.Array: ...  # noqa: D102
 
 
 def dense_scan(inputs: Inputs, pixels: int) -> jax.Array:

@@ -34,7 +34,7 @@ class Backend(NamedTuple):
 BACKENDS: dict[str, Backend] = {
     "reference": Backend(),
     "xla": Backend(),
-    # of kernels, the one that runs on most GPUs first
+    # among kernels, the backend that runs on most GPUs first
     "triton": Backend(capability=(8, 0)),
     "mosaic": Backend(capability=(9, 0), jax=(0, 11)),
 }

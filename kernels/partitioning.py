@@ -24,7 +24,7 @@ def kernel_output(shape: tuple[int, ...], dtype, like: jax.Array):
         return jax.ShapeDtypeStruct(
             shape, dtype, manual_axis_type=kind.manual_axis_type
         )
-    return jax.ShapeDtypeStruct(shape, dtype, vma=kind.vma)
+    return jax.ShapeDtypeStruct(shape, dtype, **{"vma": kind.vma})
 
 
 def _rule(inputs: Sequence[int], outputs: Sequence[int]) -> tuple[str, tuple[str, ...]]:

@@ -42,7 +42,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 def pytest_collection_modifyitems(items):
     on_gpu = jax.default_backend() == "gpu"
     for item in items:
-        # those that interpret the kernels elsewhere run them on a GPU
+        # tests that interpret the kernels elsewhere run them on a GPU
         if (
             on_gpu
             and item.path.parent.name == "kernels"

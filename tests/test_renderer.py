@@ -1,4 +1,4 @@
-"""The one call: mesh, camera, lights and settings to a picture."""
+"""The one call: mesh, camera, lights and settings to an image."""
 
 import functools
 from typing import Any
@@ -38,13 +38,13 @@ def test_is_the_sum_of_its_parts():
         jaxsoftras.DirectionalLight(jnp.array([1.0, 1.0, -1.0]), 0.6, 0.3),
         jaxsoftras.PointLight(jnp.array([0.0, 2.0, -2.0]), jnp.array([0.5, 0.0, 0.0])),
     )
-    picture = draw(
+    image = draw(
         mesh(jaxsoftras.VertexColors(COLORS)),
         CAMERA,
         lights,
         SETTINGS,
     )
-    assert picture.shape == (20, 24, 4)
+    assert image.shape == (20, 24, 4)
 
     @jax.jit
     def by_parts(vertices, colors, camera, lights):
@@ -68,8 +68,8 @@ def test_is_the_sum_of_its_parts():
         )
 
     expected = by_parts(VERTICES, COLORS, CAMERA, lights)
-    np.testing.assert_allclose(picture, expected, atol=1e-5)
-    assert picture[10, 12, 3] > 0.99 and picture[0, 0, 3] < 1e-3
+    np.testing.assert_allclose(image, expected, atol=1e-5)
+    assert image[10, 12, 3] > 0.99 and image[0, 0, 3] < 1e-3
 
 
 def test_all_textures_of_one_color_look_the_same():
@@ -110,23 +110,23 @@ def test_padding_contributes_nothing():
 
     @jax.jit
     def run(vertices, rest):
-        picture, pullback = jax.vjp(
+        image, pullback = jax.vjp(
             lambda v: jaxsoftras.render(
                 rest._replace(vertices=v), CAMERA, settings=settings
             ),
             vertices,
         )
-        return picture, pullback(jnp.broadcast_to(weight, picture.shape))[0]
+        return image, pullback(jnp.broadcast_to(weight, image.shape))[0]
 
-    pictures, gradients = run(jnp.asarray(batch.vertices), batch)
-    picture, gradient = run(jnp.asarray(small.vertices), meshes[0])
-    np.testing.assert_allclose(pictures[0], picture, atol=1e-6)
+    images, gradients = run(jnp.asarray(batch.vertices), batch)
+    image, gradient = run(jnp.asarray(small.vertices), meshes[0])
+    np.testing.assert_allclose(images[0], image, atol=1e-6)
     scale = np.abs(gradient).max()
     np.testing.assert_allclose(
         gradients[0, : len(gradient)] / scale, gradient / scale, atol=1e-5
     )
     assert np.all(gradients[0, len(gradient) :] == 0)
-    assert pictures[1, 8, 8, 3] > 0.99
+    assert images[1, 8, 8, 3] > 0.99
 
 
 def test_one_mesh_and_many_cameras():
@@ -142,9 +142,9 @@ def test_one_mesh_and_many_cameras():
     )
 
 
-def test_handedness_mirrors_the_picture_and_keeps_the_front():
+def test_handedness_mirrors_the_image_and_keeps_the_front():
     eye = jaxsoftras.eye_from_angles(2.732, 20.0, 30.0)
-    pictures = []
+    images = []
     for handedness in ("left", "right"):
         camera = jaxsoftras.perspective_camera(eye, handedness=handedness)
         one_sided = Settings(image_size=16, gamma=0.1, double_sided=False)
@@ -152,15 +152,15 @@ def test_handedness_mirrors_the_picture_and_keeps_the_front():
         see = functools.partial(
             jaxsoftras.render, camera=camera, lights=None, settings=one_sided
         )
-        pictures.append(jax.jit(see)(mesh(jaxsoftras.VertexColors(COLORS))))
-    np.testing.assert_allclose(pictures[1][:, ::-1], pictures[0], atol=1e-5)
+        images.append(jax.jit(see)(mesh(jaxsoftras.VertexColors(COLORS))))
+    np.testing.assert_allclose(images[1][:, ::-1], images[0], atol=1e-5)
     with_backs = draw(
         mesh(jaxsoftras.VertexColors(COLORS)),
         camera,
         None,
         Settings(image_size=16, gamma=0.1),
     )
-    assert np.abs(with_backs - pictures[1]).max() > 0.05
+    assert np.abs(with_backs - images[1]).max() > 0.05
 
 
 def test_gradients_reach_everything(x64):
@@ -221,8 +221,8 @@ def test_gradients_reach_everything(x64):
 
 
 def test_silhouette_loss_takes_the_alpha_of_render():
-    picture = draw(mesh(), CAMERA, jaxsoftras.DEFAULT_LIGHTS, SETTINGS)
-    alpha = picture[..., 3]
+    image = draw(mesh(), CAMERA, jaxsoftras.DEFAULT_LIGHTS, SETTINGS)
+    alpha = image[..., 3]
     assert losses.silhouette_iou(alpha, alpha) > 0.9
 
 

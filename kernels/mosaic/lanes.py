@@ -1,4 +1,4 @@
-"""What the threads of a Mosaic kernel do, each by itself.
+"""Operations of the threads of a Mosaic kernel, each by itself.
 
 Mosaic works on whole vectors; here every thread of a warpgroup holds one element of
 each, its *lane*. Pallas has no loads, stores and additions at an address of the lane's

@@ -20,7 +20,7 @@ from jaxsoftras.kernels.scene import Scene, Task
 
 
 class Launch(NamedTuple):
-    """What all programs of a launch know; static.
+    """Constants of a launch, shared by its programs; static.
 
     Attributes:
         task: the image to render.

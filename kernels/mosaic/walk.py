@@ -203,7 +203,8 @@ def each_face(
         program: indices of this program.
     """
     split, image, block = program
-    corners_ref, boxes_ref, order_ref = (ref.at[image] for ref in faces)
+    refs: list[Any] = [ref.at[image] for ref in faces]
+    corners_ref, boxes_ref, order_ref = refs
     lanes, lanes_per_face = plan.lanes, plan.lanes_per_face
     lane = lanes.lane_id()
 

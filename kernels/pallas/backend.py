@@ -1,9 +1,9 @@
-"""What a Pallas backend provides: launches for the host, a run for each program.
+"""The interface of a Pallas backend: launches for the host, a run for each program.
 
 The kernels of `blend_kernels` are the same for Triton and for Mosaic GPU. The backends
 differ in how a program of the GPU finds its faces, its pixels and its memory: this is a
 `Run`. They also differ in the numbers by which sums are exact: float64 in Triton, pairs
-of 32-bit words in Mosaic. So each has its own launches, which make up a `Backend`.
+of 32-bit words in Mosaic. Each therefore has its own launches, a `Backend`.
 """
 
 from __future__ import annotations

@@ -140,6 +140,7 @@ def gradient_kernel(
         return jax.tree.map(jnp.zeros_like, inputs)
 
     def find_texels(pixels, inputs, face):
+        assert layout is not None
         pair = evaluate(run, pixels, inputs.triangle, inputs.sigma, inputs.gamma)
         return face_colors.find_texels(layout, pair.weights, inputs.colors, face)
 

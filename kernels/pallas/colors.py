@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import NamedTuple
 
 import jax
@@ -110,8 +112,8 @@ def shade(
         right, down = x - left, y - above
         texel_weights = [b * a for b in (1 - down, down) for a in (1 - right, right)]
         shades = [
-            sum(weight * texel for weight, texel in zip(texel_weights, c, strict=True))
-            for c in zip(*texels, strict=True)
+            functools.reduce(operator.add, map(operator.mul, texel_weights, channel))
+            for channel in zip(*texels, strict=True)
         ]
     if not layout.lit:
         return shades

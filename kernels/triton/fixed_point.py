@@ -1,8 +1,8 @@
 """Within a Triton kernel: sums in memory that do not depend on their order.
 
 Many faces add to one pixel at the same time, in an order that changes from run to run,
-and a sum of floating-point numbers changes with it. So each number is rounded to a
-multiple of a quantum, a power of two, and added to a double, which holds such sums
+and a sum of floating-point numbers changes with it. Each number is therefore rounded
+to a multiple of a quantum, a power of two, and added to a double, which holds such sums
 exactly up to 2**53 quanta: the order no longer matters. See `pallas.fixed_point` for
 the quanta.
 """

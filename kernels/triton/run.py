@@ -23,7 +23,7 @@ _DEPTH_QUANTUM = 2.0**-40
 
 
 class Launch(NamedTuple):
-    """What all programs of a launch know; static.
+    """Constants of a launch, shared by its programs; static.
 
     Attributes:
         task: the image to render.
@@ -201,7 +201,7 @@ def launch_kernel(
         inputs: pytrees of arrays.
         sums: pytrees of arrays that the kernel adds to.
         columns: numbers of columns of the gradients.
-        launch: what all programs know.
+        launch: constants of the launch.
         name: name of the kernel.
 
     Returns:

@@ -45,10 +45,10 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
             highest = highest.at[items.tile].max(nearness, mode="drop")
         return total, highest
 
-    has_color = scene.attributes is not None
-    highest = walk.blank(scene, fill=lowest) if has_color else None
+    attributes = scene.attributes
+    highest = None if attributes is None else walk.blank(scene, fill=lowest)
     total, highest = walk.fold(first_pass, (walk.blank(scene), highest), scene)
-    if highest is None:
+    if attributes is None:
         return Blend(worklist.from_tiles(total, walk.grid)), None
 
     def second_pass(sums, items, faces):
@@ -64,7 +64,7 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
         values = jnp.concatenate([weight, weight * color], axis=1)
         return walk.add(sums, items.tile, values)
 
-    sums = walk.blank(scene, 1 + scene.attributes.channels)
+    sums = walk.blank(scene, 1 + attributes.channels)
     sums = walk.fold(second_pass, sums, scene)
     weight, color = sums[:, :1], sums[:, 1:]
     any_face = weight > 0
@@ -102,12 +102,13 @@ def _backward(
     def visit(carry, items: worklist.Items, faces: walks.ItemFaces):
         gradients, texel_gradients = carry
 
-        def pair_values(faces, texels):
+        def pair_values(faces, texels) -> tuple[list[jax.Array], pairs.Pair]:
             pair = walk.evaluate(scene, items, faces)
-            if color is None:
-                return (pair.contribution,), pair
-            shade = walk.color(faces, pair, texels, footprint)
-            return (pair.contribution, pair.probability, pair.nearness, shade), pair
+            values = [pair.contribution]
+            if color is not None:
+                shade = walk.color(faces, pair, texels, footprint)
+                values += [pair.probability, pair.nearness, shade]
+            return values, pair
 
         def at(image):
             return worklist.gather_windows(image, items)
@@ -119,22 +120,22 @@ def _backward(
         values, pullback, pair = jax.vjp(
             pair_values, faces, walks.gather_texels(scene, footprint), has_aux=True
         )
-        cotangents = (jnp.where(items.valid[:, None, None], at(by_total), 0),)
+        cotangents = [jnp.where(items.valid[:, None, None], at(by_total), 0)]
         if color is not None:
             weights = at(by_color)
             pull = at(by_logit) + jnp.sum(weights * (values[3] - at(color)), axis=1)
             relative = _relative(pair, items, at(level)) - at(log_sum)
             part = jnp.exp(relative + _log(values[1]))
-            cotangents += (
+            cotangents += [
                 jnp.exp(relative) * pull,
                 part * pull,
                 part[:, None] * weights,
-            )
+            ]
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
         gradients = jax.tree.map(
             lambda total, new: walk.add(total, items.face, new), gradients, by_faces
         )
-        if texel_gradients is not None:
+        if footprint is not None:
             by_texels = jnp.moveaxis(by_texels, -3, -1)
             in_use = items.valid[:, None, None]
             index = jnp.where(in_use, footprint.index, len(texel_gradients))
@@ -148,9 +149,7 @@ def _backward(
     batch, count = scene.face_vertices.shape[:2]
     attributes = scene.attributes or shading.Attributes(None)
 
-    def zeros(like, *shape):
-        if like is None:
-            return None
+    def zeros(*shape: int) -> jax.Array:
         return jnp.zeros_like(scene.face_vertices, shape=shape)
 
     per_face = batch * count
@@ -159,17 +158,17 @@ def _backward(
         visit,
         (
             walks.ItemFaces(
-                zeros(scene.face_vertices, per_face, *scene.face_vertices.shape[2:]),
-                zeros(scene.sigma, per_face),
-                zeros(scene.gamma, per_face),
+                zeros(per_face, *scene.face_vertices.shape[2:]),
+                zeros(per_face),
+                zeros(per_face),
                 *(
-                    None if a is None else zeros(a, per_face, *a.shape[2:])
+                    None if a is None else zeros(per_face, *a.shape[2:])
                     for a in (attributes.values, attributes.light)
                 ),
             ),
             None
             if texels is None
-            else zeros(texels, texels.shape[0] * texels.shape[1], texels.shape[2]),
+            else zeros(texels.shape[0] * texels.shape[1], texels.shape[2]),
         ),
         scene,
         windows=True,
@@ -179,7 +178,7 @@ def _backward(
         return None if gradient is None else gradient.reshape(like.shape)
 
     return Scene(
-        shaped(faces.vertices, scene.face_vertices),
+        faces.vertices.reshape(scene.face_vertices.shape),
         jnp.sum(faces.sigma.reshape(batch, count), axis=1),
         jnp.sum(faces.gamma.reshape(batch, count), axis=1),
         None
@@ -239,7 +238,8 @@ def _blend_forward(scene: Scene, task: Task):
 
 
 def _blend_backward(task: Task, residuals, cotangent: Blend):
-    return (backward(*residuals, cotangent, task),)
+    scene, color, softmax = residuals
+    return (backward(scene, color, softmax, cotangent, task),)
 
 
 _blend.defvjp(_blend_forward, _blend_backward)

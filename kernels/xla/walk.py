@@ -141,10 +141,11 @@ class Walk(NamedTuple):
         self, scene: Scene, items: worklist.Items, faces: ItemFaces, pair: pairs.Pair
     ) -> shading.Footprint | None:
         """Finds the texels that pairs need, among the texels of all textures."""
-        if not has_texels(scene):
+        attributes = scene.attributes
+        if attributes is None or attributes.texels is None:
             return None
         images, faces_each = scene.face_vertices.shape[:2]
-        textures, texels_each = scene.attributes.texels.shape[:2]
+        textures, texels_each = attributes.texels.shape[:2]
         texture = items.image // (images // textures)
         index, first = shading.footprint(
             self.task.lookup,
@@ -181,9 +182,10 @@ def gather_texels(
     scene: Scene, footprint: shading.Footprint | None
 ) -> jax.Array | None:
     """Looks up the texels of a footprint, ``[n, K, C, h, w]``."""
-    if footprint is None:
+    attributes = scene.attributes
+    if footprint is None or attributes is None or attributes.texels is None:
         return None
-    table = scene.attributes.texels
+    table = attributes.texels
     table = table.reshape(-1, table.shape[-1])
     return jnp.moveaxis(table[footprint.index], -1, -3)
 

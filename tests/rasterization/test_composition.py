@@ -138,7 +138,7 @@ def test_hessian_vector_product(what, implementation, x64):
                 faces, 6, sigma=0.05, dist_eps=1e-12, implementation=implementation
             )
             return jnp.sum(weight[..., 0] * alpha)
-        picture = jaxsoftras.rasterize(
+        image = jaxsoftras.rasterize(
             faces,
             colors,
             6,
@@ -147,7 +147,7 @@ def test_hessian_vector_product(what, implementation, x64):
             dist_eps=1e-12,
             implementation=implementation,
         )
-        return jnp.sum(weight * picture)
+        return jnp.sum(weight * image)
 
     @jax.jit  # one program gives the gradient and its derivative
     def slope_and_product(faces, direction):

@@ -10,7 +10,7 @@ import pytest
 import jaxsoftras
 from jaxsoftras import geometry
 from tests.support import scenes
-from tests.support.pictures import FACES
+from tests.support.colored_faces import FACES
 
 
 class TestFragments:

@@ -1,4 +1,4 @@
-"""Soft pictures: both implementations, all options, values and derivatives."""
+"""Soft images: both implementations, all options, values and derivatives."""
 
 import functools
 from typing import Any
@@ -12,7 +12,7 @@ import jaxsoftras
 from jaxsoftras import conorm, probability, texture
 from jaxsoftras.rasterization import attributes
 from tests.support import scenes
-from tests.support.pictures import FACES, LIGHT, SIZE, TEXTURES, WEIGHT, compiled
+from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, WEIGHT, compiled
 
 OPTIONS: dict[str, Any] = {
     "corners": {},
@@ -68,7 +68,7 @@ class TestValuesAndGradients:
         ],
     )
     def test_gradients_and_agreement(self, name, x64):
-        """The reference has the derivative of its picture, and xla equals both."""
+        """The reference has the derivative of its image, and xla equals both."""
         reference = compiled(name, "reference", **OPTIONS[name])
         check_gradient(reference, arguments(name))
         if name in ("faces", "image"):  # the others have all that these have
@@ -106,7 +106,7 @@ class TestValuesAndGradients:
         ):
             np.testing.assert_allclose(a, b, atol=1e-9)
 
-    def test_a_picture_by_hand(self, x64):
+    def test_an_image_by_hand(self, x64):
         """Two faces that cover the image: the softmax of eq. 2 and 3."""
         corner = [[-9.0, -9.0], [9.0, -9.0], [0.0, 18.0]]
         faces = np.array([np.c_[corner, np.full(3, z)] for z in (2.0, 5.0)])
@@ -119,12 +119,12 @@ class TestValuesAndGradients:
             far=11,
             background=0.5,
         )
-        picture = jax.jit(draw)(faces, colors)
+        image = jax.jit(draw)(faces, colors)
         nearness = (11 - np.array([2.0, 5.0])) / 10
         weight = np.exp([*nearness / 0.1, 1e-3 / 0.1])
         weight /= weight.sum()
         expected = weight[:2] @ colors + weight[2] * 0.5
-        np.testing.assert_allclose(picture[0, 0], [*expected, 1], atol=1e-9)
+        np.testing.assert_allclose(image[0, 0], [*expected, 1], atol=1e-9)
 
     def test_interpolation_is_perspective_correct(self, x64):
         # one face through the whole image, z = 1 / (0.6 + 0.3 x): its attribute is the
@@ -134,12 +134,12 @@ class TestValuesAndGradients:
         face = np.stack([x, [-3.0, -3.0, 6.0], z], -1)[None]
         options: dict[str, Any] = {"sigma": 1e-6, "near": 0.1, "gamma": 1e-3}
         draw = functools.partial(jaxsoftras.rasterize, image_size=(1, 5), **options)
-        picture = jax.jit(draw)(face, z[None, :, None])
+        image = jax.jit(draw)(face, z[None, :, None])
         pixels = np.array([-0.8, -0.4, 0, 0.4, 0.8])
-        np.testing.assert_allclose(picture[0, :, 0], 1 / (0.6 + 0.19 * pixels))
+        np.testing.assert_allclose(image[0, :, 0], 1 / (0.6 + 0.19 * pixels))
         draw = functools.partial(draw, interpolation="affine")
         affine = jax.jit(draw)(face, z[None, :, None])
-        assert np.abs(affine[0, :, 0] - picture[0, :, 0]).max() > 0.1
+        assert np.abs(affine[0, :, 0] - image[0, :, 0]).max() > 0.1
 
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
@@ -151,20 +151,20 @@ class TestValuesAndGradients:
                 lambda a: jnp.asarray(a, jnp.float32),
                 (faces[:, eight], colors[:, eight], *rest),
             )
-            picture, gradient = run(*inputs)
-            for leaf in jax.tree.leaves((picture, gradient)):
+            image, gradient = run(*inputs)
+            for leaf in jax.tree.leaves((image, gradient)):
                 assert np.all(np.isfinite(leaf))
             # colours are linear in those of faces and background
             _, colors, _, _, _, background = gradient
             exact = np.sum(colors * inputs[1]) + np.sum(background * inputs[5])
-            value = np.sum((WEIGHT * picture)[..., :3])
+            value = np.sum((WEIGHT * image)[..., :3])
             assert float(exact) == pytest.approx(float(value), rel=rel)
 
     # each is tested on its own elsewhere
     @pytest.mark.slow
     @pytest.mark.parametrize("name", probability.DISTRIBUTIONS)
     def test_distributions(self, name, x64):
-        """The picture's gradient, at a scale at which the whole image is in reach."""
+        """The image's gradient, at a scale at which the whole image is in reach."""
         squared = name not in ("uniform", "cubic_hermite", "wigner_semicircle", "levy")
         sigma = 1e-3 if name == "levy_reversed" else 0.9
         self._check_alpha(sigma, distribution=name, dist_eps=1e-9, squared=squared)

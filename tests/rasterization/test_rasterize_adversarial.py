@@ -14,7 +14,7 @@ from jaxsoftras.kernels.xla import walk as walks
 from jaxsoftras.kernels.xla import worklist
 from jaxsoftras.rasterization import attributes
 from tests.support import scenes
-from tests.support.pictures import FACES, LIGHT, SIZE, TEXTURES, compiled
+from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, compiled
 
 
 class TestAdversarial:
@@ -64,12 +64,12 @@ class TestAdversarial:
         draw = jax.jit(
             lambda f, c: jaxsoftras.rasterize(f, c, 16, sigma=1e-6, gamma=1e-2)
         )
-        picture = np.asarray(draw(faces, colors))
+        image = np.asarray(draw(faces, colors))
         order = rng.permutation(50_000)
         permuted = np.asarray(draw(faces[order], colors[order]))
-        np.testing.assert_allclose(permuted[..., 3], picture[..., 3], atol=1e-6)
-        np.testing.assert_allclose(permuted, picture, atol=1e-4)
-        assert np.all((picture >= 0) & (picture <= 1)) and picture[..., 3].max() > 0.5
+        np.testing.assert_allclose(permuted[..., 3], image[..., 3], atol=1e-6)
+        np.testing.assert_allclose(permuted, image, atol=1e-4)
+        assert np.all((image >= 0) & (image <= 1)) and image[..., 3].max() > 0.5
 
         @jax.jit
         def by_parts(parts):  # the definition, 1000 faces at a time
@@ -82,7 +82,7 @@ class TestAdversarial:
             return -jnp.expm1(jnp.sum(jax.lax.map(log_rest, parts), axis=0))
 
         expected = by_parts(faces.reshape(50, 1000, 3, 3))
-        np.testing.assert_allclose(picture[..., 3], expected, atol=1e-5)
+        np.testing.assert_allclose(image[..., 3], expected, atol=1e-5)
 
     def test_degenerate_faces(self):
         """No area, edge-on, coincident, on a pixel centre, off-screen, not finite."""
@@ -117,7 +117,7 @@ class TestAdversarial:
     def test_nothing_to_draw(self, implementation):
         @jax.jit
         def run(faces):
-            picture, pullback = jax.vjp(
+            image, pullback = jax.vjp(
                 lambda f: jaxsoftras.rasterize(
                     f,
                     jnp.ones((len(f), 2)),
@@ -127,13 +127,13 @@ class TestAdversarial:
                 ),
                 faces,
             )
-            return picture, pullback(picture)[0]
+            return image, pullback(image)[0]
 
         for count in (0, 2):
-            picture, gradient = run(
+            image, gradient = run(
                 np.tile(FACES[0, 5], (count, 1, 1)).astype(np.float32)
             )
-            np.testing.assert_array_equal(picture[1, 2], [0.25, 0.5, 0])
+            np.testing.assert_array_equal(image[1, 2], [0.25, 0.5, 0])
             assert np.all(gradient == 0)
 
     @pytest.mark.slow  # silhouettes are divided by the same lines

@@ -76,14 +76,14 @@ def compiled(surface, key, _):
                 **options,
             )
 
-        picture, pullback = jax.vjp(draw, faces, colors)
-        return picture, *pullback(weight)
+        image, pullback = jax.vjp(draw, faces, colors)
+        return image, *pullback(weight)
 
     return run
 
 
 def draw(shared, name, implementation, lookup=None, dtype: Any = float):
-    """Ours and the original's: picture, gradients to vertices and to the texture."""
+    """Ours and the original's: image, gradients to vertices and to the texture."""
     archive, index = load(shared)
     case = {**index["defaults"], **index["cases"][name]}
     # the dense reference takes its time: one of the two images will do

@@ -193,7 +193,7 @@ class TestGradients:
         ],
     )
     def test_against_finite_differences(self, name, implementation, x64):
-        # so wide a reach that the cut at dist_eps lies outside of the picture
+        # so wide a reach that the cut at dist_eps lies outside of the image
         weight = scenes.random_like(6, 6)
 
         # coincident corners are one vertex: alone, a corner of an edge of no length

@@ -76,7 +76,7 @@ class TestGolden:
         np.testing.assert_allclose(alpha, archive[f"{name}/img"][images, 3], atol=1e-6)
 
         # Departure on purpose: the original leaves faces out of [near, far] in the
-        # picture but gives them no gradient. Ours is the gradient of the picture.
+        # image but gives them no gradient. Ours is the gradient of the image.
         depth = faces[..., 2]
         kept = np.all((depth >= case["near"]) & (depth <= case["far"]), axis=-1)
         expected = archive[f"{name}/gfv"][images]

@@ -130,7 +130,7 @@ def make_task(
 
 
 def with_gradients(draw, task):
-    """Of a scene: the image, and the gradient of a weighing of it."""
+    """A function of a scene to its image and the gradient of a weighted sum."""
 
     def run(scene):
         blend, pullback = jax.vjp(lambda scene: draw(scene, task), scene)

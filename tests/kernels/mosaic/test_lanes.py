@@ -59,7 +59,7 @@ class TestInterpretedLanes:
         totals = [int(low) + (int(high) << 32) for low, high in words]
         for k, value, counts in zip(place, values, mask, strict=True):
             totals[k] += int(value) if counts else 0
-        INTERPRETED.add(words, place, jnp.asarray(values), mask)
+        INTERPRETED.add(words, *map(jnp.asarray, (place, values, mask)))
         got = [int(low) + (int(high.view(np.int32)) << 32) for low, high in words]
         assert got == totals and min(totals) < 0 < max(totals)
         floats = fixed_point.to_float32(jnp.asarray(words), 0.5)

@@ -1,4 +1,4 @@
-"""Faces and colours that the tests of soft pictures share, and how they draw them."""
+"""Faces and colours that the tests of soft images share, and how they draw them."""
 
 import functools
 from typing import Any
@@ -43,7 +43,7 @@ WEIGHT = RNG.normal(size=(1, *SIZE, 4))
 
 @functools.cache
 def compiled(name, implementation, **options: Any):
-    """Picture, and the gradients of sum(WEIGHT * picture)."""
+    """Image, and the gradients of sum(WEIGHT * image)."""
     options.setdefault("dist_eps", 1e-12)
 
     def draw(faces, colors, light, sigma, gamma, background):
@@ -61,7 +61,7 @@ def compiled(name, implementation, **options: Any):
 
     @jax.jit
     def run(*arguments):
-        picture, pullback = jax.vjp(draw, *arguments)
-        return picture, pullback(jnp.asarray(WEIGHT, picture.dtype))
+        image, pullback = jax.vjp(draw, *arguments)
+        return image, pullback(jnp.asarray(WEIGHT, image.dtype))
 
     return run
