@@ -291,3 +291,16 @@ def test_one_sided_faces_need_a_known_camera():
     one_sided = Settings(image_size=8, double_sided=False)
     with pytest.raises(ValueError, match="front_face"):
         draw(mesh(), CAMERA, None, one_sided)
+
+
+def test_a_small_mesh_seen_from_near_has_its_colors():
+    """By default nothing in front of the camera is too near, whatever its scale."""
+    vertices = 0.05 * jnp.asarray(jaxsoftras.icosphere(1).vertices)
+    mesh = jaxsoftras.Mesh(vertices, jaxsoftras.icosphere(1).faces)
+    camera = jaxsoftras.perspective_camera((0, 0, 0.3), fov=30)
+    settings = Settings(image_size=8)
+    image = jaxsoftras.render(mesh, camera, lights=None, settings=settings)
+    assert image[4, 4, :3].min() > 0.9
+    settings = Settings(image_size=8, match_softras=True)
+    image = jaxsoftras.render(mesh, camera, lights=None, settings=settings)
+    assert image[4, 4, :3].max() == 0  # nearer than the original's near

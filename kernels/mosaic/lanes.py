@@ -138,7 +138,7 @@ def _vector(dtype) -> mosaic_gpu.ShapeDtypeStruct:
     return mosaic_gpu.ShapeDtypeStruct((LANES,), dtype, layout=_LAYOUT)
 
 
-def _own(array: FragmentedArray) -> ir.Value:
+def _element(array: FragmentedArray) -> ir.Value:
     """The element that the running thread holds."""
     (register,) = array.registers.flat
     return vector.extract(
@@ -154,7 +154,7 @@ def _index(place: ir.Value) -> ir.Value:
 
 def _where(mask: FragmentedArray) -> ir.InsertionPoint:
     """Code inserted here runs only in lanes with a true mask."""
-    block = scf.IfOp(_own(mask)).then_block
+    block = scf.IfOp(_element(mask)).then_block
     with ir.InsertionPoint(block):
         end = scf.YieldOp([])
     return ir.InsertionPoint(end)
@@ -163,7 +163,7 @@ def _where(mask: FragmentedArray) -> ir.InsertionPoint:
 def _address(ref, place: FragmentedArray) -> ir.Value:
     """The address of an integer of two words."""
     word = ir.IntegerType.get_signless(64)
-    return utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word)
+    return utils.getelementptr(utils.memref_ptr(ref), [_element(place)], word)
 
 
 def _run(code: str, constraints: str, *operands: ir.Value) -> None:
@@ -201,7 +201,7 @@ class GpuLanes:
         )
         def evaluate(_, *vectors):
             like = vectors[0]
-            results = write([*map(_own, vectors)])
+            results = write([*map(_element, vectors)])
             return tuple(
                 like.foreach(
                     lambda *_, result=result: result,
@@ -236,7 +236,7 @@ class GpuLanes:
             with _where(mask):
                 for k, value in enumerate(values):
                     row = arith.constant(ir.IndexType.get(), k)
-                    memref.store(_own(value), ref, [row, _index(_own(place))])
+                    memref.store(_element(value), ref, [row, _index(_element(place))])
 
         scatter(ref, place, tuple(values), mask)
 
@@ -251,7 +251,7 @@ class GpuLanes:
                     " red.relaxed.gpu.global.add.u64 [$0], integer; }",
                     "l,f",
                     _address(ref, place),
-                    _own(value),
+                    _element(value),
                 )
 
         accumulate(ref, place, value, mask)
@@ -270,8 +270,8 @@ class GpuLanes:
                     " setp.lt.u32 less, $1, known;"
                     " @less red.relaxed.gpu.global.min.u32 [$0], $1; }",
                     "l,r",
-                    utils.getelementptr(utils.memref_ptr(ref), [_own(place)], word),
-                    arith.bitcast(word, _own(value)),
+                    utils.getelementptr(utils.memref_ptr(ref), [_element(place)], word),
+                    arith.bitcast(word, _element(value)),
                 )
 
         replace(ref, place, value, mask)
@@ -288,8 +288,8 @@ class GpuLanes:
                     " @less red.relaxed.gpu.global.min.u64 [$0], key; }",
                     "l,r,r",
                     _address(ref, place),
-                    arith.bitcast(ir.IntegerType.get_signless(32), _own(value)),
-                    _own(number),
+                    arith.bitcast(ir.IntegerType.get_signless(32), _element(value)),
+                    _element(number),
                 )
 
         replace(ref, place, value, number, mask)
@@ -317,7 +317,7 @@ class GpuLanes:
 
         @mosaic_gpu.inline_mgpu(arg_types=(_LAYOUT,), return_type=result)
         def steps(_, count):
-            return FragmentedArray.splat(_own(count), (), is_signed=True)
+            return FragmentedArray.splat(_element(count), (), is_signed=True)
 
         return lax.fori_loop(0, steps(count), lambda _, state: body(True, state), state)
 

@@ -112,14 +112,14 @@ class TritonRun:
 
     def add(self, sums, pixels, channel, values, counts, quantum):
         """Adds to an image, exactly."""
-        place = self._place(sums, pixels, channel)
+        place = self._pixel_index(sums, pixels, channel)
         self._add(sums, place, values, counts, quantum)
 
     def atomic_min(self, least, pixels, values, counts):
         """Lowers the values of an image."""
         exact.atomic_min(
             least,
-            self._place(least, pixels),
+            self._pixel_index(least, pixels),
             values,
             counts,
             interpret=self._launch.interpret,
@@ -145,7 +145,7 @@ class TritonRun:
         interpret = self._launch.interpret
         exact.add(sums, place, values, counts, quantum, interpret=interpret)
 
-    def _place(self, image, pixels, channel=0):
+    def _pixel_index(self, image, pixels, channel=0):
         """Indices of pixels in an image ``[H, W]`` or ``[C, H, W]``."""
         place = pixels.row, pixels.column
         if len(image.shape) == 2:
