@@ -14,7 +14,8 @@ from jax.typing import ArrayLike
 VectorLike: TypeAlias = ArrayLike | Sequence[float]
 """An array, or a sequence of numbers such as ``(0.0, 1.0, 0.0)``."""
 
-# The item counters of the work list are 32-bit: one face may touch this many tiles.
+# The work list counts items in 32 bits: within this side, the tiles of one face can be
+# counted.
 _LARGEST_SIDE = 32768
 
 

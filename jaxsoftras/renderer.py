@@ -209,8 +209,8 @@ def render(
         last; row 0 is at the top.
 
     Raises:
-        ValueError: an argument of wrong shape, dtype or range, or a texture that has
-            not three channels under lights.
+        ValueError: an argument of wrong shape, dtype or range or, under lights, a
+            texture without exactly three channels.
 
     Example:
         >>> camera = jaxsoftras.perspective_camera(eye=(0, 0, 3))

@@ -29,7 +29,7 @@ from jax import lax
 
 from jaxsoftras import geometry, terminal
 from jaxsoftras.kernels import bench_inputs, dispatch
-from jaxsoftras.kernels.options import Implementation
+from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.rasterization import soft
 
 _SIGMA, _GAMMA, _DIST_EPS = 1e-4, 1e-4, 1e-4
@@ -74,7 +74,7 @@ def dense_scan(inputs: Inputs, pixels: int) -> jax.Array:
     """
     faces = inputs.faces
     x, y = geometry.pixel_centers(pixels, pixels, faces.dtype)
-    cutoff = _SIGMA * geometry.support(_DIST_EPS)
+    cutoff = _SIGMA * RasterOptions(dist_eps=_DIST_EPS).cutoff
 
     @jax.checkpoint
     def add(depth, face):
@@ -325,14 +325,14 @@ def compare(
         result = _measure(job._replace(programs=programs), repeats)
         if job.size not in first and first:
             table.add_section()
-        of_size = first.setdefault(job.size, result)
-        image, gradient = _check_alike(job.name, job.size, of_size, result)
+        baseline = first.setdefault(job.size, result)
+        image, gradient = _check_alike(job.name, job.size, baseline, result)
         table.add_row(
             str(job.size),
             job.name,
             f"{result.forward_ms:.3f}",
             f"{result.both_ms:.3f}",
-            "-" if result is of_size else f"{of_size.both_ms / result.both_ms:.1f} x",
+            "-" if result is baseline else f"{baseline.both_ms / result.both_ms:.1f} x",
             f"{result.memory_mb:.0f}",
             f"{result.compile_s:.1f}",
             f"{image:.0e}",
@@ -362,7 +362,7 @@ def main(
     """Runs the command line.
 
     Args:
-        arguments: words of the command line; None: the words of the process.
+        arguments: command-line arguments; None stands for ``sys.argv[1:]``.
         prog: name of the program in help texts.
 
     Returns:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsoftras import checks
-from jaxsoftras.kernels.options import Implementation
+from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.kernels.scene import Scene, Task
 
 Operation = Literal["blend", "visible"]
@@ -38,8 +38,8 @@ BACKENDS: dict[str, Backend] = {
     "triton": Backend(capability=(8, 0)),
     "mosaic": Backend(capability=(9, 0), jax=(0, 11)),
 }
-"""By name, the name of the folder too. A backend whose folder is gone, or whose part of
-JAX is, counts as one that does not run."""
+"""By name, which is the folder's name too. A backend whose folder, or whose support in
+JAX, is missing counts as one that does not run."""
 
 Draw = Callable[[Scene, Task], Any]
 
@@ -65,7 +65,7 @@ def _capability() -> tuple[int, ...] | None:
         return None
     try:
         return tuple(int(part) for part in str(device.compute_capability).split("."))
-    except ValueError:  # gfx942: a GPU of AMD's
+    except ValueError:  # an AMD GPU, such as gfx942
         return None
 
 
@@ -88,11 +88,8 @@ def explain_unavailable(name: str, operation: Operation = "blend") -> str | None
 
 def explain_unsupported(task: Task) -> str | None:
     """The reason why the Pallas kernels cannot render a task, if there is one."""
-    names = [
-        getattr(family, "name", family)
-        for family in (task.options.distribution, task.options.conorm)
-    ]
-    if names == ["logistic", "probabilistic"]:
+    options, usual = task.options, RasterOptions()
+    if (options.distribution, options.conorm) == (usual.distribution, usual.conorm):
         return None
     return "they know the logistic distribution and the probabilistic T-conorm only"
 
@@ -123,7 +120,7 @@ def choose_backend(
         implementation: a name; ``"pallas"`` stands for the better backend of kernels
             here, None for the fastest backend that runs here.
         task: the image to render.
-        dtype: type of the faces; in double precision the kernels have no advantage.
+        dtype: type of the faces; the kernels compute in single precision only.
 
     Raises:
         ValueError: an unknown name, or kernels where they do not run.
@@ -132,7 +129,7 @@ def choose_backend(
         checks.check_choice("implementation", implementation, Implementation)
     if implementation in ("reference", "xla"):
         return implementation
-    names = rank_kernels()
+    names = rank_kernels() or ["triton"]
     if implementation in ("triton", "mosaic"):
         names = [implementation]
     unsupported = explain_unsupported(task) if operation == "blend" else None

@@ -93,7 +93,7 @@ class RasterOptions:
     implementation: Implementation | None = _static(None)
 
     def __post_init__(self) -> None:
-        """Checks all fields, and looks names of families up."""
+        """Checks all fields, and looks up the names of families."""
         for name, choices in (
             ("distance", Distance),
             ("aggregation", Aggregation),
@@ -168,7 +168,7 @@ class RasterOptions:
         Kernels have a formula of their own for the gradient of this alpha, with ``s_j``
         the signed squared distance; see `geometry.nearest`.
         """
-        alpha = RasterOptions(dist_eps=self.dist_eps)
+        alpha = RasterOptions()
         names = ("distance", "squared", "distribution", "conorm", "match_softras")
         return all(getattr(self, name) == getattr(alpha, name) for name in names)
 

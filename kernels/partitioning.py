@@ -69,20 +69,20 @@ def shard_arrays_by_image(
 ) -> Callable[..., Any]:
     """Lets several devices run a kernel, each on the images that it holds.
 
-    Without this, XLA gathers all images on every device, as it does for any call whose
-    inside it does not know.
+    Without this, XLA gathers all images on every device, as it does for any opaque
+    call.
 
     Args:
         kernel: takes arrays ``[B, ...]`` and returns an array, or a tuple of arrays,
             ``[B, ...]``, each image independent of the others.
-        inputs: ranks of the former.
-        outputs: ranks of the latter.
+        inputs: ranks of the arguments.
+        outputs: ranks of the results.
 
     Returns:
         The same function. It differs under `jax.jit` with arguments on several devices,
         whatever the type of the mesh's axes; within `jax.shard_map` it does not.
     """
-    # it looks into the signature, which a `functools.partial` need not have
+    # custom_partitioning inspects the signature, which a functools.partial may lack
     automatic = custom_partitioning(lambda *arrays: kernel(*arrays))
 
     def partition(mesh, arguments, results):

@@ -27,7 +27,7 @@ class Scene(NamedTuple):
     gamma: jax.Array
     attributes: shading.Attributes | None = None
 
-    def with_depths(self) -> Scene:
+    def add_depths(self) -> Scene:
         """The same faces, at depth 1 if they have no depths."""
         vertices = self.face_vertices
         if vertices.shape[-1] == 3:
@@ -73,7 +73,7 @@ class Blend(NamedTuple):
 
 
 class Softmax(NamedTuple):
-    """Reference of the weights of a pixel's faces; ``[B, H, W]`` each.
+    """Normalizer of the softmax weights of a pixel's faces; ``[B, H, W]`` each.
 
     A weight is ``D exp(nearness - level) / sum``. The two stay apart because nearness
     grows as 1 / gamma, and the logarithm of the sum would lose its digits beside it.

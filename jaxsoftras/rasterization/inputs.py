@@ -61,9 +61,9 @@ def as_image_numbers(
         dtype: type of the result.
 
     Returns:
-        ``[B]``; at least 2e-13 in single precision, so that derivatives by it, which
-        have its cube below, are finite. No two depths or distances that floats tell
-        apart are that near.
+        ``[B]``, at least 2e-13 in single precision: derivatives divide by its cube,
+        which must not underflow. Depths or distances that close cannot be told apart
+        anyway.
 
     Raises:
         ValueError: a number that is known and not positive, or another shape.
@@ -113,7 +113,7 @@ def match_sharding(face_vertices: jax.Array, arrays: Any) -> Any:
         arrays: a pytree of ``[B, ...]``, or of any arrays that all images share.
 
     Returns:
-        Both.
+        The face vertices and the arrays.
     """
     zero = jnp.float32(0)
     if jax.sharding.get_abstract_mesh().manual_axes:

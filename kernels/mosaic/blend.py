@@ -32,7 +32,7 @@ class _LanesPerFace(NamedTuple):
 
 
 def _choose_lanes(task: Task) -> _LanesPerFace:
-    """In large images faces have more pixels; docs/kernels.md has the timings."""
+    """In large images faces have more pixels; docs/kernels-log.md has the timings."""
     if min(task.height, task.width) < 384:
         return _LanesPerFace(total=8, color=8, gradient=4)
     return _LanesPerFace(total=8, color=16, gradient=8)
@@ -72,7 +72,7 @@ def _color(scene: Scene, level: jax.Array, task: Task, *, interpret: bool):
         blend_kernels.color_kernel,
         scene,
         [level.reshape(batch, -1), scales],
-        # apart, so that the one is gone before the other is read
+        # separate arrays: the weights are freed before the colours are read
         [exact.int64_full(batch, n * pixels) for n in (1, channels)],
         task=task,
         lanes_per_face=_choose_lanes(task).color,

@@ -73,19 +73,19 @@ def call(
     body: Callable[..., None],
     *arguments: jax.Array,
     outputs: Sequence[tuple[int, ...]] = (),
-    changing: Sequence[jax.Array] = (),
+    accumulators: Sequence[jax.Array] = (),
     grid: tuple[int, int],
     warpgroups: int = 1,
     interpret: bool,
     name: str,
 ) -> list[jax.Array]:
-    """Runs a kernel of references to arguments, changing arrays, and outputs.
+    """Runs a kernel, which takes references to arguments, accumulators and outputs.
 
     Args:
         body: the kernel.
         *arguments: arrays that it reads.
         outputs: shapes of the arrays that it writes, in single precision.
-        changing: arrays of unsigned integers that it adds to.
+        accumulators: arrays of unsigned integers that it updates atomically.
         grid: splits, and thread blocks for each split.
         warpgroups: warpgroups per thread block. With 4 (512 threads) the compiler may
             use at most 128 registers a thread, so that more of them run at a time.
@@ -93,20 +93,20 @@ def call(
         name: name of the kernel.
 
     Returns:
-        The changed arrays, then the outputs.
+        The accumulators, then the outputs.
     """
     like = arguments[0]
-    if not changing:
+    if not accumulators:
         types = [
             partitioning.kernel_output(shape, jnp.float32, like) for shape in outputs
         ]
         kernel = _make_kernel(body, types, grid, warpgroups, interpret, name)
         return list(kernel(*arguments))
     kernel = _make_kernel(body, [], grid, warpgroups, interpret, name)
-    before = [*changing, *(jnp.zeros(shape, jnp.float32) for shape in outputs)]
+    before = [*accumulators, *(jnp.zeros(shape, jnp.float32) for shape in outputs)]
     after = pl.run_state(lambda references: kernel(*arguments, *references))(before)
-    # Pallas changes no arrays that vary over the axes of `jax.shard_map`, and believes
-    # that these do not.
+    # `pl.run_state` does not accept arrays that vary over axes of `jax.shard_map`; the
+    # results are marked as varying afterwards.
     return [_vary_like(array, like) for array in after]
 
 

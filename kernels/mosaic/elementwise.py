@@ -67,7 +67,7 @@ def _plus_one(x: ir.Value) -> ir.Value:
 def _divide(x: ir.Value, y: ir.Value) -> ir.Value:
     if not _is_float(x):
         return arith.divsi(x, y)
-    # in fewer instructions than a division that keeps to the range of floats
+    # fewer instructions than an IEEE division
     return arith.mulf(x, _reciprocal(y), **_FUSED)
 
 
@@ -165,7 +165,7 @@ _OPERATIONS: dict[str, Callable[..., ir.Value]] = {
     "select_n": lambda which, no, yes: arith.select(which, yes, no),
     "clamp": lambda low, x, high: _minimum(_maximum(x, low), high),
 }
-# a scalar has no shape, and barriers separate nothing here
+# scalars have no shape, and there is nothing for a barrier to order
 _UNCHANGED = {
     "broadcast_in_dim",
     "reshape",

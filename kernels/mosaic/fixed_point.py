@@ -1,7 +1,7 @@
 """Sums of 64-bit integers for Mosaic kernels; see `pallas.fixed_point`.
 
 They are arrays ``[..., 2]`` of the low and the high word, as JAX may know no integers
-of 64 bits. A negative one is the complement of two.
+of 64 bits. Negative integers are in two's complement.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Operations of the threads of a Mosaic kernel, each by itself.
+"""Per-thread operations of a Mosaic kernel.
 
 Mosaic works on whole vectors; here every thread of a warpgroup holds one element of
-each, its *lane*. Pallas has no loads, stores and additions at an address of the lane's
-own, no exchange between lanes and no loop of the lane's own length, so that these are
-written out in MLIR and PTX. `lanes_interpreted` has the same for Pallas' interpreter.
+each, its *lane*. Pallas has no loads, stores or atomics at per-lane addresses, no
+shuffles and no loops with a per-lane trip count; they are written here in MLIR and PTX.
+`lanes_interpreted` has the same for Pallas' interpreter.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Lanes(Protocol):
         """Adds to 64-bit integers in global memory, in any order.
 
         Args:
-            ref: ``[N, 2]`` uint32, the low and the high word of each integer; a
-                negative one is the complement of two.
+            ref: ``[N, 2]`` uint32, the low and the high word of each integer, in
+                two's complement.
             place: indices among the ``N``; several lanes may name the same.
             value: floats, which are rounded; smaller in size than ``2**63``.
             mask: lanes that add anything.
@@ -152,7 +152,7 @@ def _index(place: ir.Value) -> ir.Value:
     return arith.index_cast(ir.IndexType.get(), place)
 
 
-def _where(mask: FragmentedArray) -> ir.InsertionPoint:
+def _if_mask(mask: FragmentedArray) -> ir.InsertionPoint:
     """Code inserted here runs only in lanes with a true mask."""
     block = scf.IfOp(_element(mask)).then_block
     with ir.InsertionPoint(block):
@@ -233,7 +233,7 @@ class GpuLanes:
 
         @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, layouts, _LAYOUT))
         def scatter(_, ref, place, values, mask):
-            with _where(mask):
+            with _if_mask(mask):
                 for k, value in enumerate(values):
                     row = arith.constant(ir.IndexType.get(), k)
                     memref.store(_element(value), ref, [row, _index(_element(place))])
@@ -245,7 +245,7 @@ class GpuLanes:
 
         @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, _LAYOUT, _LAYOUT))
         def accumulate(_, ref, place, value, mask):
-            with _where(mask):
+            with _if_mask(mask):
                 _run(
                     "{ .reg .s64 integer; cvt.rni.s64.f32 integer, $1;"
                     " red.relaxed.gpu.global.add.u64 [$0], integer; }",
@@ -261,7 +261,7 @@ class GpuLanes:
 
         @mosaic_gpu.inline_mgpu(arg_types=(_REF, _LAYOUT, _LAYOUT, _LAYOUT))
         def replace(_, ref, place, value, mask):
-            with _where(mask):
+            with _if_mask(mask):
                 # Mostly another lane got there first, and reading is cheaper. An old
                 # value does no harm: it is larger.
                 word = ir.IntegerType.get_signless(32)
@@ -281,7 +281,7 @@ class GpuLanes:
 
         @mosaic_gpu.inline_mgpu(arg_types=(_REF, *(_LAYOUT,) * 4))
         def replace(_, ref, place, value, number, mask):
-            with _where(mask):
+            with _if_mask(mask):
                 _run(
                     "{ .reg .b64 key, known; .reg .pred less; mov.b64 key, {$2, $1};"
                     " ld.global.u64 known, [$0]; setp.lt.u64 less, key, known;"
@@ -309,8 +309,9 @@ class GpuLanes:
 
     def lane_loop(self, count, body, state):
         """See `Lanes.lane_loop`."""
-        # Mosaic takes a scalar for the same in all lanes. It is not, and nothing minds:
-        # the loop becomes one of the thread's own, as in any program for GPUs.
+        # Mosaic assumes that a scalar is uniform across lanes. This one is not, which
+        # is harmless: each thread loops as often as its own count says, as in any CUDA
+        # program.
         result = mosaic_gpu.ShapeDtypeStruct(
             (), jnp.int32, layout=mosaic_gpu.Layout.WG_SPLAT(())
         )

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras.kernels.mosaic.lanes import LANES, Lanes
+from jaxsoftras.kernels.mosaic.lanes import GPU, LANES, Lanes
 
 
 class InterpretedLanes:
@@ -91,3 +91,8 @@ class InterpretedLanes:
 
 
 INTERPRETED: Lanes = InterpretedLanes()
+
+
+def choose_lanes(interpret: bool) -> Lanes:
+    """Operations of the lanes on the GPU, or in Pallas' interpreter."""
+    return INTERPRETED if interpret else GPU

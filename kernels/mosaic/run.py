@@ -12,7 +12,6 @@ from jax import lax
 from jaxsoftras.kernels.mosaic import call as mosaic_call
 from jaxsoftras.kernels.mosaic import faces as prepared
 from jaxsoftras.kernels.mosaic import fixed_point as exact
-from jaxsoftras.kernels.mosaic import lanes as gpu_lanes
 from jaxsoftras.kernels.mosaic import lanes_interpreted
 from jaxsoftras.kernels.mosaic import walk as walks
 from jaxsoftras.kernels.pallas import colors, fixed_point
@@ -91,8 +90,8 @@ class MosaicRun:
         self.task = launch.task
         self.layout = launch.layout
         self.face_count = launch.plan.faces
-        self.sigma = self._load_of_image(inputs.sigma)
-        self.gamma = self._load_of_image(inputs.gamma)
+        self.sigma = self._load_for_image(inputs.sigma)
+        self.gamma = self._load_for_image(inputs.gamma)
         self.depth_quantum = exact.choose_depth_quantum(self.face_count)
         self.weight_quantum = exact.choose_quantum(self.face_count)
 
@@ -137,7 +136,7 @@ class MosaicRun:
             return [[self._texel(i, c) for c in channels] for i in index]
 
         index = self.map_elementwise(places, counts, index)
-        return [[self._lanes.load(texels, i) for i in of_texel] for of_texel in index]
+        return [[self._lanes.load(texels, i) for i in row] for row in index]
 
     def load(self, image, pixels):
         """Loads an image at pixels."""
@@ -181,7 +180,7 @@ class MosaicRun:
     def _add(self, sums, place, values, counts, quantum):
         self._lanes.add(sums, place, values * (1 / quantum), counts)
 
-    def _load_of_image(self, numbers):
+    def _load_for_image(self, numbers):
         return walks.broadcast(numbers, self._image, self._lanes)
 
     def _texel(self, index, channel):
@@ -190,11 +189,6 @@ class MosaicRun:
 
     def _texture(self):
         return lax.div(self._image, jnp.int32(self._launch.images))
-
-
-def choose_lanes(interpret: bool) -> gpu_lanes.Lanes:
-    """The operations of the lanes on the GPU, or in Pallas' interpreter."""
-    return lanes_interpreted.INTERPRETED if interpret else gpu_lanes.GPU
 
 
 def launch_kernel(
@@ -231,7 +225,7 @@ def launch_kernel(
     batch, faces = scene.face_vertices.shape[:2]
     # the interpreter would lose the writes of all but one warpgroup
     warpgroups = 1 if interpret else warpgroups
-    lanes = choose_lanes(interpret)
+    lanes = lanes_interpreted.choose_lanes(interpret)
     plan = walks.make_plan(faces, task, lanes_per_face, lanes, warpgroups)
     layout = colors.choose_layout(scene.attributes, task.lookup)
     texels = None if scene.attributes is None else scene.attributes.texels
@@ -251,7 +245,7 @@ def launch_kernel(
     after = mosaic_call.call(
         body,
         *leaves,
-        changing=before,
+        accumulators=before,
         outputs=[(plan.splits, batch, columns, faces)] if columns else [],
         grid=(plan.splits, batch * plan.blocks),
         warpgroups=plan.warpgroups,

@@ -4,7 +4,8 @@ Both walk the pixels of each face (`walk`). The forward kernel adds the face's o
 depth to the image in fixed point: such a sum is exact, and so does not depend on the
 order in which the GPU adds. The backward kernel sums the gradient of a face in
 registers and writes it once. They know one formula, `RasterOptions.soft_silhouette`,
-and take 6 to 14 % less time for it than the kernels of `blend` (docs/kernels.md).
+for which the general kernels of `blend` take 6 to 16 % longer, forward and backward
+(docs/kernels-log.md).
 """
 
 from __future__ import annotations
@@ -19,13 +20,12 @@ from jaxsoftras.kernels import pairs
 from jaxsoftras.kernels.mosaic import call as mosaic_call
 from jaxsoftras.kernels.mosaic import faces as prepared
 from jaxsoftras.kernels.mosaic import fixed_point as exact
-from jaxsoftras.kernels.mosaic import run as runs
-from jaxsoftras.kernels.mosaic import sums
+from jaxsoftras.kernels.mosaic import lanes_interpreted, sums
 from jaxsoftras.kernels.mosaic import walk as walks
 from jaxsoftras.kernels.pallas import fixed_point
 from jaxsoftras.kernels.scene import Task
 
-# lanes that walk a face; docs/kernels.md has the timings of others
+# lanes that walk a face; docs/kernels-log.md has timings of others
 _DEPTH_LANES = 8
 _GRADIENT_LANES = 4
 # Pixels of an image; in smaller ones, sorting faces takes as long as it saves.
@@ -128,12 +128,14 @@ def optical_depth(
 ) -> jax.Array:
     """Sums ``-log prod_j (1 - D_j)``; see `backend.Backend.silhouette`."""
     batch, faces = corners.shape[:2]
-    plan = walks.make_plan(faces, task, _DEPTH_LANES, runs.choose_lanes(interpret))
+    plan = walks.make_plan(
+        faces, task, _DEPTH_LANES, lanes_interpreted.choose_lanes(interpret)
+    )
     (words,) = mosaic_call.call(
         functools.partial(_depth_kernel, task=task, plan=plan),
         *_prepare(corners, sigma, task),
         sigma,
-        changing=[exact.int64_full(batch, task.height * task.width)],
+        accumulators=[exact.int64_full(batch, task.height * task.width)],
         grid=(plan.splits, batch * plan.blocks),
         interpret=interpret,
         name="silhouette_depth",
@@ -152,7 +154,9 @@ def gradient(
 ) -> tuple[jax.Array, jax.Array]:
     """Cotangents of corners and sigma; see `backend.Backend.silhouette_gradient`."""
     batch, faces = corners.shape[:2]
-    plan = walks.make_plan(faces, task, _GRADIENT_LANES, runs.choose_lanes(interpret))
+    plan = walks.make_plan(
+        faces, task, _GRADIENT_LANES, lanes_interpreted.choose_lanes(interpret)
+    )
     (gradients,) = mosaic_call.call(
         functools.partial(_gradient_kernel, task=task, plan=plan),
         *_prepare(corners, sigma, task),

@@ -1,4 +1,4 @@
-"""Sums in an order of their own, which XLA might choose by the size of a batch."""
+"""Sums over faces in a fixed order; XLA's order may depend on the size of a batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.kernels.mosaic import call as mosaic_call
-from jaxsoftras.kernels.mosaic import lanes as gpu_lanes
 from jaxsoftras.kernels.mosaic import lanes_interpreted
 from jaxsoftras.kernels.mosaic.lanes import LANES, Lanes
 
@@ -32,13 +31,13 @@ def _kernel(values_ref, total_ref, *, row: int, lanes: Lanes):
 
 def sum_faces(values: jax.Array, row: int, *, interpret: bool) -> jax.Array:
     """Sums row ``row`` of ``[B, rows, F]`` to ``[B]`` by a kernel."""
-    lanes = lanes_interpreted.INTERPRETED if interpret else gpu_lanes.GPU
+    lanes = lanes_interpreted.choose_lanes(interpret)
     (total,) = mosaic_call.call(
         functools.partial(_kernel, row=row, lanes=lanes),
         values,
         outputs=[(len(values),)],
         grid=(1, len(values)),
         interpret=interpret,
-        name="sum_over_faces",
+        name="sum_faces",
     )
     return total

@@ -50,7 +50,7 @@ def _nearest_face(scene: Scene, *, task: Task, interpret: bool) -> jax.Array:
         interpret=interpret,
         name="nearest_face",
     )
-    # the words of no face, as an integer with a sign, are -1
+    # a pixel without a face keeps 0xFFFFFFFF, which is -1 as int32
     face = lax.bitcast_convert_type(key[..., 0], jnp.int32)
     return face.reshape(batch, task.height, task.width)
 

@@ -20,7 +20,7 @@ from jaxsoftras.kernels.pallas.backend import Backend, Cotangents
 from jaxsoftras.kernels.scene import Blend, Scene, Softmax, Task
 from jaxsoftras.kernels.xla import blend as xla_blend
 
-# The kernels count the values of an image of a few channels by 32-bit integers.
+# The kernels index an image of a few channels with 32-bit integers.
 _MOST_VALUES = 2**31 - 1
 _NO_COLOR = float(jnp.finfo(jnp.float32).min)  # `Blend.logit` of no face
 
@@ -105,13 +105,13 @@ def _forward(scene: Scene, *, setting: _Setting) -> tuple[Blend, Softmax | None]
     if least is None:
         return Blend(total), None
     level = jnp.where(least < jnp.inf, -least, 0)
-    # so that the sums of the one pass are gone before those of the next are made
+    # frees the sums of this pass before the next allocates its own
     total, level = jax.lax.optimization_barrier((total, level))
     colors, weight = [], level
     for group in channel_groups.split_channels(scene):
-        part = channel_groups.select_channels(scene, group)
+        selected = channel_groups.select_channels(scene, group)
         weight, channels = jax.lax.optimization_barrier(
-            backend.color(part, level, task, interpret=interpret)
+            backend.color(selected, level, task, interpret=interpret)
         )
         colors += channels
     log_sum = jnp.log(jnp.where(weight > 0, weight, 1))
@@ -138,24 +138,29 @@ def _backward(
         cotangents = Cotangents(cotangent.total)
         return backend.gradient(scene, cotangents, task, interpret=interpret)
     by_total, base = cotangent.total, cotangent.logit
-    share = jnp.exp(-softmax.log_sum)
-    parts = []
+    inverse_sum = jnp.exp(-softmax.log_sum)
+    gradients = []
     for group in channel_groups.split_channels(scene):
         channels = range(color.shape[1])[group]
         by_channels = [cotangent.color[:, c] for c in channels]
         for c, by_channel in zip(channels, by_channels, strict=True):
             base = base - by_channel * color[:, c]
         cotangents = Cotangents(
-            by_total, softmax.level, base * share, [x * share for x in by_channels]
+            by_total,
+            softmax.level,
+            base * inverse_sum,
+            [x * inverse_sum for x in by_channels],
         )
-        part = channel_groups.select_channels(scene, group)
-        parts.append(backend.gradient(part, cotangents, task, interpret=interpret))
-        # the rest of the image counts once
+        selected = channel_groups.select_channels(scene, group)
+        gradients.append(
+            backend.gradient(selected, cotangents, task, interpret=interpret)
+        )
+        # alpha and logit contribute through the first group only
         by_total, base = jnp.zeros_like(by_total), jnp.zeros_like(base)
-    return channel_groups.join_gradients(parts)
+    return channel_groups.join_gradients(gradients)
 
 
-def _on_batches(kernel, outputs, setting: _Setting):
+def _batch_kernel(kernel, outputs, setting: _Setting):
     run = functools.partial(kernel, setting=setting)
     if not (setting.interpret and setting.backend.interpreter_effects):
         run = partitioning.shard_by_image(run, outputs)
@@ -164,7 +169,7 @@ def _on_batches(kernel, outputs, setting: _Setting):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _render(scene: Scene, setting: _Setting):
-    return _on_batches(_forward, xla_blend.output_ranks, setting)(scene)
+    return _batch_kernel(_forward, xla_blend.output_ranks, setting)(scene)
 
 
 @_render.defjvp
@@ -176,7 +181,7 @@ def _(setting, primals, tangents):
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
 def _gradient(scene, color, softmax, cotangent, setting: _Setting):
-    run = _on_batches(_backward, lambda scene, *_: scene, setting)
+    run = _batch_kernel(_backward, lambda scene, *_: scene, setting)
     return run(scene, color, softmax, cotangent)
 
 
@@ -230,7 +235,7 @@ def blend(
     if vertices.dtype != jnp.float32 or 0 in vertices.shape or values > _MOST_VALUES:
         return xla_blend.blend(scene, task)
     if not _is_silhouette(scene, task):
-        scene = scene.with_depths()
+        scene = scene.add_depths()
     # Not weakly typed: under the kernels' precision a Python number would be a double.
     scene = jax.tree.map(lambda x: x.astype(jnp.float32), scene)
     return _blend(scene, _Setting(backend, task, interpret))

@@ -37,13 +37,13 @@ def select_channels(scene: Scene, group: slice) -> Scene:
     return scene._replace(attributes=shading.Attributes(values, texels, light))
 
 
-def join_gradients(parts: list[Scene]) -> Scene:
+def join_gradients(gradients: list[Scene]) -> Scene:
     """The gradient of a scene from the gradients through groups of its channels."""
     first = functools.reduce(
         lambda a, b: jax.tree.map(jnp.add, a, b),
-        [part._replace(attributes=None) for part in parts],
+        [gradient._replace(attributes=None) for gradient in gradients],
     )
-    attributes = [part.attributes for part in parts if part.attributes is not None]
+    attributes = [g.attributes for g in gradients if g.attributes is not None]
     values, texels, light = (
         None if column[0] is None else list(column)
         for column in zip(*attributes, strict=True)
@@ -55,7 +55,7 @@ def join_gradients(parts: list[Scene]) -> Scene:
     elif values is not None:
         values = jnp.concatenate(values, axis=-1)
     if light is not None:
-        halves = [jnp.split(part, 2, axis=-1) for part in light]
+        halves = [jnp.split(array, 2, axis=-1) for array in light]
         light = jnp.concatenate(
             [half for side in zip(*halves, strict=True) for half in side], axis=-1
         )

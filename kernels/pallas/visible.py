@@ -41,8 +41,13 @@ def visible(
     """
     if scene.face_vertices.dtype != jnp.float32 or 0 in scene.face_vertices.shape:
         return xla_visible.visible(scene, task)
-    # the soft rim of a face plays no part
-    options = dataclasses.replace(task.options, distance="hard")
+    # neither the soft rim of a face nor the T-conorm matters here
+    options = dataclasses.replace(
+        task.options,
+        distance="hard",
+        distribution="logistic",
+        conorm="probabilistic",
+    )
     task = task._replace(options=options)
     scene = scene._replace(attributes=None)
     scene = jax.tree.map(lambda x: lax.stop_gradient(x.astype(jnp.float32)), scene)

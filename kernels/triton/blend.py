@@ -21,7 +21,7 @@ from jaxsoftras.kernels.triton import silhouette, sums
 
 
 def _choose_block(task: Task, wide_from: int = 384) -> face_blocks.Block:
-    """Faces and lanes of a program; docs/kernels.md has timings of others.
+    """Faces and lanes of a program; docs/kernels-log.md has timings of others.
 
     Args:
         task: the image to render: in a large one, faces have more pixels.
@@ -66,7 +66,7 @@ def _color(scene: Scene, level: jax.Array, task: Task, *, interpret: bool):
             blend_kernels.color_kernel,
             scene,
             [level, scales],
-            # apart, so that the one is gone before the other is read
+            # separate arrays: the weights are freed before the colours are read
             [_blank(scene, jnp.float64, *x) for x in (size, (channels, *size))],
             launch=runs.plan_launch(scene, task, block, interpret),
             name="blend_color",

@@ -94,7 +94,10 @@ def each_face(
         triangle, valid = _load_faces(faces_ref, face, count)
         box = boxes.reach_box(triangle.corners, valid, margin, task)
         large = box.pixels > LARGE
-        walked = large if large_ones else ~large & (split == 0)
+        if large_ones:
+            walked = large
+        else:
+            walked = (~large) & (split == 0)
         walk = functools.partial(
             walks.walk,
             box=box._replace(pixels=jnp.where(walked, box.pixels, 0)),

@@ -18,6 +18,10 @@ from jaxsoftras.kernels.pallas import fixed_point
 # Half of what a double holds: rounding may push terms a little beyond their bound.
 _BITS = 52
 
+DEPTH_QUANTUM = 2.0**-40
+"""Optical depths are added as multiples of this: exactly, up to 2**13. Beyond 104 (150
+in bits) alpha is 1 and its derivative 0 in single precision."""
+
 
 def choose_quantum(terms: int) -> float:
     """The quantum for sums of ``terms`` numbers of at most 1."""

@@ -18,9 +18,6 @@ from jaxsoftras.kernels.triton import call as triton_call
 from jaxsoftras.kernels.triton import faces as face_blocks
 from jaxsoftras.kernels.triton import fixed_point as exact
 
-# Optical depths are added as multiples of this: exactly, up to 2**13.
-_DEPTH_QUANTUM = 2.0**-40
-
 
 class Launch(NamedTuple):
     """Constants of a launch, shared by its programs; static.
@@ -55,7 +52,7 @@ class TritonRun:
         self.face_count = scene.face_vertices.shape[0]
         image = pl.program_id(0)
         self.sigma, self.gamma = scene.sigma[image], scene.gamma[image]
-        self.depth_quantum = _DEPTH_QUANTUM
+        self.depth_quantum = exact.DEPTH_QUANTUM
         self.weight_quantum = exact.choose_quantum(self.face_count)
 
     def each_face(self, visit) -> None:

@@ -4,7 +4,8 @@ Both walk the pixels of each face (`walk`). The forward kernel adds the face's o
 depth to the image in fixed point: such a sum is exact, and so does not depend on the
 order in which the GPU adds. The backward kernel sums the gradient of a face in
 registers and writes it once. They know one formula, `RasterOptions.soft_silhouette`,
-and take 6 to 14 % less time for it than the kernels of `blend` (docs/kernels.md).
+for which the general kernels of `blend` take 6 to 16 % longer, forward and backward
+(docs/kernels-log.md).
 """
 
 from __future__ import annotations
@@ -27,13 +28,10 @@ from jaxsoftras.kernels.triton import fixed_point as exact
 from jaxsoftras.kernels.triton import sums
 from jaxsoftras.kernels.triton.walk import PixelBlock
 
-# docs/kernels.md has the timings of others
+# docs/kernels-log.md has timings of others
 _DEPTH_BLOCK = face_blocks.Block(faces=2, lanes=16)
 _GRADIENT_BLOCK = face_blocks.Block(faces=2, lanes=16)
 _LOG2_E = math.log2(math.e)
-# Depths, in bits, are added as multiples of this. A double holds their sum exactly up
-# to 2**13 bits; beyond 150, alpha is 1 and its derivative 0 in single precision.
-_QUANTUM = 2.0**-40
 
 
 def _depth_kernel(
@@ -58,7 +56,14 @@ def _depth_kernel(
             # -log2(1 - sigmoid), the softplus in base 2
             depth = jnp.maximum(z, 0) + jnp.log2(1 + jnp.exp2(-jnp.abs(z)))
             place = pixels.row, pixels.column
-            exact.add(depth_ref, place, depth, counts, _QUANTUM, interpret=interpret)
+            exact.add(
+                depth_ref,
+                place,
+                depth,
+                counts,
+                exact.DEPTH_QUANTUM,
+                interpret=interpret,
+            )
             return state
 
         walk(add, 0)

@@ -1,4 +1,4 @@
-"""Sums in an order of their own, which XLA might choose by the size of a batch."""
+"""Sums over faces in a fixed order; XLA's order may depend on the size of a batch."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def sum_faces(values: jax.Array, *, interpret: bool) -> jax.Array:
             )
         ],
         interpret=interpret,
-        name="sum_over_faces",
+        name="sum_faces",
     )
     return total[:, 0]

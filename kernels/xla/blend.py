@@ -122,14 +122,14 @@ def _backward(
         )
         cotangents = [jnp.where(items.valid[:, None, None], at(by_total), 0)]
         if color is not None:
-            weights = at(by_color)
-            pull = at(by_logit) + jnp.sum(weights * (values[3] - at(color)), axis=1)
+            by_channel = at(by_color)
+            pull = at(by_logit) + jnp.sum(by_channel * (values[3] - at(color)), axis=1)
             relative = _relative(pair, items, at(level)) - at(log_sum)
-            part = jnp.exp(relative + _log(values[1]))
+            weight = jnp.exp(relative + _log(values[1]))
             cotangents += [
                 jnp.exp(relative) * pull,
-                part * pull,
-                part[:, None] * weights,
+                weight * pull,
+                weight[:, None] * by_channel,
             ]
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
         gradients = jax.tree.map(
@@ -200,11 +200,11 @@ def output_ranks(scene: Scene) -> tuple[Blend, Softmax | None]:
 
 
 def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
-    """The image of `blend`, and the reference of its weights.
+    """The image of `blend`, and the normalizer of its weights.
 
     JAX can differentiate it forwards only.
     """
-    run = walks.on_each_platform(
+    run = walks.specialize_by_platform(
         _forward, task, walks.choose_chunks(scene), output_ranks
     )
     return run(scene)
@@ -221,7 +221,7 @@ def backward(
 
     JAX can differentiate it forwards only.
     """
-    run = walks.on_each_platform(
+    run = walks.specialize_by_platform(
         _backward, task, walks.choose_chunks(scene), lambda scene, *_: scene
     )
     return run(scene, color, softmax, cotangent)

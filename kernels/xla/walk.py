@@ -190,7 +190,7 @@ def gather_texels(
     return jnp.moveaxis(table[footprint.index], -1, -3)
 
 
-def on_each_platform(
+def specialize_by_platform(
     function: Callable[..., Any],
     task: Task,
     chunks: Chunks,

@@ -218,22 +218,8 @@ def gather_windows(images: jax.Array, items: Items) -> jax.Array:
     return jax.vmap(window)(items.image, items.row, items.column)
 
 
-def to_tiles(images: jax.Array, grid: Grid) -> jax.Array:
-    """``[B, ..., H, W]`` to ``[B * rows * columns, ..., h, w]``, zeros at the rim."""
-    pad_rows = grid.rows * TILE_HEIGHT - grid.height
-    pad_columns = grid.columns * TILE_WIDTH - grid.width
-    unpadded = [(0, 0)] * (images.ndim - 2)
-    images = jnp.pad(images, (*unpadded, (0, pad_rows), (0, pad_columns)))
-    batch, *channels = images.shape[:-2]
-    tiles = images.reshape(
-        batch, *channels, grid.rows, TILE_HEIGHT, grid.columns, TILE_WIDTH
-    )
-    tiles = jnp.moveaxis(tiles, (-4, -2), (1, 2))
-    return tiles.reshape(-1, *channels, TILE_HEIGHT, TILE_WIDTH)
-
-
 def from_tiles(tiles: jax.Array, grid: Grid) -> jax.Array:
-    """Inverse of `to_tiles`."""
+    """``[B * rows * columns, ..., h, w]`` tiles to images ``[B, ..., H, W]``."""
     channels = tiles.shape[1:-2]
     tiles = tiles.reshape(-1, grid.rows, grid.columns, *tiles.shape[1:])
     images = jnp.moveaxis(tiles, (1, 2), (-4, -2)).reshape(

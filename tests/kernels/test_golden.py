@@ -64,8 +64,8 @@ def test_vertex_colors(name, implementation, shared):
         shared, name, implementation, dtype=np.float32
     )
     np.testing.assert_allclose(ours[0], theirs[0], atol=1e-4)
-    for mine, other in zip(ours[1:], theirs[1:], strict=True):
-        assert np.abs(mine - other).max() <= 2e-4 * np.abs(other).max()
+    for got, expected in zip(ours[1:], theirs[1:], strict=True):
+        assert np.abs(got - expected).max() <= 2e-4 * np.abs(expected).max()
 
 
 def test_refuses_other_rules_for_alpha(shared):

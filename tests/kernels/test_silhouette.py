@@ -22,7 +22,7 @@ pytestmark = support.IGNORE_DEPRECATION
 HEIGHT, WIDTH = 13, 19  # no multiple of anything
 FACES = 24
 SIGMAS = (1e-4, 3e-4, 1e-3)
-KERNELS = ("silhouette_depth", "silhouette_gradient", "sum_over_faces")
+KERNELS = ("silhouette_depth", "silhouette_gradient", "sum_faces")
 
 
 @pytest.fixture(params=support.NAMES)
@@ -132,7 +132,7 @@ class TestSilhouette:
         assert_products_equal(draw)
 
     @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
-    @pytest.mark.slow  # tests of composition spread other kernels by the same means
+    @pytest.mark.slow  # the composition tests shard other kernels the same way
     @pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit])
     def test_several_devices_draw_their_own_images(self, kernels, draw, kind):
         if INTERPRET and kernels.name == "mosaic":

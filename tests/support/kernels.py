@@ -124,7 +124,7 @@ def make_task(
     width: int = WIDTH,
     **options: Any,
 ) -> Task:
-    """A task with the options of the original, whose faces have colours from 1 on."""
+    """A task with near = 1 and clockwise front faces, as in the original."""
     options = {"near": 1.0, "front_face": "clockwise"} | options
     return Task(height, width, RasterOptions(**options), lookup or shading.Lookup())
 
