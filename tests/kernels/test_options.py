@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any
 
 import pytest
 
@@ -67,13 +68,14 @@ class TestDefaults:
 class TestSoftSilhouette:
     def test_knows_its_own_formula(self):
         assert RasterOptions(dist_eps=1e-10, near=3, wrap="repeat").soft_silhouette
-        for other in (
+        others: list[dict[str, Any]] = [
             {"distance": "barycentric"},
             {"squared": False},
             {"distribution": "gaussian"},
             {"conorm": "einstein"},
             {"match_softras": True},
-        ):
+        ]
+        for other in others:
             assert not RasterOptions(**other).soft_silhouette
 
 
