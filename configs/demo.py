@@ -1,14 +1,16 @@
 """A small network on the embedded data set: minutes on two CPU cores.
 
-python train.py --config configs/demo.py --workdir runs/demo
-python eval.py --workdir runs/demo --split test --untrained
+    python train.py --config configs/demo.py --workdir runs/demo
+    python eval.py --workdir runs/demo --split test --untrained
+
+The data set, procedural shapes, is made in data/embedded when it is absent.
 """
 
 from jaxsoftras.config import Config, Data, Log, Model, Optim
 
 
 def get_config() -> Config:
-    """A sphere of 162 vertices, an encoder of 0.4 million parameters."""
+    """A template of 162 vertices and an encoder of 0.4 million parameters."""
     return Config(
         data=Data(source="embedded", root="data/embedded", embedded_objects=24),
         model=Model(

@@ -3,9 +3,9 @@
     python train.py --config configs/real13.py --workdir runs/real13
     python eval.py --workdir runs/real13 --split test
 
-The data set (format of Soft Rasterizer, colours not inverted) is looked for in
-data/real13, then beside the project in shared/data/real13; or name its folder with
---set data.root=... . Expected on one GPU: see README.md.
+The data set, in the format of Soft Rasterizer with colours not inverted, is looked for
+in data/real13, then in ../shared/data/real13; --set data.root=FOLDER names another
+folder. README.md states the results to expect.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ _PLACES = ("data/real13", "../shared/data/real13")
 
 
 def get_config() -> Config:
-    """6,000 steps, too few to reach the decay of learning rate and sigma."""
+    """A run of 6,000 steps, which ends before learning rate and sigma decay."""
     found = [place for place in _PLACES if Path(place).is_dir()]
     return Config(
         data=Data(root=(found or _PLACES)[0]),

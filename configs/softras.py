@@ -10,5 +10,5 @@ from jaxsoftras.config import Config
 
 
 def get_config() -> Config:
-    """All defaults."""
+    """The defaults of every field."""
     return Config()

@@ -1,7 +1,7 @@
-"""Configurations of runs: frozen dataclasses, checked names, types and ranges.
+"""Configurations of runs: frozen dataclasses with checked names, types and ranges.
 
-A configuration file is a Python file with a function ``get_config() -> Config``; single
-fields are overridden by their path, ``optim.learning_rate=3e-4``.
+A configuration file is a Python file with a function ``get_config() -> Config``. Single
+fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from jaxsoftras import atomic
+
 T = TypeVar("T")
 
 
 class ConfigError(ValueError):
-    """A configuration cannot be used; the message says why and what to do."""
+    """An unusable configuration; the message says why and what to do."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -31,7 +33,7 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where pictures come from, and how they were taken."""
+    """The data set, and the cameras its images were taken with."""
 
     source: Literal["npz", "prepared", "embedded"] = "npz"
     """``npz``: a folder of SoftRas files; ``prepared``: made by ``python -m
@@ -39,17 +41,17 @@ class Data:
     root: str = "data/mesh_reconstruction"
     """Folder of the data set."""
     categories: tuple[str, ...] = ()
-    """Synsets to use; empty for all 13."""
+    """Categories to use, by synset or name; empty for all 13."""
     embedded_objects: int = 24
-    """Objects of each category of the embedded data set, all splits together."""
+    """Objects per category of the embedded data set, all splits together."""
     distance: float = 2.732
-    """Of the camera from the origin, world units."""
+    """Camera distance from the origin, world units."""
     elevation: float = 30.0
-    """Of the camera, degrees."""
+    """Camera elevation above the horizon, degrees."""
     azimuth_step: float = -15.0
-    """From one view to the next, degrees."""
+    """Change of the camera's azimuth from one view to the next, degrees."""
     half_fov: float = 15.0
-    """Half of the camera's field of view, degrees."""
+    """Half of the camera's vertical field of view, degrees."""
 
     def __post_init__(self):
         _require(self.distance > 0, "data.distance must be positive.")
@@ -59,27 +61,38 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """Sizes of the encoder and the decoder; the defaults are the paper's."""
+    """Architecture of the network; the default sizes are the paper's."""
 
     encoder: Literal["baseline", "resnet", "attention"] = "baseline"
-    """One of the study's three."""
+    """Image encoder; see `jaxsoftras.models.encoders`."""
+    image_size: int = 64
+    """Width and height of the images, pixels; the data set must have the same size."""
     channels: tuple[int, ...] = (64, 128, 256)
-    """Of the encoder's stages, each of which halves the image."""
+    """Channels of the encoder's stages, each of which halves the image."""
     hidden: tuple[int, ...] = (1024, 1024)
-    """Fully connected layers of the encoder before the code."""
+    """Sizes of the encoder's fully connected layers before the code."""
     latent: int = 512
-    """Size of the code."""
+    """Size of the code between encoder and decoder."""
     decoder_hidden: tuple[int, ...] = (1024, 2048)
-    """Fully connected layers of the decoder."""
+    """Sizes of the decoder's fully connected layers."""
     template_level: int = 3
-    """Subdivisions of the sphere: 10 * 4**level + 2 vertices."""
+    """Subdivisions of the template sphere, which has 10 * 4**level + 2 vertices."""
 
     def __post_init__(self):
-        sizes = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
-        _require(min(sizes) > 0, "All sizes of model must be positive.")
+        layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
+        _require(
+            min(self.image_size, *layers) > 0, "All sizes of model must be positive."
+        )
         _require(
             bool(self.channels) and bool(self.decoder_hidden),
             "model.channels and model.decoder_hidden must not be empty.",
+        )
+        reduction = 2 ** len(self.channels)
+        _require(
+            self.image_size % reduction == 0,
+            f"Images of {self.image_size} px cannot be halved {len(self.channels)} "
+            "times, once for each of model.channels; use fewer channels or a "
+            f"model.image_size that is a multiple of {reduction}.",
         )
         _require(
             0 <= self.template_level <= 5, "model.template_level must be from 0 to 5."
@@ -88,14 +101,16 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Render:
-    """The soft rasterizer's settings."""
+    """Settings of the soft rasterizer during training."""
 
     sigma: float = 1e-4
-    """Sharpness at the start, NDC squared."""
+    """Initial sharpness, NDC squared."""
     dist_eps: float = 1e-10
-    """A face's influence ends where its probability falls below this."""
-    implementation: Literal["reference", "xla", "pallas", "mosaic"] | None = None
-    """Of the rasterizer; None chooses."""
+    """Probability below which a face no longer influences a pixel."""
+    implementation: Literal["reference", "xla", "pallas", "triton", "mosaic"] | None = (
+        None
+    )
+    """Implementation of the rasterizer; None chooses the fastest on the device."""
 
     def __post_init__(self):
         _require(self.sigma > 0, "render.sigma must be positive.")
@@ -107,7 +122,9 @@ class Loss:
     """Weights of the regularisers; the silhouette loss has weight 1."""
 
     laplacian: float = 5e-3
+    """Weight of `jaxsoftras.losses.laplacian`."""
     flatten: float = 5e-4
+    """Weight of `jaxsoftras.losses.flatten`."""
 
     def __post_init__(self):
         _require(
@@ -121,15 +138,19 @@ class Optim:
     """Adam, and the schedule that learning rate and sigma share."""
 
     steps: int = 250_000
-    """Length of the run."""
+    """Number of training steps."""
     batch_size: int = 64
-    """Objects a step; each gives two views, so two encodings and four renders."""
+    """Objects per step. Each has two views, hence two encodings and four renders."""
     learning_rate: float = 1e-4
+    """Initial learning rate."""
     beta1: float = 0.9
+    """Decay rate of Adam's first moment."""
     beta2: float = 0.999
+    """Decay rate of Adam's second moment."""
     decay_step: int = 150_000
-    """From this step on, learning rate and sigma are multiplied by decay_factor."""
+    """Step from which learning rate and sigma are multiplied by ``decay_factor``."""
     decay_factor: float = 0.3
+    """Factor of learning rate and sigma from ``decay_step`` on."""
 
     def __post_init__(self):
         _require(self.steps > 0, "optim.steps must be positive.")
@@ -145,13 +166,16 @@ class Optim:
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """How often a run reports and saves, in steps."""
+    """Intervals at which a run reports and saves."""
 
     metrics_every: int = 100
+    """Steps between reports of the metrics."""
     images_every: int = 1_000
+    """Steps between images for TensorBoard."""
     checkpoint_every: int = 10_000
+    """Steps between checkpoints."""
     keep_checkpoints: int = 3
-    """Of the newest ones."""
+    """Number of checkpoints to keep, the newest ones."""
 
     def __post_init__(self):
         _require(
@@ -161,7 +185,7 @@ class Log:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All there is to know of a run."""
+    """Complete configuration of a run."""
 
     data: Data = Data()
     model: Model = Model()
@@ -170,7 +194,7 @@ class Config:
     optim: Optim = Optim()
     log: Log = Log()
     seed: int = 0
-    """Of the initial parameters and of the choice of objects and views."""
+    """Seed of the initial parameters and of the choice of objects and views."""
 
 
 RESUMABLE = frozenset(
@@ -185,7 +209,7 @@ RESUMABLE = frozenset(
         "render.implementation",
     }
 )
-"""Fields that may differ when a run goes on: they do not change what is computed."""
+"""Fields that may change when a run is resumed: no step computes anything else."""
 
 
 def _describe(annotation: Any) -> str:
@@ -199,7 +223,7 @@ def _describe(annotation: Any) -> str:
 
 
 def _convert(value: Any, annotation: Any) -> Any:
-    """Checks a plain value against a field's type; raises TypeError."""
+    """Converts a plain value to a field's type, or raises TypeError."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Literal:
         if value in arguments and not isinstance(value, bool):
@@ -229,14 +253,14 @@ def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
 
     Args:
         cls: `Config` or one of its parts.
-        values: field values; fields that are left out keep their defaults.
-        path: where in the whole configuration these belong, for messages.
+        values: field values; missing fields keep their defaults.
+        path: prefix of the field names in messages, such as ``"optim."``.
 
     Returns:
         An instance of ``cls``.
 
     Raises:
-        ConfigError: an unknown field, or a value of wrong type or range.
+        ConfigError: an unknown field, or a value of the wrong type or out of range.
     """
     hints = typing.get_type_hints(cls)
     fields = {}
@@ -266,7 +290,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
 
 
 def flat(config: Config) -> dict[str, Any]:
-    """All fields by their path: ``{"optim.steps": 250000, ...}``."""
+    """All fields by their path, ``{"optim.steps": 250000, ...}``."""
     fields = {}
     for name, value in dataclasses.asdict(config).items():
         if isinstance(value, dict):
@@ -277,18 +301,19 @@ def flat(config: Config) -> dict[str, Any]:
 
 
 def override(config: Config, settings: Iterable[str]) -> Config:
-    """Replaces fields by their path.
+    """Replaces fields, given by their path.
 
     Args:
-        config: where to start.
-        settings: such as ``optim.learning_rate=3e-4``; values are Python literals, and
-            strings need no quotes.
+        config: the configuration to change.
+        settings: assignments such as ``optim.learning_rate=3e-4``; values are Python
+            literals, and strings need no quotes.
 
     Returns:
         The changed configuration.
 
     Raises:
-        ConfigError: not of the form path=value, an unknown field, or a wrong value.
+        ConfigError: a setting not of the form ``path=value``, an unknown field, or a
+            wrong value.
     """
     values = dataclasses.asdict(config)
     for setting in settings:
@@ -313,14 +338,15 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
     """Runs a configuration file and applies overrides.
 
     Args:
-        path: of a Python file with a function ``get_config() -> Config``.
+        path: a Python file with a function ``get_config() -> Config``.
         settings: see `override`.
 
     Returns:
         The configuration.
 
     Raises:
-        ConfigError: no such file, not such a file, or wrong settings.
+        ConfigError: a missing file, a file that defines no configuration, or wrong
+            settings.
     """
     if not Path(path).is_file():
         raise ConfigError(f"There is no configuration file {str(path)!r}.")
@@ -339,33 +365,42 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
         raise ConfigError(
             f"{path} must define get_config() and return a jaxsoftras.config.Config."
         )
-    # through dictionaries, so that the types of the file's values are checked as well
+    # `override` goes through dictionaries, so it checks the types of the file's values
     return override(config, settings)
 
 
-def save(config: Config, path: Path) -> None:
-    """Writes a configuration as JSON."""
-    path.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+def save(config: Config, path: str | Path) -> None:
+    """Writes a configuration as JSON, whole or not at all."""
+    with atomic.file(path) as partial:
+        partial.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
 
 
-def read(path: Path) -> Config:
-    """Reads what `save` wrote."""
+def read(path: str | Path) -> Config:
+    """Reads a configuration written by `save`.
+
+    Raises:
+        ConfigError: the file is damaged, or has unknown fields or wrong values.
+    """
     try:
-        values = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        values = json.loads(Path(path).read_text())
+    except ValueError as error:  # not JSON, or not text
         raise ConfigError(f"{path} is damaged: {error}.") from None
     return from_dict(Config, values)
 
 
 def conflicts(old: Config, new: Config) -> list[str]:
-    """Fields that forbid to continue the run of one configuration with another.
+    """Changed fields whose values must not change when a run is resumed.
+
+    Args:
+        old: configuration of the existing run.
+        new: configuration to resume it with.
 
     Returns:
-        Sentences such as ``model.latent: 512 there, 256 here``.
+        A phrase per field, such as ``model.latent: 512 there, 256 here``.
     """
-    theirs, ours = flat(old), flat(new)
+    there, here = flat(old), flat(new)
     return [
-        f"{name}: {theirs[name]!r} there, {ours[name]!r} here"
-        for name in theirs
-        if theirs[name] != ours[name] and name not in RESUMABLE
+        f"{name}: {there[name]!r} there, {here[name]!r} here"
+        for name in there
+        if there[name] != here[name] and name not in RESUMABLE
     ]

@@ -5,29 +5,33 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import rich.progress
 
 Progress = Callable[[int, int], None]
-"""``progress(done, total)``; a total of 0 stands for an unknown one."""
+"""``progress(done, total)``; a total of 0 means that it is unknown."""
 
 
 class ProgramError(RuntimeError):
-    """Something a program cannot go on with; the message says why and what to do."""
+    """An error that ends a program; the message says why and what to do."""
 
 
 REPORTED = (ProgramError, ValueError, OSError, ModuleNotFoundError)
-"""Errors whose messages are written for the user; others are bugs and keep their
+"""Errors whose messages are written for the user. Others are bugs and keep their
 traceback."""
 
 
 def run(
     name: str, command: Callable[[], object], *, interrupted: str = "interrupted."
 ) -> int:
-    """Runs a command and reports what goes wrong in one line on stderr.
+    """Runs a command and reports errors in one line on stderr.
 
     Args:
-        name: of the program, which begins that line.
-        command: the work.
-        interrupted: what to say after Ctrl-C.
+        name: program name, which begins the line.
+        command: the work to do.
+        interrupted: message after Ctrl-C.
 
     Returns:
         The exit code: 0 on success; 2 after an error; 130 after Ctrl-C.
@@ -43,6 +47,24 @@ def run(
     return 0
 
 
+def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
+    """Columns of a progress bar, in the style that all programs share.
+
+    Args:
+        details: further columns between the count and the remaining time, such as
+            ``"{task.fields[rate]}"``.
+    """
+    import rich.progress  # only programs need it
+
+    return (
+        rich.progress.TextColumn("{task.description}"),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        *(rich.progress.TextColumn(detail) for detail in details),
+        rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+    )
+
+
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Progress]:
     """Shows a progress bar with count and remaining time on stderr.
@@ -50,7 +72,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
     Where stderr is not a terminal, prints one line when the first item is done.
 
     Args:
-        title: of the bar.
+        title: label of the bar.
 
     Yields:
         The function that moves the bar.
@@ -59,13 +81,12 @@ def progress_bar(title: str) -> Iterator[Progress]:
     import rich.progress
 
     console = rich.console.Console(stderr=True)
-    columns = (
-        rich.progress.TextColumn("{task.description}"),
-        rich.progress.BarColumn(),
-        rich.progress.MofNCompleteColumn(),
-        rich.progress.TimeRemainingColumn(),
-    )
-    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
+    with rich.progress.Progress(
+        *bar_columns(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
         task = bar.add_task(title, total=None, visible=False)
         announced = False
 

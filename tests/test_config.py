@@ -13,7 +13,7 @@ class TestLoad:
     def test_files_of_the_project(self, path):
         assert isinstance(config.load(path), config.Config)
 
-    def test_defaults_are_the_papers_run(self):
+    def test_defaults_are_the_run_of_the_paper(self):
         settings = config.load(next(p for p in FILES if p.stem == "softras"))
         assert settings.optim == config.Optim(
             steps=250_000,
@@ -26,6 +26,7 @@ class TestLoad:
         )
         assert settings.render.sigma == 1e-4 and settings.render.dist_eps == 1e-10
         assert settings.loss == config.Loss(laplacian=5e-3, flatten=5e-4)
+        assert settings.model.image_size == 64
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -97,6 +98,8 @@ class TestOverride:
             ("model.encoder=vgg", "one of 'baseline', 'resnet', 'attention'"),
             ("model.channels=64", "a tuple of int, not 64"),
             ("model.channels=()", "must not be empty"),
+            ("model.image_size=0", "sizes of model must be positive"),
+            ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
             ("render.sigma=-1.0", "render.sigma must be positive"),
             ("data.half_fov=90", "half_fov"),
         ],
@@ -113,17 +116,22 @@ class TestFiles:
         config.save(settings, tmp_path / "config.json")
         assert config.read(tmp_path / "config.json") == settings
 
-    def test_damaged_file(self, tmp_path):
-        (tmp_path / "config.json").write_text('{"seed": ')
+    @pytest.mark.parametrize("content", [b'{"seed": ', b"\xff\xfe", b""])
+    def test_damaged_file(self, content, tmp_path):
+        (tmp_path / "config.json").write_bytes(content)
         with pytest.raises(config.ConfigError, match="damaged"):
             config.read(tmp_path / "config.json")
 
 
 class TestConflicts:
-    def test_what_is_computed_must_agree(self):
+    def test_fields_that_change_the_result_must_agree(self):
         old = config.Config()
-        new = config.override(old, ["model.latent=256", "optim.learning_rate=1e-3"])
+        new = config.override(
+            old,
+            ["model.latent=256", "model.image_size=32", "optim.learning_rate=1e-3"],
+        )
         assert config.conflicts(old, new) == [
+            "model.image_size: 64 there, 32 here",
             "model.latent: 512 there, 256 here",
             "optim.learning_rate: 0.0001 there, 0.001 here",
         ]

@@ -34,7 +34,7 @@ NEVER = [
     ("models", "rasterization"),
 ]
 # programs, which users run and no module imports
-PROGRAMS = {"kernels.bench", "data.__main__", "shapes.__main__"}
+PROGRAMS = {"__main__", "kernels.bench", "data.__main__", "shapes.__main__"}
 # each heavy dependency has one door
 HEAVY = {
     "flax": {"models", "reconstruction"},

@@ -1,4 +1,4 @@
-"""Networks that turn an image into a mesh."""
+"""Networks that reconstruct a mesh from a single image."""
 
 from jaxsoftras.models.decoder import Decoder as Decoder
 from jaxsoftras.models.decoder import deform as deform

@@ -1,4 +1,4 @@
-"""The decoder: from a code to the vertices of a deformed template."""
+"""The decoder, which maps a code to the vertices of a deformed template."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def deform(template: np.ndarray, bias: jax.Array, centroid: jax.Array) -> jax.Ar
     """Deforms a template within the cube ``(-1, 1)^3``.
 
     Each coordinate t of the template, of sign s, becomes ``s sigmoid(logit(|t|) +
-    bias)``: it stays on its side of zero. The cube is then bent, axis by axis, so that
-    zero moves to the centroid while the cube's faces stay. A coordinate that is zero in
-    the template lands on the centroid, whatever its bias.
+    bias)``, which stays on its side of zero. The cube is then bent, axis by axis, so
+    that zero moves to the centroid while the cube's faces stay. A coordinate that is
+    zero in the template lands on the centroid, whatever its bias.
 
     Args:
-        template: ``[V, 3]`` within (-1, 1).
-        bias: ``[..., V, 3]``.
+        template: ``[V, 3]`` vertices within (-1, 1).
+        bias: ``[..., V, 3]`` displacements, logits.
         centroid: ``[..., 3]`` within (-1, 1).
 
     Returns:
-        ``[..., V, 3]`` within (-1, 1).
+        ``[..., V, 3]`` vertices within (-1, 1).
     """
-    # where the sign is 0, any finite logit serves
+    # a sign of 0 cancels the logit, which need only be finite
     size = np.where(template == 0, 0.5, np.abs(template))
     logit = (np.log(size) - np.log1p(-size)).astype(bias.dtype)
     sign = np.sign(template).astype(bias.dtype)
@@ -60,10 +60,10 @@ class Decoder(nnx.Module):
         """Makes a decoder.
 
         Args:
-            template_level: of the `jaxsoftras.mesh.icosphere` that is deformed.
+            template_level: subdivisions of the template, a `jaxsoftras.mesh.icosphere`.
             latent: size of the code.
             hidden: sizes of the fully connected layers.
-            rngs: for the initial parameters.
+            rngs: random numbers for the initial parameters.
         """
         self.template_level = template_level
         vertices = len(mesh.icosphere(template_level).vertices)
@@ -72,7 +72,7 @@ class Decoder(nnx.Module):
         self.bias = layers.linear(hidden[-1], 3 * vertices, rngs)
 
     def __call__(self, codes: jax.Array) -> jax.Array:
-        """``[N, latent]`` to vertices ``[N, V, 3]``, model frame."""
+        """Maps codes ``[N, latent]`` to vertices ``[N, V, 3]``, model frame."""
         hidden = self.body(codes)
         bias = self.bias(hidden).reshape(codes.shape[0], -1, 3)
         centroid = jnp.tanh(0.1 * self.centroid(hidden))

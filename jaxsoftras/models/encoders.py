@@ -1,9 +1,10 @@
-"""The three image encoders of the study, behind one interface.
+"""Three image encoders behind one interface.
 
-Each takes ``[N, S, S, 4]`` RGBA images in [0, 1] to ``[N, latent]`` codes, and is made
+Each maps RGBA images ``[N, S, S, 4]`` in [0, 1] to codes ``[N, latent]``, and is made
 by ``Encoder(image_size, channels, hidden, latent, rngs=rngs)``: ``channels`` lists the
-channels of its stages, each of which halves the image, ``hidden`` the sizes of the
-fully connected layers before the code.
+channels of its stages, each of which halves the image, and ``hidden`` the sizes of the
+fully connected layers before the code. ``image_size`` (S, pixels) must be divisible by
+``2 ** len(channels)``.
 """
 
 from __future__ import annotations
@@ -42,22 +43,22 @@ class _Encoder(nnx.Module):
         raise NotImplementedError("each encoder has its own stages")
 
     def features(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` to the features of the last stage ``[N, s, s, C]``."""
+        """Features of the last stage, ``[N, S, S, 4]`` to ``[N, s, s, C]``."""
         for stage in self.stages:
             images = stage(images)
         return images
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` in [0, 1] to ``[N, latent]``."""
+        """Maps images ``[N, S, S, 4]`` in [0, 1] to codes ``[N, latent]``."""
         return self.head(self.features(images).reshape(images.shape[0], -1))
 
 
 class BaselineEncoder(_Encoder):
     """The encoder of Soft Rasterizer: plain convolutions.
 
-    Each stage: a 5 x 5 convolution of stride 2, batch normalisation, ReLU; then fully
-    connected layers with ReLU, the code included. 19,384,384 parameters at full size
-    (64 px, channels 64, 128, 256, hidden 1024, 1024, latent 512).
+    Each stage is a 5 x 5 convolution of stride 2, batch normalisation and ReLU. Fully
+    connected layers with ReLU follow, the code included. 19,384,384 parameters at full
+    size (64 px, channels 64, 128, 256, hidden 1024, 1024, latent 512).
     """
 
     def _stage(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Sequential:
@@ -66,7 +67,7 @@ class BaselineEncoder(_Encoder):
 
 
 class _ResidualBlock(nnx.Module):
-    """``relu(f(x) + skip(x))``, f being two 3 x 3 convolutions with normalisation."""
+    """``relu(f(x) + skip(x))``, where f is two normalised 3 x 3 convolutions."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
         self.conv1 = layers.conv(inputs, outputs, kernel=3, stride=stride, rngs=rngs)
@@ -86,7 +87,7 @@ class _ResidualBlock(nnx.Module):
 
 
 class ResNetEncoder(_Encoder):
-    """The ResNet-like encoder: two residual blocks a stage in place of a convolution.
+    """A ResNet-like encoder: each stage is two residual blocks.
 
     The first block of a stage halves the image; its shortcut is a 1 x 1 convolution of
     stride 2. The fully connected layers are the baseline's. 21,093,056 parameters at
@@ -125,12 +126,12 @@ class _AttentionBlock(nnx.Module):
 
 
 class AttentionEncoder(BaselineEncoder):
-    """The attention-involved encoder: self-attention over the convolutional features.
+    """An encoder with self-attention over the features of the convolutions.
 
-    The baseline's convolutions; their features, one token for each place of the last
-    stage (64 at full size) plus a learnt position, pass two transformer blocks of up to
-    8 heads; then the baseline's fully connected layers. 20,454,976 parameters at full
-    size, 6 per cent more than the baseline encoder.
+    The features of the baseline's convolutions, one token for each cell of the last
+    stage (64 at full size) plus a learnt position, pass through two transformer blocks
+    of up to 8 heads, then through the baseline's fully connected layers. 20,454,976
+    parameters at full size, 6 per cent more than the baseline encoder.
     """
 
     def __init__(
@@ -154,7 +155,7 @@ class AttentionEncoder(BaselineEncoder):
         )
 
     def features(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` to attended features ``[N, s, s, C]``."""
+        """Features after attention, ``[N, S, S, 4]`` to ``[N, s, s, C]``."""
         features = super().features(images)
         tokens = features.reshape(features.shape[0], -1, features.shape[-1])
         tokens = tokens + self.position[...]

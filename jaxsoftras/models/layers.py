@@ -1,4 +1,4 @@
-"""Layers with the initialisation of the original networks."""
+"""Layers with the initialisation of the original networks, PyTorch's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KERNEL = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """Uniform within +- 1 / sqrt(fan_in), as PyTorch initialises kernels and biases."""
 
 
-def _bias(fan_in: int):
+def _bias(fan_in: int) -> nnx.Initializer:
     bound = 1 / math.sqrt(fan_in)
 
     def init(key, shape, dtype, out_sharding=None):
@@ -32,7 +32,7 @@ def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
 def conv(
     inputs: int, outputs: int, kernel: int, stride: int, rngs: nnx.Rngs
 ) -> nnx.Conv:
-    """A square convolution, padded so that stride 1 keeps the size and 2 halves it."""
+    """A square convolution, padded: stride 1 keeps the size and stride 2 halves it."""
     return nnx.Conv(
         inputs,
         outputs,
@@ -46,7 +46,7 @@ def conv(
 
 
 def batch_norm(features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
-    """Batch normalisation; the running averages move by a tenth each step."""
+    """Batch normalisation whose running averages move by a tenth each step."""
     return nnx.BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
 
 
@@ -61,7 +61,7 @@ class Perceptron(nnx.Module):
         )
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """``[N, sizes[0]]`` to ``[N, sizes[-1]]``."""
+        """Maps ``[N, sizes[0]]`` to ``[N, sizes[-1]]``."""
         for layer in self.layers:
             x = nnx.relu(layer(x))
         return x

@@ -1,4 +1,4 @@
-"""The whole network: from an image to the vertices of a mesh."""
+"""The complete network, from an image to the vertices of a mesh."""
 
 from __future__ import annotations
 
@@ -20,43 +20,36 @@ ENCODERS = {
 
 
 class Reconstructor(nnx.Module):
-    """An encoder and a decoder: ``[N, S, S, 4]`` images to ``[N, V, 3]`` vertices."""
+    """An encoder and a decoder: images ``[N, S, S, 4]`` to vertices ``[N, V, 3]``."""
 
-    def __init__(self, settings: config.Model, image_size: int, *, rngs: nnx.Rngs):
+    def __init__(self, settings: config.Model, *, rngs: nnx.Rngs):
         """Makes a network.
 
         Args:
-            settings: which encoder, and the sizes.
-            image_size: side of the images, pixels; a multiple of 2 for each stage.
-            rngs: for the initial parameters.
-
-        Raises:
-            ValueError: the images cannot be halved by every stage.
+            settings: kind of encoder, and all sizes.
+            rngs: random numbers for the initial parameters.
         """
-        reduction = 2 ** len(settings.channels)
-        if image_size % reduction:
-            raise ValueError(
-                f"Images of {image_size} px cannot be halved {len(settings.channels)} "
-                "times, once for each of model.channels; use fewer channels or images "
-                f"whose side is a multiple of {reduction}."
-            )
         self.encoder = ENCODERS[settings.encoder](
-            image_size, settings.channels, settings.hidden, settings.latent, rngs=rngs
+            settings.image_size,
+            settings.channels,
+            settings.hidden,
+            settings.latent,
+            rngs=rngs,
         )
         self.decoder = decoder.Decoder(
             settings.template_level, settings.latent, settings.decoder_hidden, rngs=rngs
         )
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        """``[N, S, S, 4]`` RGBA in [0, 1] to ``[N, V, 3]``, model frame."""
+        """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to vertices, model frame."""
         return self.decoder(self.encoder(images))
 
 
 class Variables(NamedTuple):
-    """What a network consists of besides its structure; a pytree.
+    """Arrays of a network, beside its structure; a pytree.
 
     Attributes:
-        params: what the optimiser changes.
+        params: parameters, which the optimiser updates.
         batch_stats: running averages of the batch normalisation.
     """
 
@@ -65,12 +58,19 @@ class Variables(NamedTuple):
 
 
 class Network:
-    """A `Reconstructor` as pure functions of its variables."""
+    """A `Reconstructor` as pure functions of its variables.
 
-    def __init__(self, settings: config.Model, image_size: int):
-        """Makes the structure; see `Reconstructor` for the arguments."""
+    Attributes:
+        faces: ``[F, 3]`` int32 vertex indices, the topology of all reconstructions.
+    """
+
+    def __init__(self, settings: config.Model):
+        """Makes the structure of a network.
+
+        Args:
+            settings: kind of encoder, and all sizes.
+        """
         self._settings = settings
-        self._image_size = image_size
         self.faces: np.ndarray = np.asarray(
             mesh.icosphere(settings.template_level).faces
         )
@@ -81,9 +81,7 @@ class Network:
         self._inference = nnx.split(model, nnx.Param, nnx.BatchStat)[0]
 
     def _build(self, key: jax.Array) -> Reconstructor:
-        return Reconstructor(
-            self._settings, self._image_size, rngs=nnx.Rngs(params=key)
-        )
+        return Reconstructor(self._settings, rngs=nnx.Rngs(params=key))
 
     def init(self, key: jax.Array) -> Variables:
         """Draws initial parameters."""
@@ -93,16 +91,37 @@ class Network:
     def train(
         self, variables: Variables, images: jax.Array
     ) -> tuple[jax.Array, nnx.State]:
-        """Vertices ``[N, V, 3]``, and the running averages after this batch."""
-        # merged by copy: the averages may then change within a differentiated function
+        """Reconstructs meshes, normalised by the batch.
+
+        Args:
+            variables: parameters and running averages.
+            images: ``[N, S, S, 4]`` RGBA in [0, 1].
+
+        Returns:
+            Vertices ``[N, V, 3]``, model frame, and the running averages after this
+            batch.
+        """
+        # A copy, because the averages may not be mutated inside a differentiated
+        # function.
         model = nnx.merge(self._training, *variables, copy=True)
         return model(images), nnx.state(model, nnx.BatchStat)
 
     def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
-        """Vertices ``[N, V, 3]``, normalised by the running averages."""
+        """Reconstructs meshes, normalised by the running averages.
+
+        Args:
+            variables: parameters and running averages.
+            images: ``[N, S, S, 4]`` RGBA in [0, 1].
+
+        Returns:
+            Vertices ``[N, V, 3]``, model frame.
+        """
         return nnx.merge(self._inference, *variables, copy=True)(images)
 
 
 def to_network_input(images: jax.Array) -> jax.Array:
-    """``[N, 4, S, S]`` uint8, as in the files, to ``[N, S, S, 4]`` in [0, 1]."""
+    """Converts images ``[N, 4, S, S]`` uint8, as stored, to ``[N, S, S, 4]`` floats.
+
+    Values 0 to 255 become 0 to 1.
+    """
     return jnp.moveaxis(images, -3, -1).astype(jnp.float32) / 255

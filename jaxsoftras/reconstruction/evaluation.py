@@ -1,28 +1,28 @@
-"""Evaluation of a reconstructor: voxel IoU and loss, per category."""
+"""Scores of a trained network: voxel IoU and loss, per category."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import data, models, voxels
+from jaxsoftras import atomic, data, models, terminal, voxels
 from jaxsoftras.reconstruction import training
 
-_OBJECTS_PER_DEVICE = 4  # evaluated together, all views of each
+_OBJECTS_PER_DEVICE = 4  # scored together, from all of their views
 
 
 class Score(NamedTuple):
-    """Of one category; the arrays hold a number for each object and input view.
+    """Scores of one category, one number per object and input view.
 
     Attributes:
         iou: ``[n, N]`` intersection over union with the true voxels, 0 to 1.
-        loss: ``[n, N]`` the training loss.
+        loss: ``[n, N]`` training loss.
     """
 
     iou: np.ndarray | jax.Array
@@ -30,9 +30,9 @@ class Score(NamedTuple):
 
 
 def _partners(category: int, objects: np.ndarray, views: int) -> np.ndarray:
-    """``[n, N]`` the second view with which each view's loss is taken.
+    """Second views ``[n, N]`` for the loss of each object and input view.
 
-    Drawn uniformly, as in training, but the same ones in every evaluation.
+    Drawn uniformly, as in training, but the same in every evaluation.
     """
     draws = [
         np.random.default_rng([category, o]).integers(views, size=views)
@@ -41,8 +41,8 @@ def _partners(category: int, objects: np.ndarray, views: int) -> np.ndarray:
     return np.stack(draws).astype(np.int32)
 
 
-def _scorer(experiment: training.Experiment, views: int):
-    """The jitted function that scores a group of objects by all of their views."""
+def _make_scorer(experiment: training.Experiment, views: int) -> Callable[..., Score]:
+    """Makes the jitted function that scores a group of objects from all views."""
 
     def score(variables, images, occupied, partner, sigma):
         group = images.shape[0]
@@ -55,47 +55,51 @@ def _scorer(experiment: training.Experiment, views: int):
         view = jnp.broadcast_to(jnp.arange(views, dtype=jnp.int32), partner.shape)
         pairs = jnp.stack([view, partner], axis=-1)  # [group, views, 2]
 
-        def both(x):
-            """``[group, views, ...]`` to the two views of each pair, in one batch."""
+        def gather_pairs(x: jax.Array) -> jax.Array:
+            """Gathers the two views of each pair: ``[group * views * 2, ...]``."""
             chosen = x[jnp.arange(group)[:, None, None], pairs]
             return chosen.reshape(-1, *chosen.shape[2:])
 
         terms = experiment.view_losses(
-            both(vertices), both(images[:, :, 3]), pairs.reshape(-1, 2), sigma
+            gather_pairs(vertices),
+            gather_pairs(images[:, :, 3]),
+            pairs.reshape(-1, 2),
+            sigma,
         )
         return Score(iou, experiment.total(terms).reshape(partner.shape))
 
     return jax.jit(score, out_shardings=experiment.sharded)
 
 
-def evaluate(
+def score_split(
     experiment: training.Experiment,
     variables: models.Variables,
     split: data.Split,
     sigma: float,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: terminal.Progress | None = None,
 ) -> dict[str, Score]:
     """Reconstructs every object of a split from each of its views.
 
     Args:
-        experiment: the configuration the variables belong to.
-        variables: of the network.
+        experiment: functions of the configuration the variables belong to.
+        variables: parameters and batch statistics of the network.
         split: objects with voxels.
-        sigma: sharpness of the rasterizer, for the loss.
-        progress: called with the number of objects done since the last call.
+        sigma: sharpness of the rasterizer for the loss, NDC squared.
+        progress: called with the number of objects done and in all.
 
     Returns:
         Scores by synset.
     """
     views = split.num_views
     group = _OBJECTS_PER_DEVICE * experiment.devices.size
-    score = _scorer(experiment, views)
+    score = _make_scorer(experiment, views)
+    done, total = 0, sum(split.count(category) for category in split.categories)
     scores = {}
     for number, category in enumerate(split.categories):
         parts = []
         for start in range(0, split.count(category), group):
             objects = np.arange(start, min(start + group, split.count(category)))
-            # one shape for all calls: the last group repeats an object
+            # the last group repeats an object, so that all calls have the same shapes
             padded = np.pad(objects, (0, group - len(objects)), mode="edge")
             images = split.images(
                 category, np.repeat(padded, views), np.tile(np.arange(views), group)
@@ -110,18 +114,20 @@ def evaluate(
             )
             part = jax.device_get(score(variables, *batch, jnp.float32(sigma)))
             parts.append(Score(*(array[: len(objects)] for array in part)))
-            progress(len(objects))
+            done += len(objects)
+            if progress:
+                progress(done, total)
         scores[category] = Score(*(np.concatenate(p) for p in zip(*parts, strict=True)))
     return scores
 
 
-def summarize(scores: dict[str, Score], *, split: str, step: int) -> dict:
-    """The contents of ``metrics.json``: means per category, and their unweighted mean.
+def summarize(scores: dict[str, Score], *, split: str, step: int) -> dict[str, Any]:
+    """Means per category and their unweighted mean, the contents of ``metrics.json``.
 
     Args:
-        scores: by synset.
+        scores: scores by synset.
         split: name of the split.
-        step: of the checkpoint.
+        step: step of the checkpoint.
 
     Returns:
         ``{"split", "step", "mean_iou", "mean_loss", "per_category": {synset: {"name",
@@ -146,9 +152,7 @@ def summarize(scores: dict[str, Score], *, split: str, step: int) -> dict:
     }
 
 
-def write_metrics(metrics: dict, path: Path) -> None:
+def write_metrics(metrics: dict[str, Any], path: Path) -> None:
     """Writes ``metrics.json``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(json.dumps(metrics, indent=2) + "\n")
-    fresh.replace(path)
+    with atomic.file(path) as partial:
+        partial.write_text(json.dumps(metrics, indent=2) + "\n")

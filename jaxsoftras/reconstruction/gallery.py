@@ -1,4 +1,4 @@
-"""Pictures of reconstructions: input, renders, the mesh around, the truth beside it."""
+"""Galleries of reconstructions: input, renders, the mesh, and the truth beside it."""
 
 from __future__ import annotations
 
@@ -6,117 +6,187 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxsoftras import camera, config, data, models
-from jaxsoftras import voxels as cubes
-from jaxsoftras.data import zbuffer
+from jaxsoftras import (
+    camera,
+    config,
+    data,
+    lighting,
+    mesh,
+    models,
+    renderer,
+    texture,
+    voxels,
+)
 from jaxsoftras.reconstruction import training
 
-_CELL = 128  # pixels along a side of each picture
+_CELL = 128  # width and height of each image, pixels
 _GAP = 6
 _LABEL_WIDTH, _HEADER_HEIGHT = 96, 26
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _CLAY, _TRUTH = (0.93, 0.72, 0.46), (0.55, 0.68, 0.85)
-_MESH_VIEWS = (2, 10, 18)  # from these numbers of the 24 the mesh is drawn
+_MESH_VIEWS, _TRUTH_VIEWS = (2, 10, 18), (2, 10)  # view numbers, of 24
+_COLUMNS = (
+    *("input", "render", "reference"),
+    *("mesh" for _ in _MESH_VIEWS),
+    *("truth" for _ in _TRUTH_VIEWS),
+)
+
+# One light and its opposite shade both sides of a surface alike. The direction gives
+# the three visible sides of a box three different shades.
+_TO_LIGHT = np.array([0.6, 1.0, -0.25])
+_LIGHTS = (
+    lighting.AmbientLight(0.45),
+    lighting.DirectionalLight(_TO_LIGHT, 0.6),
+    lighting.DirectionalLight(-_TO_LIGHT, 0.6),
+)
+_SETTINGS = renderer.Settings(
+    image_size=_CELL,
+    aggregation="hard",
+    shading="flat",
+    background=1.0,
+    supersampling=2,
+    near=1e-2,
+    implementation="xla",  # runs everywhere, and fast enough for a few images
+)
+# Sizes are rounded up to multiples of these, so that few programs are compiled.
+_VERTEX_STEP, _FACE_STEP = 2048, 4096
 
 
 class Example(NamedTuple):
-    """One reconstruction, ready to be drawn.
+    """One reconstruction, ready to be shown.
 
     Attributes:
-        name: shown at the left.
-        picture: ``[4, S, S]`` uint8, the network's input.
+        name: label at the left.
+        image: ``[4, S, S]`` uint8, the network's input.
         render: ``[S, S]`` silhouette of the mesh from the reference view, 0 to 1.
-        reference: ``[4, S, S]`` uint8, the other view.
+        reference: ``[4, S, S]`` uint8, the image from the reference view.
         vertices: ``[V, 3]`` model frame.
-        occupied: ``[32, 32, 32]`` bool true voxels, file axes.
+        occupied: ``[32, 32, 32]`` bool true voxels, axes of the data files.
     """
 
     name: str
-    picture: np.ndarray
+    image: np.ndarray
     render: np.ndarray
     reference: np.ndarray
     vertices: np.ndarray
     occupied: np.ndarray
 
 
-def over_paper(picture: np.ndarray, size: int = _CELL) -> np.ndarray:
-    """``[4, S, S]`` premultiplied RGBA to ``[size, size, 3]`` uint8 over white."""
-    color = picture[:3].astype(int) + (255 - picture[3].astype(int))
+def composite_over_white(image: np.ndarray, size: int = _CELL) -> np.ndarray:
+    """Converts premultiplied RGBA ``[4, S, S]`` to ``[size, size, 3]`` over white."""
+    color = image[:3].astype(int) + (255 - image[3].astype(int))
     rgb = np.moveaxis(color.clip(0, 255).astype(np.uint8), 0, -1)
     return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BOX))
 
 
-def silhouette_picture(alpha: np.ndarray, size: int = _CELL) -> np.ndarray:
-    """``[S, S]`` alpha in [0, 1] to ``[size, size, 3]`` uint8, dark on white."""
+def shade_silhouette(alpha: np.ndarray, size: int = _CELL) -> np.ndarray:
+    """Converts alpha ``[S, S]`` in [0, 1] to ``[size, size, 3]``, dark on white."""
     gray = np.round(255 - 215 * np.clip(alpha, 0, 1)).astype(np.uint8)
     image = Image.fromarray(gray).resize((size, size), Image.Resampling.BOX)
     return np.asarray(image.convert("RGB"))
 
 
-def _shaded(vertices, faces, settings: config.Data, view: int, color) -> np.ndarray:
-    eye = camera.eye_from_angles(
-        settings.distance, settings.elevation, settings.azimuth_step * view
+def _voxel_mesh(occupied: np.ndarray) -> mesh.Mesh:
+    vertices, faces = voxels.voxel_surface(occupied)
+    # one vertex more, so that a grid without an occupied cell makes a mesh as well
+    vertices = np.concatenate([vertices, np.zeros((1, 3))])
+    return mesh.Mesh(vertices.astype(np.float32), faces)
+
+
+def _stack(meshes: Sequence[mesh.Mesh]) -> mesh.Mesh:
+    """Stacks meshes, with sizes rounded up by unused vertices and padding faces."""
+    vertices, faces, _ = mesh.stack_meshes(meshes)
+    more_vertices = (0, -vertices.shape[1] % _VERTEX_STEP)
+    more_faces = (0, -faces.shape[1] % _FACE_STEP)
+    return mesh.Mesh(
+        np.pad(vertices, ((0, 0), more_vertices, (0, 0)), mode="edge"),
+        np.pad(faces, ((0, 0), more_faces, (0, 0)), constant_values=-1),
     )
-    picture = zbuffer.render(
-        vertices,
-        faces,
-        np.asarray(eye),
-        image_size=_CELL,
-        half_fov=settings.half_fov,
-        colors=color,
-        closed=True,
+
+
+@jax.jit
+def _render(
+    vertices: ArrayLike, faces: ArrayLike, colors: ArrayLike, cameras: camera.Camera
+) -> jax.Array:
+    """Renders shaded meshes over white.
+
+    Args:
+        vertices: ``[N, V, 3]`` world space.
+        faces: ``[N, F, 3]`` vertex indices; rows of -1 are padding.
+        colors: ``[N, 3]`` RGB from 0 to 1.
+        cameras: N cameras.
+
+    Returns:
+        ``[N, 128, 128, 3]`` uint8.
+    """
+    faces = jnp.asarray(faces)
+    values = jnp.broadcast_to(jnp.asarray(colors)[:, None], faces.shape)
+    meshes = mesh.Mesh(jnp.asarray(vertices), faces, texture.FaceColors(values))
+    images = renderer.render(meshes, cameras, _LIGHTS, _SETTINGS)[..., :3]
+    return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
+
+
+def _render_rows(
+    examples: Sequence[Example], faces: np.ndarray, settings: config.Data
+) -> list[np.ndarray]:
+    """Renders each example's mesh and true voxels, ``[views, 128, 128, 3]`` uint8."""
+    meshes = _stack(
+        [mesh.Mesh(np.asarray(e.vertices, np.float32), faces) for e in examples]
+        + [_voxel_mesh(example.occupied) for example in examples]
     )
-    return over_paper(picture)
+    cameras = training.view_cameras(settings, np.array(_MESH_VIEWS + _TRUTH_VIEWS))
+    is_truth = np.arange(len(_MESH_VIEWS + _TRUTH_VIEWS)) >= len(_MESH_VIEWS)
+    colors = np.where(is_truth[:, None], _TRUTH, _CLAY).astype(np.float32)
+    rows = []
+    for row in range(len(examples)):
+        shown = row + len(examples) * is_truth  # truths follow the reconstructions
+        images = _render(meshes.vertices[shown], meshes.faces[shown], colors, cameras)
+        rows.append(np.asarray(images))
+    return rows
 
 
 def sheet(
     examples: Sequence[Example], faces: np.ndarray, settings: config.Data
 ) -> Image.Image:
-    """Draws a row for each example.
+    """Draws a gallery with a row for each example.
 
     Args:
-        examples: what to draw.
-        faces: ``[F, 3]`` of all meshes.
-        settings: the camera of the data set.
-
-    Returns:
-        The picture.
+        examples: reconstructions to show.
+        faces: ``[F, 3]`` vertex indices, the topology of all reconstructions.
+        settings: cameras of the data set.
     """
-    headers = ["input", "render", "reference", "mesh", "mesh", "mesh", "truth", "truth"]
     step = _CELL + _GAP
-    picture = Image.new(
+    gallery = Image.new(
         "RGB",
-        (_LABEL_WIDTH + len(headers) * step, _HEADER_HEIGHT + len(examples) * step),
+        (_LABEL_WIDTH + len(_COLUMNS) * step, _HEADER_HEIGHT + len(examples) * step),
         _PAPER,
     )
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
-    for column, header in enumerate(headers):
+    draw, font = ImageDraw.Draw(gallery), ImageFont.load_default(14)
+    for column, header in enumerate(_COLUMNS):
         x = _LABEL_WIDTH + column * step + _CELL // 2
         draw.text((x, _HEADER_HEIGHT // 2), header, _INK, font, anchor="mm")
-    for row, example in enumerate(examples):
+    rendered = _render_rows(examples, faces, settings)
+    for row, (example, images) in enumerate(zip(examples, rendered, strict=True)):
         y = _HEADER_HEIGHT + row * step
         draw.text((_GAP, y + _CELL // 2), example.name, _INK, font, anchor="lm")
-        truth = cubes.voxel_surface(example.occupied)
         cells = [
-            over_paper(example.picture),
-            silhouette_picture(example.render),
-            over_paper(example.reference),
-            *(
-                _shaded(example.vertices, faces, settings, v, _CLAY)
-                for v in _MESH_VIEWS
-            ),
-            *(_shaded(*truth, settings, view, _TRUTH) for view in _MESH_VIEWS[:2]),
+            composite_over_white(example.image),
+            shade_silhouette(example.render),
+            composite_over_white(example.reference),
+            *images,
         ]
         for column, cell in enumerate(cells):
-            picture.paste(Image.fromarray(cell), (_LABEL_WIDTH + column * step, y))
-    return picture
+            gallery.paste(Image.fromarray(cell), (_LABEL_WIDTH + column * step, y))
+    return gallery
 
 
-def _padded(array: np.ndarray, experiment: training.Experiment) -> jax.Array:
-    """Repeats the last entry until the devices can share the array evenly."""
+def _shard(array: np.ndarray, experiment: training.Experiment) -> jax.Array:
+    """Shards an array, with its last entry repeated to fill up the devices."""
     missing = -len(array) % experiment.devices.size
     array = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
     return jax.device_put(array, experiment.sharded)
@@ -134,8 +204,8 @@ def reconstruct(
     """Reconstructs the first object of every category from one view.
 
     Args:
-        experiment: the configuration the variables belong to.
-        variables: of the network.
+        experiment: functions of the configuration the variables belong to.
+        variables: parameters and batch statistics of the network.
         split: objects with voxels.
         sigma: sharpness of the rasterizer, NDC squared.
         input_view: number of the view that the network sees.
@@ -146,19 +216,19 @@ def reconstruct(
     """
     first = np.zeros(1, int)
 
-    def views(number):
+    def load_views(number: int) -> np.ndarray:
         return np.concatenate(
             [split.images(c, first, first + number) for c in split.categories]
         )
 
-    inputs, references = views(input_view), views(reference_view)
-    vertices = experiment.infer(variables, _padded(inputs, experiment))
-    numbers = _padded(np.full(len(inputs), reference_view, np.int32), experiment)
+    inputs, references = load_views(input_view), load_views(reference_view)
+    vertices = experiment.infer(variables, _shard(inputs, experiment))
+    numbers = _shard(np.full(len(inputs), reference_view, np.int32), experiment)
     renders = np.asarray(experiment.render(vertices, numbers, np.float32(sigma)))
     return [
         Example(
             name=data.CATEGORIES[category],
-            picture=inputs[k],
+            image=inputs[k],
             render=renders[k],
             reference=references[k],
             vertices=np.asarray(vertices[k]),
@@ -174,16 +244,16 @@ def training_views(
     batch: data.PairBatch,
     rows: int = 4,
 ) -> np.ndarray:
-    """Input, render from the second view, and that view, for a few objects of a batch.
+    """Shows the first view, the render from the second, and the second view.
 
     Args:
-        experiment: the configuration of the run.
-        state: of the run.
-        batch: on the devices.
-        rows: number of objects shown.
+        experiment: functions of the configuration of the run.
+        state: state of the run.
+        batch: pairs of views, on the devices.
+        rows: number of objects to show.
 
     Returns:
-        ``[H, W, 3]`` uint8.
+        ``[H, W, 3]`` uint8, one row per object.
     """
     vertices = experiment.infer(state.variables, batch.images_a)
     sigma = experiment.sigma(state.step)
@@ -192,8 +262,15 @@ def training_views(
     return np.concatenate(
         [
             np.concatenate(
-                [over_paper(a), silhouette_picture(r), over_paper(b)], axis=1
+                [
+                    composite_over_white(first),
+                    shade_silhouette(render),
+                    composite_over_white(second),
+                ],
+                axis=1,
             )
-            for a, r, b in zip(*(array[:rows] for array in shown), strict=True)
+            for first, render, second in zip(
+                *(array[:rows] for array in shown), strict=True
+            )
         ]
     )

@@ -1,4 +1,4 @@
-"""What a run shows: a progress bar, TensorBoard events, and an alarm for NaN."""
+"""Reports of a run: a progress bar, TensorBoard events, and an alarm for NaN."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import rich.console
 import rich.progress
 import tensorboardX
 
+from jaxsoftras import terminal
 from jaxsoftras.reconstruction import training
 
 
-class DivergedError(RuntimeError):
-    """The loss or its gradient is not finite any more."""
+class DivergedError(terminal.ProgramError):
+    """A loss or gradient that is no longer finite."""
 
 
 class Monitor:
     """Reports the metrics of steps, a few steps late so that devices never wait.
 
-    Use as a context manager around the loop.
+    Use as a context manager around the training loop.
     """
 
     def __init__(
@@ -31,11 +32,11 @@ class Monitor:
         """Opens the reports of a run.
 
         Args:
-            workdir: the run folder; events go to ``tensorboard/`` there.
+            workdir: the run folder; events go to ``tensorboard/`` in it.
             start: number of steps taken so far.
-            steps: number of steps in all.
-            every: how often to report, in steps.
-            quiet: whether to leave the terminal alone.
+            steps: total number of steps.
+            every: number of steps between reports.
+            quiet: whether to print nothing.
         """
         self._every = every
         self._steps = steps
@@ -45,16 +46,12 @@ class Monitor:
         )
         self._console = rich.console.Console(quiet=quiet)
         self._progress = rich.progress.Progress(
-            rich.progress.TextColumn("training"),
-            rich.progress.BarColumn(bar_width=None),
-            rich.progress.MofNCompleteColumn(),
-            rich.progress.TextColumn("{task.fields[rate]}  loss {task.fields[loss]}"),
-            rich.progress.TimeRemainingColumn(elapsed_when_finished=True),
+            *terminal.bar_columns("{task.fields[rate]}  loss {task.fields[loss]}"),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task(
-            "", total=steps, completed=start, rate="compiling", loss="-"
+            "training", total=steps, completed=start, rate="compiling", loss="-"
         )
         self._reported = (start, time.monotonic())
 
@@ -64,7 +61,7 @@ class Monitor:
         return self
 
     def __exit__(self, *_) -> None:
-        """Takes the progress bar away and completes the event file."""
+        """Removes the progress bar and completes the event file."""
         self._progress.stop()
         self._writer.close()
 
@@ -73,11 +70,11 @@ class Monitor:
         self._console.print(text, highlight=False)
 
     def record(self, step: int, metrics: training.Metrics) -> None:
-        """Takes note of a step; now and then reports it.
+        """Records the metrics of a step, and reports them at intervals.
 
         Args:
             step: number of steps taken, this one included.
-            metrics: of the step, still on the device.
+            metrics: metrics of the step, still on the device.
 
         Raises:
             DivergedError: see `check`.
@@ -91,10 +88,10 @@ class Monitor:
         """Waits for the steps recorded so far.
 
         Returns:
-            The metrics of the latest one, on the host.
+            Metrics of the latest step, on the host.
 
         Raises:
-            DivergedError: one of them had a loss or a gradient that is not finite.
+            DivergedError: a step had a loss or a gradient that is not finite.
         """
         values = jax.device_get(self._pending)
         self._pending = self._pending[-1:]
@@ -103,8 +100,7 @@ class Monitor:
                 raise DivergedError(
                     f"Step {step} gave a loss of {metrics.loss:g} and a gradient of "
                     f"norm {metrics.gradient_norm:g}; the last good checkpoint is "
-                    "kept. Lower optim.learning_rate, or look into the data of that "
-                    "step."
+                    "kept. Lower optim.learning_rate, or inspect the data of that step."
                 )
         return values[-1][1]
 
@@ -129,6 +125,6 @@ class Monitor:
                 f"{rate:.1f} steps/s  {remaining:.0f} s left"
             )
 
-    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+    def image(self, name: str, pixels: np.ndarray, step: int) -> None:
         """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""
-        self._writer.add_image(name, image, step, dataformats="HWC")
+        self._writer.add_image(name, pixels, step, dataformats="HWC")

@@ -12,28 +12,41 @@ import optax
 from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.typing import ArrayLike
 
 from jaxsoftras import camera, config, data, losses, mesh, models, rasterization
 
 
 class TrainState(NamedTuple):
-    """All that changes in a run; a pytree."""
+    """State of a run, everything that a step changes; a pytree.
 
-    step: jax.Array  # [] int32, steps taken
+    Attributes:
+        step: int32 scalar, number of steps taken.
+        variables: parameters and batch statistics of the network.
+        opt_state: state of the optimiser, Adam's moments.
+    """
+
+    step: jax.Array
     variables: models.Variables
     opt_state: optax.OptState
 
 
 class Losses(NamedTuple):
-    """Terms of the loss, ``[B]`` each, before weighting."""
+    """Terms of the loss before weighting, one number per object.
 
-    silhouette: jax.Array  # mean of the four 1 - IoU
-    laplacian: jax.Array  # mean over the two meshes
-    flatten: jax.Array  # the same
+    Attributes:
+        silhouette: ``[B]`` mean of ``1 - IoU`` over the four renders.
+        laplacian: ``[B]`` mean over the two meshes.
+        flatten: ``[B]`` mean over the two meshes.
+    """
+
+    silhouette: jax.Array
+    laplacian: jax.Array
+    flatten: jax.Array
 
 
 class Metrics(NamedTuple):
-    """What a step reports, scalars."""
+    """Metrics of one step, scalars; the loss and its terms are means over the batch."""
 
     loss: jax.Array
     silhouette: jax.Array
@@ -45,11 +58,11 @@ class Metrics(NamedTuple):
 
 
 def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
-    """Devices along one axis, "data".
+    """Arranges devices along one axis, ``"data"``.
 
     Args:
-        batch_size: objects in a batch.
-        devices: which ones; all if None.
+        batch_size: number of objects in a batch.
+        devices: devices to use; all if None.
 
     Raises:
         ValueError: a batch does not divide evenly among the devices.
@@ -66,28 +79,66 @@ def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
     )
 
 
+def check_image_size(settings: config.Config, split: data.Split) -> None:
+    """Checks that the images of a data set have the size the network is made for.
+
+    Args:
+        settings: configuration of the run.
+        split: the open data set.
+
+    Raises:
+        ConfigError: the sizes differ.
+    """
+    wanted, found = settings.model.image_size, split.image_size
+    if wanted != found:
+        raise config.ConfigError(
+            f"model.image_size is {wanted} px, but the {split.name} split in "
+            f"{settings.data.root} has images of {found} px; set model.image_size="
+            f"{found} for a new run, or choose another data set by data.root."
+        )
+
+
+def view_cameras(settings: config.Data, views: ArrayLike) -> camera.Camera:
+    """Cameras of numbered views, as the images of the data set were taken.
+
+    Args:
+        settings: distance, elevation, azimuth step and field of view.
+        views: ``[...]`` view numbers, from 0.
+
+    Returns:
+        Perspective cameras with leading axes ``[...]`` that look at the origin.
+    """
+    azimuth = settings.azimuth_step * jnp.asarray(views).astype(jnp.float32)
+    eye = camera.eye_from_angles(settings.distance, settings.elevation, azimuth)
+    # The data sets of Soft Rasterizer were rendered in a left-handed camera frame.
+    return camera.perspective_camera(eye, half_fov=settings.half_fov, handedness="left")
+
+
 class Experiment:
-    """A configuration as functions: how to start, to step, and to look at the result.
+    """Jitted functions of a configuration: initialise, step, infer, render.
 
     Attributes:
         config: the configuration.
         network: encoder and decoder.
-        devices: with an axis "data", along which batches are divided.
+        devices: device mesh with an axis ``"data"``, along which batches are divided.
         replicated: sharding of the state.
         sharded: sharding of a batch, along its first axis.
+        init: ``seed -> TrainState``, the state before the first step.
+        step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
+        infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
+        view_losses: `Losses` of two meshes and two views per object.
+        render: ``([B, V, 3], [B] views, sigma) -> [B, S, S]`` soft silhouettes.
     """
 
-    def __init__(self, settings: config.Config, image_size: int, devices: Mesh):
+    def __init__(self, settings: config.Config, devices: Mesh):
         """Makes an experiment.
 
         Args:
             settings: the configuration.
-            image_size: side of the images, pixels.
             devices: see `device_mesh`.
         """
         self.config = settings
-        self.image_size = image_size
-        self.network = models.Network(settings.model, image_size)
+        self.network = models.Network(settings.model)
         self.devices = devices
         self.replicated = NamedSharding(devices, P())
         self.sharded = NamedSharding(devices, P("data"))
@@ -96,7 +147,7 @@ class Experiment:
             b1=settings.optim.beta1,
             b2=settings.optim.beta2,
         )
-        # the state is born where it lives, and each step reuses its memory
+        # `out_shardings` creates the state in place, and each step reuses its memory
         self.init = jax.jit(self._init, out_shardings=self.replicated)
         self.step = jax.jit(
             self._step,
@@ -113,12 +164,12 @@ class Experiment:
             initial, {optim.decay_step: optim.decay_factor}
         )
 
-    def sigma(self, step: jax.Array) -> jax.Array:
+    def sigma(self, step: jax.Array | int) -> jax.Array:
         """Sharpness of the rasterizer at a step, NDC squared."""
         return jnp.asarray(self._schedule(self.config.render.sigma)(step), jnp.float32)
 
     def _init(self, seed: jax.Array | int) -> TrainState:
-        """The state before the first step."""
+        """State before the first step."""
         variables = self.network.init(jax.random.key(seed))
         return TrainState(
             jnp.zeros((), jnp.int32), variables, self._optimizer.init(variables.params)
@@ -127,18 +178,16 @@ class Experiment:
     def _render(
         self, vertices: jax.Array, views: jax.Array, sigma: jax.Array
     ) -> jax.Array:
-        """Silhouettes ``[B, S, S]`` of ``[B, V, 3]`` meshes from ``[B]`` views."""
-        data, render = self.config.data, self.config.render
-        azimuth = data.azimuth_step * views.astype(jnp.float32)
-        eye = camera.eye_from_angles(data.distance, data.elevation, azimuth)
-        cam = camera.perspective_camera(eye, half_fov=data.half_fov, handedness="left")
-        faces = mesh.face_vertices(camera.project(cam, vertices), self.network.faces)
-        # Each device renders its own images: under plain jit, the loop over all items
-        # of a sharded batch would gather the whole batch first.
+        """Renders silhouettes ``[B, S, S]`` of meshes ``[B, V, 3]``, views ``[B]``."""
+        render = self.config.render
+        points = camera.project(view_cameras(self.config.data, views), vertices)
+        faces = mesh.face_vertices(points, self.network.faces)
+        # Each device renders its own images. Under plain jit, the loop over the items
+        # of a sharded batch would first gather the whole batch.
         silhouette = jax.shard_map(
             functools.partial(
                 _silhouette,
-                image_size=self.image_size,
+                image_size=self.config.model.image_size,
                 dist_eps=render.dist_eps,
                 implementation=render.implementation,
             ),
@@ -155,12 +204,12 @@ class Experiment:
         views: jax.Array,
         sigma: jax.Array,
     ) -> Losses:
-        """Compares either mesh of each object with either view.
+        """Compares both meshes of each object with both views.
 
         Args:
-            vertices: ``[B, 2, V, 3]`` the mesh made from each view, model frame.
+            vertices: ``[B, 2, V, 3]`` mesh reconstructed from each view, model frame.
             silhouettes: ``[B, 2, S, S]`` uint8 alpha of each view.
-            views: ``[B, 2]`` their numbers.
+            views: ``[B, 2]`` view numbers.
             sigma: sharpness, NDC squared.
         """
         batch, pair = views.shape
@@ -181,7 +230,7 @@ class Experiment:
         )
 
     def total(self, terms: Losses) -> jax.Array:
-        """The loss ``[B]``: silhouettes plus weighted regularisers."""
+        """Total loss ``[B]``: the silhouette term plus weighted regularisers."""
         weight = self.config.loss
         return (
             terms.silhouette
@@ -192,20 +241,20 @@ class Experiment:
     def _step(
         self, state: TrainState, batch: data.PairBatch
     ) -> tuple[TrainState, Metrics]:
-        """One step of the optimiser."""
+        """Takes one step of the optimiser."""
         sigma = self.sigma(state.step)
-        pictures = jnp.stack([batch.images_a, batch.images_b], axis=1)
+        images = jnp.stack([batch.images_a, batch.images_b], axis=1)
         views = jnp.stack([batch.views_a, batch.views_b], axis=1)
 
         def loss(params: nnx.State):
             # both views of all objects share the batch normalisation
             vertices, batch_stats = self.network.train(
                 state.variables._replace(params=params),
-                models.to_network_input(pictures.reshape(-1, *pictures.shape[2:])),
+                models.to_network_input(images.reshape(-1, *images.shape[2:])),
             )
             terms = self._view_losses(
                 vertices.reshape(*views.shape, *vertices.shape[1:]),
-                pictures[:, :, 3],
+                images[:, :, 3],
                 views,
                 sigma,
             )
@@ -231,9 +280,10 @@ class Experiment:
         return TrainState(state.step + 1, variables, opt_state), metrics
 
     def _infer(self, variables: models.Variables, images: jax.Array) -> jax.Array:
-        """Vertices ``[N, V, 3]``, model frame, of ``[N, 4, S, S]`` uint8 images."""
+        """Reconstructs ``[N, 4, S, S]`` uint8 images: vertices ``[N, V, 3]``."""
         return self.network.infer(variables, models.to_network_input(images))
 
 
-def _silhouette(faces, sigma, **settings):
+def _silhouette(faces: jax.Array, sigma: jax.Array, **settings: Any) -> jax.Array:
+    """`rasterization.silhouette` with ``sigma`` by position, for `jax.shard_map`."""
     return rasterization.silhouette(faces, sigma=sigma, **settings)

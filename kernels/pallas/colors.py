@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +67,14 @@ def _mix_all(weights: shading.Weights, corners: list[list[jax.Array]]):
     return [shading.mix(weights, column) for column in zip(*corners, strict=True)]
 
 
+def _weighted_sum(weights: list[jax.Array], values: Sequence[jax.Array]) -> jax.Array:
+    # from 0, so that fusing products with sums treats all of them alike
+    total: Any = 0
+    for weight, value in zip(weights, values, strict=True):
+        total = total + weight * value
+    return total
+
+
 def _image_position(layout: Layout, weights: shading.Weights, colors: Colors):
     """Column and row of pairs in their image, and the texel at or before them."""
     u, v = _mix_all(weights, colors.values)
@@ -112,7 +119,7 @@ def shade(
         right, down = x - left, y - above
         texel_weights = [b * a for b in (1 - down, down) for a in (1 - right, right)]
         shades = [
-            functools.reduce(operator.add, map(operator.mul, texel_weights, channel))
+            _weighted_sum(texel_weights, channel)
             for channel in zip(*texels, strict=True)
         ]
     if not layout.lit:

@@ -1,15 +1,17 @@
+import functools
+
 import numpy as np
 
-from jaxsoftras import config, mesh
-from jaxsoftras import voxels as cubes
+from jaxsoftras import camera, config, mesh, voxels
+from jaxsoftras.data import zbuffer
 from jaxsoftras.reconstruction import gallery
 
 
-def test_over_paper_is_white_where_nothing_is_covered():
-    picture = np.zeros((4, 2, 2), np.uint8)
-    picture[:, 0, 0] = 200, 100, 0, 255
-    picture[:, 0, 1] = 50, 50, 50, 128  # premultiplied, half covered
-    shown = gallery.over_paper(picture, size=2)
+def test_composite_is_white_where_nothing_is_covered():
+    image = np.zeros((4, 2, 2), np.uint8)
+    image[:, 0, 0] = 200, 100, 0, 255
+    image[:, 0, 1] = 50, 50, 50, 128  # premultiplied, half covered
+    shown = gallery.composite_over_white(image, size=2)
     assert shown.tolist() == [
         [[200, 100, 0], [177, 177, 177]],
         [[255, 255, 255], [255, 255, 255]],
@@ -17,46 +19,72 @@ def test_over_paper_is_white_where_nothing_is_covered():
 
 
 def test_silhouette_is_dark_on_white():
-    shown = gallery.silhouette_picture(np.array([[0.0, 1.0], [0.5, 0.0]]), size=2)
+    shown = gallery.shade_silhouette(np.array([[0.0, 1.0], [0.5, 0.0]]), size=2)
     assert shown[..., 0].tolist() == [[255, 40], [148, 255]]
 
 
-def test_sheet_shows_the_mesh_where_the_truth_is():
-    """A sphere and the voxels of the same sphere cover about the same pixels."""
-    from jaxsoftras import voxels
-
-    template = mesh.icosphere(2)
-    vertices = (0.3 * np.asarray(template.vertices) + [0.1, 0.05, -0.1]).astype(
-        np.float32
-    )
-    faces = np.asarray(template.faces)
-    example = gallery.Example(
-        name="ball",
-        picture=np.full((4, 8, 8), 255, np.uint8),
-        render=np.ones((8, 8)),
-        reference=np.full((4, 8, 8), 255, np.uint8),
-        vertices=vertices,
-        occupied=np.asarray(voxels.voxelize(vertices, faces)),
-    )
-    picture = np.asarray(gallery.sheet([example], faces, config.Data())).astype(int)
-    step = gallery._CELL + gallery._GAP
-    row = slice(gallery._HEADER_HEIGHT, gallery._HEADER_HEIGHT + gallery._CELL)
-
-    def covered(column):
-        left = gallery._LABEL_WIDTH + column * step
-        return np.asarray(picture[row, left : left + gallery._CELL] < 250).any(axis=-1)
-
-    for mesh_column, truth_column in ((3, 6), (4, 7)):
-        ball, truth = covered(mesh_column), covered(truth_column)
-        # the voxels, which are fat, cover the whole ball, and not much else
-        assert np.count_nonzero(ball) > 500
-        assert np.count_nonzero(ball & ~truth) < 10
-        assert np.count_nonzero(truth) < 1.4 * np.count_nonzero(ball)
+FACES = np.asarray(mesh.icosphere(2).faces)
+SPHERE = 0.3 * np.asarray(mesh.icosphere(2).vertices) + [0.1, 0.05, -0.1]
+BALLS = [SPHERE.astype(np.float32), 0.5 * SPHERE.astype(np.float32)]
 
 
-def test_voxel_surface_spans_the_cells():
-    occupied = np.zeros((32, 32, 32), bool)
-    occupied[16:20, 4:10, 7] = True
-    surface = cubes.voxel_surface(occupied)
-    size = (np.ptp(surface.vertices, axis=0) * 31).round(6)
-    assert size.tolist() == [6, 4, 1]  # x, y, z of the model frame
+@functools.cache
+def covered_cells() -> np.ndarray:
+    """Pixels that are not white, ``[row, column, 128, 128]``.
+
+    The rows are both balls, with their voxels, and the first ball without voxels.
+    """
+    occupied = np.asarray(voxels.voxelize(np.stack(BALLS), FACES))
+    examples = [
+        gallery.Example(
+            name="ball",
+            image=np.full((4, 8, 8), 255, np.uint8),
+            render=np.ones((8, 8)),
+            reference=np.full((4, 8, 8), 255, np.uint8),
+            vertices=vertices,
+            occupied=truth,
+        )
+        for vertices, truth in (
+            (BALLS[0], occupied[0]),
+            (BALLS[1], occupied[1]),
+            (BALLS[0], np.zeros_like(occupied[0])),
+        )
+    ]
+    sheet = gallery.sheet(examples, FACES, config.Data())
+    pixels = np.asarray(sheet)[gallery._HEADER_HEIGHT :, gallery._LABEL_WIDTH :]
+    step, size = gallery._CELL + gallery._GAP, gallery._CELL
+    covered = (pixels < 250).any(axis=-1).reshape(3, step, 8, step)
+    return covered.swapaxes(1, 2)[:, :, :size, :size]
+
+
+class TestSheet:
+    def test_mesh_is_where_the_truth_is(self):
+        """A sphere and the voxels of the same sphere cover about the same pixels."""
+        for row, fatness in zip(covered_cells()[:2], (1.4, 1.9), strict=True):
+            for mesh_column, truth_column in ((3, 6), (4, 7)):
+                ball, truth = row[mesh_column], row[truth_column]
+                # voxels are fat: they cover the whole ball, and a margin around it
+                assert np.count_nonzero(ball) > 100
+                assert np.count_nonzero(ball & ~truth) < 10
+                assert np.count_nonzero(truth) < fatness * np.count_nonzero(ball)
+
+    def test_truth_without_voxels_is_white(self):
+        ball = covered_cells()[2]
+        assert ball[3:6].any(axis=(1, 2)).all() and not ball[6:].any()
+
+    def test_agrees_with_the_renderer_of_the_data_sets(self):
+        settings = config.Data()
+        for row, vertices in zip(covered_cells()[:2], BALLS, strict=True):
+            for column, view in zip((3, 4, 5), (2, 10, 18), strict=True):
+                eye = camera.eye_from_angles(
+                    settings.distance, settings.elevation, settings.azimuth_step * view
+                )
+                expected = zbuffer.render(
+                    vertices,
+                    FACES,
+                    np.asarray(eye),
+                    image_size=gallery._CELL,
+                    closed=True,
+                )[3]
+                different = row[column] != (expected > 16)
+                assert np.count_nonzero(different) < 0.03 * np.count_nonzero(expected)

@@ -1,35 +1,22 @@
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import train
-from jaxsoftras import config, data, losses
-from jaxsoftras.reconstruction import datasets, monitor, training
-from jaxsoftras.reconstruction import runs as checkpoint
-from tests.support.small_run import ROOT, SMALL
-
-
-@pytest.fixture
-def settings(cabinets) -> config.Config:
-    return config.override(config.Config(), [*SMALL, f"data.root={cabinets}"])
+from jaxsoftras import camera, config, data, losses
+from jaxsoftras.data import zbuffer
+from jaxsoftras.reconstruction import training
 
 
 def make_experiment(settings, devices=1) -> training.Experiment:
     mesh = training.device_mesh(settings.optim.batch_size, jax.devices()[:devices])
-    return training.Experiment(settings, 16, mesh)
+    return training.Experiment(settings, mesh)
 
 
 def run(settings, devices=1, steps=3):
-    """A few steps from the start: the metrics of each, and the last state."""
+    """Takes a few steps from the start; returns their metrics and the last state."""
     experiment = make_experiment(settings, devices)
-    split = datasets.open_split(settings.data, "train")
+    split = data.open_split(settings.data, "train")
     batches = data.pair_batches(split, settings.optim.batch_size, seed=0)
     state, metrics = experiment.init(settings.seed), []
     for _ in range(steps):
@@ -44,7 +31,7 @@ def leaves(state):
 
 
 class TestStep:
-    def test_loss_is_that_of_the_original(self, settings):
+    def test_loss_equals_the_equation_of_the_original(self, settings):
         """Four renders, mean of four IoU losses, weighted means over the meshes."""
         experiment = make_experiment(settings)
         rng = np.random.default_rng(0)
@@ -88,7 +75,7 @@ class TestStep:
 
     def test_batch_is_not_gathered(self, settings):
         experiment = make_experiment(settings, devices=4)
-        split = datasets.open_split(settings.data, "train")
+        split = data.open_split(settings.data, "train")
         batch = data.sample_pairs(split, 4, np.random.default_rng(0))
         batch = jax.device_put(batch, experiment.sharded)
         text = str(experiment.step.lower(experiment.init(0), batch).compile().as_text())
@@ -103,7 +90,7 @@ class TestStep:
         )
         settings = config.override(settings, ["optim.decay_step=2"])
         experiment = make_experiment(settings)
-        split = datasets.open_split(settings.data, "train")
+        split = data.open_split(settings.data, "train")
         state, metrics = experiment.init(0), []
         for batch, _ in zip(
             data.pair_batches(split, 4, seed=0), range(4), strict=False
@@ -122,7 +109,7 @@ class TestStep:
         [
             pytest.param("resnet", marks=pytest.mark.slow),
             "attention",
-        ],  # see test_models
+        ],  # tests/models is about single encoders
     )
     def test_other_encoders_learn(self, settings, encoder):
         settings = config.override(
@@ -137,73 +124,28 @@ class TestStep:
         silhouette = [m.silhouette for m in metrics]
         assert np.mean(silhouette[-10:]) < 0.8 * np.mean(silhouette[:10])
 
-    def test_batch_that_does_not_divide(self):
+    def test_refuses_a_batch_that_does_not_divide(self):
         with pytest.raises(ValueError, match="a multiple of 4"):
             training.device_mesh(6)
 
 
-class TestRuns:
-    def test_killed_run_goes_on_bit_for_bit(self, settings, cabinets, tmp_path):
-        arguments = [*SMALL, f"data.root={cabinets}", "optim.steps=40"]
-        arguments += ["log.checkpoint_every=10", "log.images_every=1000"]
-        killed = tmp_path / "killed"
-        command = [sys.executable, "train.py", "--config", "configs/softras.py"]
-        command += ["--workdir", str(killed), "--set", *arguments]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while not (killed / "checkpoints" / "10").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not (killed / "checkpoints" / "40").exists()
-
-        settings = config.load(ROOT / "configs" / "softras.py", arguments)
-        resumed = train.train(settings, killed, quiet=True)
-        straight = train.train(settings, tmp_path / "straight", quiet=True)
-        assert int(resumed.step) == int(straight.step) == 40
-        for a, b in zip(leaves(resumed), leaves(straight), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-    def test_finished_run_does_nothing(self, settings, tmp_path):
-        settings = config.override(settings, ["optim.steps=2"])
-        first = train.train(settings, tmp_path / "run", quiet=True)
-        again = train.train(settings, tmp_path / "run", quiet=True)
-        for a, b in zip(leaves(first), leaves(again), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-    def test_nan_stops_the_run_and_keeps_the_last_checkpoint(self, settings, tmp_path):
-        settings = config.override(
-            settings,
-            ["optim.steps=50", "log.checkpoint_every=5", "log.keep_checkpoints=9"],
+class TestViewCameras:
+    @pytest.mark.parametrize("half_fov", [15.0, 20.0])
+    def test_are_those_of_the_data_sets(self, half_fov):
+        points = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 3)).astype(np.float32)
+        cameras = training.view_cameras(config.Data(half_fov=half_fov), np.arange(24))
+        expected = [zbuffer.project(points, e, half_fov) for e in zbuffer.view_eyes()]
+        np.testing.assert_allclose(
+            camera.project(cameras, points), np.array(expected), atol=1e-5
         )
-        workdir = tmp_path / "run"
-        good = config.override(settings, ["optim.steps=5"])
-        train.train(good, workdir, quiet=True)
 
-        def poisoned(self, state, batch):
-            params = jax.tree.map(
-                lambda x: jnp.where(state.step >= 7, jnp.nan, x), state.variables.params
-            )
-            state = state._replace(variables=state.variables._replace(params=params))
-            return original(self, state, batch)
 
-        original = training.Experiment._step
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training.Experiment, "_step", poisoned)
-            with pytest.raises(
-                monitor.DivergedError, match="Step 8 gave a loss of nan"
-            ):
-                train.train(settings, workdir, quiet=True)
-        with checkpoint.Checkpoints(workdir) as checkpoints:
-            assert checkpoints.latest() == 5
-
-    def test_reports(self, settings, tmp_path, capsys):
-        settings = config.override(settings, ["optim.steps=20", "log.images_every=10"])
-        train.train(settings, tmp_path / "run")
-        lines = capsys.readouterr().out.splitlines()
-        assert any("step 20/20" in line and "loss" in line for line in lines)
-        events = list((tmp_path / "run" / "tensorboard").glob("events*"))
-        content = events[0].read_bytes()
-        assert b"train/loss" in content and b"train/views" in content
-        assert config.read(tmp_path / "run" / "config.json") == settings
+class TestCheckImageSize:
+    def test_names_field_data_set_and_sizes(self, settings):
+        split = data.open_split(settings.data, "val")
+        training.check_image_size(settings, split)
+        settings = config.override(settings, ["model.image_size=64"])
+        with pytest.raises(config.ConfigError) as caught:
+            training.check_image_size(settings, split)
+        for part in ("model.image_size is 64 px", "val", settings.data.root, "16 px"):
+            assert part in str(caught.value)

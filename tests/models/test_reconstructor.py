@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxsoftras import config, mesh, models
+from jaxsoftras import config, models
 
 SMALL = {
+    "image_size": 16,
     "channels": (4, 8, 8),
     "hidden": (16,),
     "latent": 8,
@@ -23,7 +24,7 @@ def count(tree) -> int:
 
 class TestSizes:
     def parameters(self, encoder):
-        network = models.Network(config.Model(encoder=encoder), 64)
+        network = models.Network(config.Model(encoder=encoder))
         return jax.eval_shape(network.init, jax.random.key(0)).params
 
     def test_baseline_has_the_parameters_of_the_original(self):
@@ -42,8 +43,8 @@ class TestSizes:
 
 @functools.cache
 def small_network(encoder):
-    """A network, its variables, and its two jitted functions."""
-    network = models.Network(config.Model(encoder=encoder, **SMALL), 16)
+    """A network, its variables, and its two functions, jitted."""
+    network = models.Network(config.Model(encoder=encoder, **SMALL))
     variables = jax.jit(network.init)(jax.random.key(0))
     return network, variables, jax.jit(network.train), jax.jit(network.infer)
 
@@ -93,54 +94,6 @@ class TestNetwork:
             rtol=1e-5,
             atol=1e-6,
         )
-
-
-class TestInitialisation:
-    def test_is_uniform_within_one_over_root_fan_in(self):
-        body = models.Decoder(1, 512, (64,), rngs=nnx.Rngs(params=0)).body
-        layer = nnx.to_pure_dict(nnx.state(body))["layers"][0]
-        for name in ("kernel", "bias"):
-            values = np.asarray(layer[name])
-            bound = 1 / np.sqrt(512)
-            assert 0.9 * bound < np.abs(values).max() <= bound
-            assert values.std() == pytest.approx(bound / np.sqrt(3), rel=0.2)
-
-
-class TestDeform:
-    SPHERE = 0.5 * np.asarray(mesh.icosphere(2).vertices)
-
-    def test_zero_gives_the_template(self, x64):
-        got = models.deform(self.SPHERE, jnp.zeros((162, 3)), jnp.zeros(3))
-        np.testing.assert_allclose(got, self.SPHERE, atol=1e-12)
-
-    def test_stays_within_the_cube_and_on_its_side_of_the_centroid(self):
-        bias = 5 * jax.random.normal(jax.random.key(0), (4, 162, 3))
-        centroid = jnp.tanh(jax.random.normal(jax.random.key(1), (4, 3)))
-        got = models.deform(self.SPHERE, bias, centroid)
-        assert float(jnp.max(jnp.abs(got))) <= 1
-        side = np.sign(self.SPHERE) * np.asarray(got - centroid[:, None])
-        assert side.min() >= -1e-6
-
-    def test_by_hand(self, x64):
-        template = np.array([[0.2, -0.5, 0.0]])
-        got = models.deform(
-            template, jnp.full((1, 3), np.log(2.0)), jnp.array([0.1, 0.4, -0.3])
-        )
-        # odds of 1/4 and 1 double to 1/2 and 2: 1/3 and 2/3
-        expected = [1 / 3 * 0.9 + 0.1, -2 / 3 * 1.4 + 0.4, -0.3]
-        np.testing.assert_allclose(got[0], expected)
-
-    def test_gradient_is_finite_where_the_template_is_zero(self):
-        gradient = jax.grad(
-            lambda b: jnp.sum(models.deform(self.SPHERE, b, jnp.zeros(3)) ** 2)
-        )(jnp.zeros((162, 3)))
-        assert np.all(np.isfinite(gradient))
-        assert np.all(np.asarray(gradient)[self.SPHERE == 0] == 0)
-
-
-def test_images_that_cannot_be_halved():
-    with pytest.raises(ValueError, match="multiple of 8"):
-        models.Network(config.Model(**SMALL), 20)
 
 
 def test_to_network_input():

@@ -1,0 +1,102 @@
+"""The command line: ``jaxsoftras COMMAND ...``, or ``python -m jaxsoftras``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NamedTuple
+
+import jaxsoftras
+
+
+class Command(NamedTuple):
+    """A command: a module with ``main(arguments, *, prog) -> int``.
+
+    Attributes:
+        module: name of the module. It is imported only when its command is chosen, so
+            that ``--help`` is quick and one command does not need another's packages.
+        summary: one line for ``--help``.
+    """
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "train": Command(
+        "jaxsoftras.reconstruction.training_run",
+        "train a network that turns one image into a 3D mesh",
+    ),
+    "eval": Command(
+        "jaxsoftras.reconstruction.evaluation_run",
+        "evaluate a run: voxel IoU, gallery, meshes",
+    ),
+    "data": Command("jaxsoftras.data.__main__", "fetch, convert and inspect data sets"),
+    "shapes": Command(
+        "jaxsoftras.shapes.__main__", "make a data set of procedural shapes"
+    ),
+    "bench": Command(
+        "jaxsoftras.kernels.bench", "compare and time the rasterizer's implementations"
+    ),
+}
+USAGE = "usage: jaxsoftras COMMAND ..."
+
+
+def _format_help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = [f"  {name:{width}}  {c.summary}" for name, c in COMMANDS.items()]
+    return "\n".join(
+        [
+            USAGE,
+            "",
+            "Differentiable soft rasterization and mesh reconstruction in JAX.",
+            "",
+            "commands:",
+            *commands,
+            "",
+            "jaxsoftras COMMAND --help explains a command; jaxsoftras --version prints "
+            "the version.",
+        ]
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: words after the program's name; those of the process if None.
+
+    Returns:
+        The command's exit code; 2 if there is no such command.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        print(_format_help(), file=sys.stderr)
+        return 2
+    name, *rest = words
+    if name in ("-h", "--help"):
+        print(_format_help())
+        return 0
+    if name == "--version":
+        print(jaxsoftras.__version__)
+        return 0
+    if name not in COMMANDS:
+        print(
+            f"jaxsoftras: there is no command {name!r}; choose one of "
+            f"{', '.join(COMMANDS)}.",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        module = importlib.import_module(COMMANDS[name].module)
+    except ModuleNotFoundError as error:
+        print(
+            f"jaxsoftras {name}: {error}; install jaxsoftras with its dependencies.",
+            file=sys.stderr,
+        )
+        return 2
+    return module.main(rest, prog=f"jaxsoftras {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

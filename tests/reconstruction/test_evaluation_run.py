@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxsoftras import data
+from jaxsoftras.data import prepared
+from jaxsoftras.reconstruction import evaluation_run
+from tests.support import small_run
+
+
+def evaluate(*arguments) -> int:
+    return evaluation_run.main([str(argument) for argument in arguments])
+
+
+def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
+    folder = trained / "eval" / "test"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    split = data.open_split(settings.data, "test")
+    assert set(metrics) == {"split", "step", "mean_iou", "mean_loss", "per_category"}
+    assert metrics["split"] == "test" and metrics["step"] == 3
+    row = metrics["per_category"][small_run.CABINET]
+    assert row["name"] == "cabinet"
+    assert row["objects"] == split.count(small_run.CABINET)
+    assert 0 < row["iou"] < 1 and row["iou"] == metrics["mean_iou"]
+    assert 0 < row["loss"] < 2 and row["loss"] == metrics["mean_loss"]
+    assert f"{row['iou']:.4f}" in evaluated and "untrained" in evaluated
+    with Image.open(folder / "gallery.png") as gallery:
+        assert gallery.width > 8 * 128 and gallery.height > 128
+        assert np.asarray(gallery).std() > 10
+    lines = (folder / "cabinet.obj").read_text().splitlines()
+    assert sum(line.startswith("v ") for line in lines) == 42
+    assert sum(line.startswith("f ") for line in lines) == 80
+    names = {"metrics.json", "gallery.png", "cabinet.obj"}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_repeats_byte_for_byte(trained):
+    path = trained / "eval" / "val" / "metrics.json"
+    results = []
+    for _ in range(2):
+        assert evaluate("--workdir", trained, "--split", "val") == 0
+        results.append(path.read_bytes())
+    assert results[0] == results[1]
+
+
+def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path):
+    prepared.prepare(cabinets, tmp_path / "prepared")
+    code = small_run.train(
+        "optim.steps=3",
+        "data.source=prepared",
+        workdir=tmp_path / "run",
+        root=tmp_path / "prepared",
+    )
+    assert code == 0
+    assert evaluate("--workdir", tmp_path / "run") == 0
+    for name in ("metrics.json", "cabinet.obj"):
+        first, second = (
+            (workdir / "eval" / "test" / name).read_bytes()
+            for workdir in (trained, tmp_path / "run")
+        )
+        assert first == second
+
+
+def test_refuses_a_folder_that_is_no_run(tmp_path, capsys):
+    assert evaluate("--workdir", tmp_path) == 2
+    assert "not a run folder" in small_run.error_line(capsys)
+
+
+def test_refuses_a_missing_checkpoint(trained, capsys):
+    assert evaluate("--workdir", trained, "--step", 7) == 2
+    assert "no checkpoint of step 7" in small_run.error_line(capsys)
+
+
+def test_refuses_missing_data(trained, tmp_path, capsys):
+    assert evaluate("--workdir", trained, "--data", tmp_path / "none") == 2
+    assert str(tmp_path / "none") in small_run.error_line(capsys)
+
+
+def test_refuses_images_of_another_size(trained, cabinets, tmp_path, capsys):
+    for path in cabinets.glob("*_test_*.npz"):
+        values = np.load(path)["arr_0"]
+        if "images" in path.name:
+            values = values[..., ::2, ::2]
+        np.savez_compressed(tmp_path / path.name, values)
+    assert evaluate("--workdir", trained, "--data", tmp_path) == 2
+    line = small_run.error_line(capsys)
+    assert "model.image_size is 16 px" in line and "images of 8 px" in line
+    assert str(tmp_path) in line
+
+
+def test_unknown_split_exits_with_usage(trained, capsys):
+    with pytest.raises(SystemExit) as caught:
+        evaluate("--workdir", trained, "--split", "exam")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: eval.py")
