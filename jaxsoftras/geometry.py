@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 # An edge whose squared length (NDC) is below this is a point: 1 / length**2 stays
 # finite.
@@ -51,23 +50,6 @@ class Nearest(NamedTuple):
     y: jax.Array
     weights: tuple[jax.Array, jax.Array, jax.Array]
     inside: jax.Array
-
-
-def drawable(face_vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Masks the faces that can be drawn, and replaces the corners of all others.
-
-    A face with a corner that is not finite, or beyond `FARTHEST`, covers no pixel and
-    receives no gradient. Its corners are replaced by finite ones, so that it causes no
-    NaN, forward or backward.
-
-    Args:
-        face_vertices: ``[..., 3, 2]`` NDC.
-
-    Returns:
-        Finite corners ``[..., 3, 2]``, and ``[...]`` bool, true for faces to draw.
-    """
-    drawn = jnp.all(jnp.abs(face_vertices) <= FARTHEST, axis=(-2, -1))
-    return jnp.where(drawn[..., None, None], face_vertices, FARTHEST), drawn
 
 
 def corners(face_vertices: jax.Array) -> Corners:
@@ -251,14 +233,6 @@ def _locate_derivative(primals, tangents):
     location = _assemble(near, weights)
     constant = jax.tree.map(jnp.zeros_like, location)
     return location, constant._replace(signed=change, coordinates=changes)
-
-
-def support(dist_eps: float) -> float:
-    """Squared reach of a face in units of sigma: ``log(1 / dist_eps - 1)``.
-
-    Beyond it the probability is below ``dist_eps`` and counts as zero.
-    """
-    return float(np.log(1 / dist_eps - 1))
 
 
 def pixel_centers(height: int, width: int, dtype) -> tuple[jax.Array, jax.Array]:

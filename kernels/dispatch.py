@@ -70,19 +70,21 @@ def _capability() -> tuple[int, ...] | None:
 
 
 def explain_unavailable(name: str, operation: Operation = "blend") -> str | None:
-    """The reason why a backend does not run on the default device, if there is one."""
+    """The reason why a backend does not run on the default device, if there is one.
+
+    Kernels are imported only where the device could run them.
+    """
+    least = BACKENDS[name].capability if name in BACKENDS else None
+    capability = _capability() if least else None
+    if least and capability is None:
+        return "they need an NVIDIA GPU"
+    if least and capability and capability < least:
+        have, needed = (".".join(map(str, version)) for version in (capability, least))
+        return f"this GPU has compute capability {have}, and they need {needed}"
     try:
         load(name, operation)
     except (ImportError, KeyError):
         return f"there are none for {name.capitalize()} with jax {jax.__version__}"
-    least, capability = BACKENDS[name].capability, _capability()
-    if least is None:
-        return None
-    if capability is None:
-        return "they need an NVIDIA GPU"
-    if capability < least:
-        have, needed = (".".join(map(str, version)) for version in (capability, least))
-        return f"this GPU has compute capability {have}, and they need {needed}"
     return None
 
 
@@ -129,20 +131,26 @@ def choose_backend(
         checks.check_choice("implementation", implementation, Implementation)
     if implementation in ("reference", "xla"):
         return implementation
-    names = rank_kernels() or ["triton"]
+    if implementation is None and dtype != jnp.float32:
+        return "xla"
+    names = rank_kernels()
     if implementation in ("triton", "mosaic"):
         names = [implementation]
-    unsupported = explain_unsupported(task) if operation == "blend" else None
-    reasons = [unsupported or explain_unavailable(name, operation) for name in names]
-    usable = [name for name, reason in zip(names, reasons, strict=True) if not reason]
+    reasons = [explain_unsupported(task)] if operation == "blend" else []
+    if not any(reasons):
+        reasons = []
+        for name in names:
+            reason = explain_unavailable(name, operation)
+            if reason is None:
+                return name
+            reasons.append(reason)
     if implementation is None:
-        return usable[0] if usable and dtype == jnp.float32 else "xla"
-    if not usable:
-        raise ValueError(
-            f"The Pallas kernels cannot be used: {reasons[0]}. Use "
-            "implementation='xla' or None."
-        )
-    return usable[0]
+        return "xla"
+    raise ValueError(
+        "The Pallas kernels cannot be used: "
+        f"{reasons[0] if reasons else 'this version has none'}. Use "
+        "implementation='xla' or None."
+    )
 
 
 def choose(

@@ -80,8 +80,8 @@ def evaluate(
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces, settings.data).save(path)
     for example in examples:
-        with atomic.file(folder / f"{example.name}.obj") as path:
-            meshfile.save_mesh(path, Mesh(example.vertices, faces))
+        mesh = Mesh(example.vertices, faces)
+        meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
     console.print(
         f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files."
     )

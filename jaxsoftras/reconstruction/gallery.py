@@ -50,7 +50,6 @@ _SETTINGS = renderer.Settings(
     shading="flat",
     background=1.0,
     supersampling=2,
-    near=1e-2,
     implementation="xla",  # runs everywhere, and fast enough for a few images
 )
 # Sizes are rounded up to multiples of these, so that few programs are compiled.
