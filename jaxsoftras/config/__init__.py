@@ -1,0 +1,25 @@
+"""Configurations of runs: frozen dataclasses with checked names, types and ranges.
+
+A configuration file is a Python file with a function ``get_config() -> Config``. Single
+fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
+
+* `jaxsoftras.config.fields`: every field, its default and its range.
+* `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
+"""
+
+from jaxsoftras.config.fields import RESUMABLE as RESUMABLE
+from jaxsoftras.config.fields import Config as Config
+from jaxsoftras.config.fields import ConfigError as ConfigError
+from jaxsoftras.config.fields import Data as Data
+from jaxsoftras.config.fields import Log as Log
+from jaxsoftras.config.fields import Loss as Loss
+from jaxsoftras.config.fields import Model as Model
+from jaxsoftras.config.fields import Optim as Optim
+from jaxsoftras.config.fields import Render as Render
+from jaxsoftras.config.reading import conflicts as conflicts
+from jaxsoftras.config.reading import flat as flat
+from jaxsoftras.config.reading import from_dict as from_dict
+from jaxsoftras.config.reading import load as load
+from jaxsoftras.config.reading import override as override
+from jaxsoftras.config.reading import read as read
+from jaxsoftras.config.reading import save as save

@@ -1,0 +1,199 @@
+"""The fields of a configuration: frozen dataclasses with checked ranges.
+
+`Config` and its parts state every field, its default and its range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+
+class ConfigError(ValueError):
+    """An unusable configuration; the message says why and what to do."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """The data set, and the cameras its images were taken with."""
+
+    source: Literal["npz", "prepared", "embedded"] = "npz"
+    """``npz``: a folder of SoftRas files; ``prepared``: made by ``python -m
+    jaxsoftras.data prepare``; ``embedded``: procedural shapes, made when absent."""
+    root: str = "data/mesh_reconstruction"
+    """Folder of the data set."""
+    categories: tuple[str, ...] = ()
+    """Categories to use, by synset or name; empty for all 13."""
+    embedded_objects: int = 24
+    """Objects per category of the embedded data set, all splits together."""
+    distance: float = 2.732
+    """Camera distance from the origin, world units."""
+    elevation: float = 30.0
+    """Camera elevation above the horizon, degrees."""
+    azimuth_step: float = -15.0
+    """Change of the camera's azimuth from one view to the next, degrees."""
+    half_fov: float = 15.0
+    """Half of the camera's vertical field of view, degrees."""
+
+    def __post_init__(self):
+        _require(self.distance > 0, "data.distance must be positive.")
+        _require(0 < self.half_fov < 90, "data.half_fov must lie between 0 and 90.")
+        _require(self.embedded_objects >= 3, "data.embedded_objects must be 3 or more.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Architecture of the network; the default sizes are the paper's."""
+
+    encoder: Literal["baseline", "resnet", "attention"] = "baseline"
+    """Image encoder; see `jaxsoftras.models.encoders`."""
+    image_size: int = 64
+    """Width and height of the images, pixels; the data set must have the same size."""
+    channels: tuple[int, ...] = (64, 128, 256)
+    """Channels of the encoder's stages, each of which halves the image."""
+    hidden: tuple[int, ...] = (1024, 1024)
+    """Sizes of the encoder's fully connected layers before the code."""
+    latent: int = 512
+    """Size of the code between encoder and decoder."""
+    decoder_hidden: tuple[int, ...] = (1024, 2048)
+    """Sizes of the decoder's fully connected layers."""
+    template_level: int = 3
+    """Subdivisions of the template sphere, which has 10 * 4**level + 2 vertices."""
+
+    def __post_init__(self):
+        layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
+        _require(
+            min(self.image_size, *layers) > 0, "All sizes of model must be positive."
+        )
+        _require(
+            bool(self.channels) and bool(self.decoder_hidden),
+            "model.channels and model.decoder_hidden must not be empty.",
+        )
+        reduction = 2 ** len(self.channels)
+        _require(
+            self.image_size % reduction == 0,
+            f"Images of {self.image_size} px cannot be halved {len(self.channels)} "
+            "times, once for each of model.channels; use fewer channels or a "
+            f"model.image_size that is a multiple of {reduction}.",
+        )
+        _require(
+            0 <= self.template_level <= 5, "model.template_level must be from 0 to 5."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Render:
+    """Settings of the soft rasterizer during training."""
+
+    sigma: float = 1e-4
+    """Initial sharpness, NDC squared."""
+    dist_eps: float = 1e-10
+    """Probability below which a face no longer influences a pixel."""
+    implementation: Literal["reference", "xla", "pallas", "triton", "mosaic"] | None = (
+        None
+    )
+    """Implementation of the rasterizer; None chooses the fastest on the device."""
+
+    def __post_init__(self):
+        _require(self.sigma > 0, "render.sigma must be positive.")
+        _require(0 < self.dist_eps < 0.5, "render.dist_eps must lie between 0 and 0.5.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """Weights of the regularisers; the silhouette loss has weight 1."""
+
+    laplacian: float = 5e-3
+    """Weight of `jaxsoftras.losses.laplacian`."""
+    flatten: float = 5e-4
+    """Weight of `jaxsoftras.losses.flatten`."""
+
+    def __post_init__(self):
+        _require(
+            self.laplacian >= 0 and self.flatten >= 0,
+            "Loss weights must not be negative.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Optim:
+    """Adam, and the schedule that learning rate and sigma share."""
+
+    steps: int = 250_000
+    """Number of training steps."""
+    batch_size: int = 64
+    """Objects per step. Each has two views, hence two encodings and four renders."""
+    learning_rate: float = 1e-4
+    """Initial learning rate."""
+    beta1: float = 0.9
+    """Decay rate of Adam's first moment."""
+    beta2: float = 0.999
+    """Decay rate of Adam's second moment."""
+    decay_step: int = 150_000
+    """Step from which learning rate and sigma are multiplied by ``decay_factor``."""
+    decay_factor: float = 0.3
+    """Factor of learning rate and sigma from ``decay_step`` on."""
+
+    def __post_init__(self):
+        _require(self.steps > 0, "optim.steps must be positive.")
+        _require(self.batch_size > 0, "optim.batch_size must be positive.")
+        _require(self.learning_rate > 0, "optim.learning_rate must be positive.")
+        _require(
+            0 <= self.beta1 < 1 and 0 <= self.beta2 < 1,
+            "optim.beta1 and optim.beta2 must lie in [0, 1).",
+        )
+        _require(self.decay_step >= 0, "optim.decay_step must not be negative.")
+        _require(self.decay_factor > 0, "optim.decay_factor must be positive.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """Intervals at which a run reports and saves."""
+
+    metrics_every: int = 100
+    """Steps between reports of the metrics."""
+    images_every: int = 1_000
+    """Steps between images for TensorBoard."""
+    checkpoint_every: int = 10_000
+    """Steps between checkpoints."""
+    keep_checkpoints: int = 3
+    """Number of checkpoints to keep, the newest ones."""
+
+    def __post_init__(self):
+        _require(
+            min(dataclasses.astuple(self)) > 0, "All fields of log must be positive."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Complete configuration of a run."""
+
+    data: Data = Data()
+    model: Model = Model()
+    render: Render = Render()
+    loss: Loss = Loss()
+    optim: Optim = Optim()
+    log: Log = Log()
+    seed: int = 0
+    """Seed of the initial parameters and of the choice of objects and views."""
+
+
+RESUMABLE = frozenset(
+    {
+        "data.root",
+        "data.source",
+        "optim.steps",
+        "log.metrics_every",
+        "log.images_every",
+        "log.checkpoint_every",
+        "log.keep_checkpoints",
+        "render.implementation",
+    }
+)
+"""Fields that may change when a run is resumed: no step computes anything else."""
