@@ -15,6 +15,7 @@ from jax import lax
 _WIDTH = 8  # values summed at a time; the corners of most meshes meet in 5 to 7 faces
 
 
+@jax.jit
 def add_in_order(total: jax.Array, index: jax.Array, values: jax.Array) -> jax.Array:
     """Adds values to rows of an array, as ``total.at[index].add(values)`` does.
 

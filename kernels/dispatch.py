@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsoftras import checks
+from jaxsoftras.kernels import devices
 from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.kernels.scene import Scene, Task
 
@@ -58,9 +59,7 @@ def load(name: str, operation: Operation) -> Draw:
 
 def _capability() -> tuple[int, ...] | None:
     """Compute capability of the default device, if it is an NVIDIA GPU."""
-    device = getattr(jax.config, "jax_default_device", None)
-    if device is None or isinstance(device, str):  # or the name of a platform
-        device = jax.devices(device)[0]
+    device = devices.default_device()
     if device.platform not in ("gpu", "cuda"):
         return None
     try:

@@ -46,6 +46,7 @@ def test_recover_pose(tmp_path, capsys):
     assert (tmp_path / "pose.png").exists()
 
 
+@pytest.mark.slow  # other tests fit colours; this one compiles them three times
 def test_recover_colors(tmp_path, capsys):
     printed = run("recover_colors", tmp_path, capsys, "--steps", "4", "--size", "16")
     before = numbers(printed, r"PSNR ([\d.]+) dB before")

@@ -38,7 +38,7 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
     def first_pass(carry, items, faces):
         total, highest = carry
         pair = walk.evaluate(scene, items, faces)
-        total = walk.add(total, items.tile, pair.contribution)
+        total = walk.add_to_tiles(total, items, pair.contribution)
         if highest is not None:
             nearness = lax.stop_gradient(pair.nearness)
             nearness = jnp.where(pair.colored, nearness, lowest)
@@ -62,7 +62,7 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
         # XLA computes an exponential once, and a product again for each channel.
         weight = jnp.exp(relative + _log(pair.probability))[:, None]
         values = jnp.concatenate([weight, weight * color], axis=1)
-        return walk.add(sums, items.tile, values)
+        return walk.add_to_tiles(sums, items, values)
 
     sums = walk.blank(scene, 1 + attributes.channels)
     sums = walk.fold(second_pass, sums, scene)
@@ -133,16 +133,19 @@ def _backward(
             ]
         by_faces, by_texels = pullback(lax.optimization_barrier(cotangents))
         gradients = jax.tree.map(
-            lambda total, new: walk.add(total, items.face, new), gradients, by_faces
+            lambda total, new: walks.add(total, items.face, new, index_sorted=True),
+            gradients,
+            by_faces,
         )
         if footprint is not None:
             by_texels = jnp.moveaxis(by_texels, -3, -1)
             in_use = items.valid[:, None, None]
             index = jnp.where(in_use, footprint.index, len(texel_gradients))
-            texel_gradients = walk.add_unordered(
+            texel_gradients = walks.add(
                 texel_gradients,
                 index.reshape(-1),
                 by_texels.reshape(-1, by_texels.shape[-1]),
+                index_sorted=False,
             )
         return gradients, texel_gradients
 
@@ -204,9 +207,7 @@ def forward(scene: Scene, task: Task) -> tuple[Blend, Softmax | None]:
 
     JAX can differentiate it forwards only.
     """
-    run = walks.specialize_by_platform(
-        _forward, task, walks.choose_chunks(scene), output_ranks
-    )
+    run = walks.walk_by_image(_forward, task, walks.choose_chunks(scene), output_ranks)
     return run(scene)
 
 
@@ -221,7 +222,7 @@ def backward(
 
     JAX can differentiate it forwards only.
     """
-    run = walks.specialize_by_platform(
+    run = walks.walk_by_image(
         _backward, task, walks.choose_chunks(scene), lambda scene, *_: scene
     )
     return run(scene, color, softmax, cotangent)

@@ -47,7 +47,7 @@ def visible(scene: Scene, task: Task) -> jax.Array:
         ``[B, H, W]`` int32, -1 where there is none; the first of faces at equal depth.
     """
     scene = jax.tree.map(lax.stop_gradient, scene._replace(attributes=None))
-    find = walks.specialize_by_platform(
+    find = walks.walk_by_image(
         _visible, task, walks.COLOR_CHUNKS, lambda scene: scene.sigma[:, None, None]
     )
     return find(scene)

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras import deterministic
-from jaxsoftras.kernels import batching, pairs, partitioning, shading
+from jaxsoftras.kernels import batching, devices, pairs, partitioning, shading
 from jaxsoftras.kernels.scene import Scene, Task
 from jaxsoftras.kernels.xla import worklist
 
 
 class Chunks(NamedTuple):
-    """Items visited at a time.
+    """Items visited at a time, on a CPU and on an accelerator.
 
     Measured: on a CPU a chunk should stay within a core's cache. On an H200, with 64
     silhouettes of 1280 faces at 64 px, 2**14 items take 9.1 ms, 2**17 2.5 ms, 2**18 1.9
@@ -57,33 +57,24 @@ class Walk(NamedTuple):
     Attributes:
         task: the image to render.
         chunk: items at a time.
-        ordered: whether sums must be brought into a fixed order. A CPU, where one
-            thread adds at a time, has one already.
+        by_tile: whether the items of a chunk are visited in the order of their tiles,
+            for which accelerators add to tiles fast.
     """
 
     task: Task
     chunk: int
-    ordered: bool
+    by_tile: bool
 
     @property
     def grid(self) -> worklist.Grid:
         """The tiles of an image."""
         return worklist.Grid(self.task.height, self.task.width)
 
-    def add(self, total: jax.Array, index: jax.Array, values: jax.Array) -> jax.Array:
-        """Adds values ``[K, ...]`` to rows of ``[N, ...]``; the index is ordered."""
-        if self.ordered:
-            return deterministic.add_in_order(total, index, values)
-        return total.at[index].add(values, mode="drop")
-
-    def add_unordered(
-        self, total: jax.Array, index: jax.Array, values: jax.Array
+    def add_to_tiles(
+        self, total: jax.Array, items: worklist.Items, values: jax.Array
     ) -> jax.Array:
-        """`add` for an index in any order."""
-        if self.ordered:
-            order = jnp.argsort(index, stable=True)
-            index, values = index[order], values[order]
-        return self.add(total, index, values)
+        """Adds values ``[K, ...]`` of items to their tiles, ``[tiles, ...]``."""
+        return add(total, items.tile, values, index_sorted=self.by_tile)
 
     def fold(
         self,
@@ -119,7 +110,7 @@ class Walk(NamedTuple):
             self.task.options.margin(scene.sigma),
             self.grid,
             chunk=self.chunk,
-            by_tile=self.ordered and not windows,
+            by_tile=self.by_tile and not windows,
             windows=windows,
         )
 
@@ -190,33 +181,58 @@ def gather_texels(
     return jnp.moveaxis(table[footprint.index], -1, -3)
 
 
-def specialize_by_platform(
+def add(
+    total: jax.Array, index: jax.Array, values: jax.Array, *, index_sorted: bool
+) -> jax.Array:
+    """Adds values ``[K, ...]`` to rows of ``[N, ...]``, in an order that is fixed.
+
+    On a CPU one thread adds at a time, and every order is. The choice is made when the
+    platform is known: at lowering.
+    """
+
+    def as_they_come(total, index, values):
+        return total.at[index].add(values, mode="drop")
+
+    in_order = functools.partial(add_in_order, index_sorted=index_sorted)
+    return lax.platform_dependent(
+        total, index, values, cpu=as_they_come, default=in_order
+    )
+
+
+def add_in_order(
+    total: jax.Array, index: jax.Array, values: jax.Array, *, index_sorted: bool
+) -> jax.Array:
+    """`add` for platforms where many threads add at a time."""
+    if not index_sorted:
+        order = jnp.argsort(index, stable=True)
+        index, values = index[order], values[order]
+    return deterministic.add_in_order(total, index, values)
+
+
+def walk_by_image(
     function: Callable[..., Any],
     task: Task,
     chunks: Chunks,
     outputs: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """Chooses chunk size and summation when the platform is known: at lowering.
+    """Prepares a walk for batches, several devices and the default device.
 
     Args:
         function: ``function(*arguments, walk=walk)``.
         task: the image to render.
-        chunks: items at a time.
+        chunks: items at a time. Programs for a platform other than that of the default
+            device are right, but not the fastest.
         outputs: maps the arguments to arrays with as many axes as the results have.
 
     Returns:
         A function of the arguments, sharded by image.
     """
-
-    def call(*arguments):
-        return lax.platform_dependent(
-            *arguments,
-            cpu=functools.partial(function, walk=Walk(task, chunks.cpu, False)),
-            default=functools.partial(
-                function, walk=Walk(task, chunks.accelerator, True)
-            ),
-        )
-
+    if devices.default_device().platform == "cpu":
+        walk = Walk(task, chunks.cpu, by_tile=False)
+    else:
+        walk = Walk(task, chunks.accelerator, by_tile=True)
     return batching.fold_batch(
-        partitioning.shard_by_image(call, outputs, differentiable=True)
+        partitioning.shard_by_image(
+            functools.partial(function, walk=walk), outputs, differentiable=True
+        )
     )

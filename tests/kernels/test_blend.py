@@ -78,7 +78,7 @@ class TestBlend:
         "options, axes",
         [
             ({}, 3),
-            ({"distance": "barycentric"}, 2),
+            pytest.param({"distance": "barycentric"}, 2, marks=pytest.mark.slow),
             pytest.param({"distance": "hard"}, 2, marks=pytest.mark.slow),
             pytest.param({"squared": False}, 3, marks=pytest.mark.slow),
         ],

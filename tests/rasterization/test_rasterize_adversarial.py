@@ -19,7 +19,9 @@ from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, compiled
 
 class TestAdversarial:
     @pytest.mark.parametrize("colors", [None, "image"])
-    def test_ordered_sums_of_accelerators_equal_the_reference(self, x64, colors):
+    def test_ordered_sums_of_accelerators_equal_the_reference(
+        self, x64, colors, monkeypatch
+    ):
         """Sums in a fixed order, never scatter-adding two values to one element."""
         kernel, lookup = attributes.as_kernel_attributes(
             TEXTURES["image"], None, "clamp", (1,), jnp.asarray(FACES)
@@ -35,7 +37,8 @@ class TestAdversarial:
         cotangent = Blend(
             *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in shapes)
         )
-        walk = walks.Walk(task, chunk=24, ordered=True)
+        monkeypatch.setattr(walks, "add", walks.add_in_order)
+        walk = walks.Walk(task, chunk=24, by_tile=True)
 
         @jax.jit
         def ordered(scene, cotangent):

@@ -104,13 +104,8 @@ class TestStep:
             [m.learning_rate for m in metrics], [1e-4, 1e-4, 3e-5, 3e-5]
         )
 
-    @pytest.mark.parametrize(
-        "encoder",
-        [
-            pytest.param("resnet", marks=pytest.mark.slow),
-            "attention",
-        ],  # tests/models is about single encoders
-    )
+    @pytest.mark.slow  # tests/models is about single encoders
+    @pytest.mark.parametrize("encoder", ["resnet", "attention"])
     def test_other_encoders_learn(self, settings, encoder):
         settings = config.override(
             settings,
