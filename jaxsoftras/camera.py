@@ -92,6 +92,15 @@ class Camera:
         checks.check_choice("projection", self.projection, Projection)
 
 
+def check_camera(camera: Camera) -> None:
+    """Raises a ValueError unless the argument is a camera."""
+    if not isinstance(camera, Camera):
+        raise ValueError(
+            "camera must be a Camera, such as perspective_camera makes, not "
+            f"{type(camera).__name__}."
+        )
+
+
 def camera_from_axes(
     axes: ArrayLike,
     position: VectorLike,
@@ -354,11 +363,7 @@ def project(camera: Camera, points: ArrayLike) -> jax.Array:
         >>> print(jaxsoftras.project(camera, np.array([[0.5, 0.25, 0.0]])).round(3))
         [[0.25  0.125 2.   ]]
     """
-    if not isinstance(camera, Camera):
-        raise ValueError(
-            "camera must be a Camera, such as perspective_camera makes, not "
-            f"{type(camera).__name__}."
-        )
+    check_camera(camera)
     (points,) = checks.as_floats(points)
     if points.ndim < 2 or points.shape[-1] != 3:
         raise ValueError(

@@ -151,30 +151,59 @@ def _dot(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.sum(a * b, axis=-1, keepdims=True)
 
 
-def _check_light(light: Light, dtype) -> Light:
-    """Checks a light, and gives its leaves the shape ``[..., 1, 3]``."""
-    if not isinstance(light, Light):
+def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
+    """Makes one or several lights a tuple, and checks those numbers that are known.
+
+    Raises:
+        ValueError: something that is no light, a direction of length 0, or an
+            attenuation that is negative or all 0.
+
+    Example:
+        >>> print(lighting.as_lights(jaxsoftras.AmbientLight(0.5)))
+        (AmbientLight(color=0.5),)
+    """
+    if isinstance(lights, Light):
+        return (lights,)
+    if not isinstance(lights, Sequence):
         raise ValueError(
             "lights must be a sequence of AmbientLight, DirectionalLight and "
-            f"PointLight; one item is {light!r}."
+            f"PointLight, not {type(lights).__name__}."
         )
+    for light in lights:
+        if not isinstance(light, Light):
+            raise ValueError(
+                "lights must be a sequence of AmbientLight, DirectionalLight and "
+                f"PointLight; one item is {light!r}."
+            )
+        if isinstance(light, DirectionalLight):
+            _check(
+                lambda value: np.any(value != 0, axis=-1),
+                light.direction,
+                "The direction of a light must not be zero",
+            )
+        if isinstance(light, PointLight):
+            _check(
+                lambda value: np.all(value >= 0, axis=-1) & np.any(value > 0, axis=-1),
+                light.attenuation,
+                "The attenuation of a light must be at least 0 and not all 0",
+            )
+    return tuple(lights)
+
+
+def check_material(material: Material) -> None:
+    """Raises a ValueError if the shininess is known and not positive."""
+    _check(lambda value: value > 0, material.shininess, "shininess must be positive")
+
+
+def _with_axis(light: Light, dtype) -> Light:
+    """Gives the leaves of a light the shape ``[..., 1, 3]``."""
     color = _color("color of a light", light.color, dtype)
     if isinstance(light, AmbientLight):
         return AmbientLight(color)
     specular = _color("specular color of a light", light.specular, dtype)
     if isinstance(light, DirectionalLight):
         direction = _vector("direction of a light", light.direction, dtype)
-        _check(
-            lambda value: np.any(value != 0, axis=-1),
-            light.direction,
-            "The direction of a light must not be zero",
-        )
         return DirectionalLight(direction, color, specular)
-    _check(
-        lambda value: np.all(value >= 0, axis=-1) & np.any(value > 0, axis=-1),
-        light.attenuation,
-        "The attenuation of a light must be at least 0 and not all 0",
-    )
     return PointLight(
         _vector("position of a light", light.position, dtype),
         color,
@@ -207,7 +236,7 @@ def _highlight(facing: jax.Array, cosine: jax.Array, shininess: jax.Array) -> ja
 def illuminate(
     points: ArrayLike,
     normals: ArrayLike,
-    lights: Sequence[Light] = DEFAULT_LIGHTS,
+    lights: Light | Sequence[Light] = DEFAULT_LIGHTS,
     eye: ArrayLike | None = None,
     *,
     material: Material = DEFAULT_MATERIAL,
@@ -229,7 +258,7 @@ def illuminate(
     Args:
         points: ``[..., N, 3]`` world space.
         normals: ``[..., N, 3]`` world space, of any length.
-        lights: any number of lights, of any kind.
+        lights: any number of lights, of any kind, or a single one.
         eye: ``[..., 3]`` position of the camera, world space. Without it there are no
             highlights.
         material: highlights of the surface.
@@ -257,16 +286,12 @@ def illuminate(
             )
     if two_sided and eye is None:
         raise ValueError("two_sided needs the eye, towards which normals turn.")
-    if not isinstance(lights, Sequence):
-        raise ValueError(
-            "lights must be a sequence of AmbientLight, DirectionalLight and "
-            f"PointLight, not {type(lights).__name__}."
-        )
-    _check(lambda value: value > 0, material.shininess, "shininess must be positive")
+    lights = as_lights(lights)
+    check_material(material)
 
     dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)
     points, normals = points.astype(dtype), normals.astype(dtype)
-    lights = [_check_light(light, dtype) for light in lights]
+    lights = tuple(_with_axis(light, dtype) for light in lights)
     eye = None if eye is None else _vector("eye", eye, dtype)
     shininess = jnp.asarray(material.shininess, dtype)[..., None, None]
     reflected = _color("specular color of a material", material.specular, dtype)

@@ -14,17 +14,20 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import checks, normals
 from jaxsoftras import texture as textures
-from jaxsoftras.camera import Camera, project
+from jaxsoftras.camera import Camera, check_camera, project
 from jaxsoftras.kernels.options import FrontFace, RasterOptions
+from jaxsoftras.known import KnownArray
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
     DEFAULT_MATERIAL,
     Light,
     Material,
+    as_lights,
+    check_material,
     illuminate,
 )
 from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
-from jaxsoftras.rasterization import soft
+from jaxsoftras.rasterization import inputs, soft
 from jaxsoftras.rasterization.attributes import FaceAttributes, FaceLight
 
 Shading = Literal["smooth", "flat"]
@@ -65,11 +68,10 @@ class Settings(RasterOptions):
         super().__post_init__()
         checks.check_choice("shading", self.shading, Shading)
 
-    def raster_options(self, front_face: FrontFace) -> RasterOptions:
-        """The options of the rasterizer among the settings, with a front face."""
+    def raster_options(self) -> RasterOptions:
+        """The options of the rasterizer among the settings."""
         names = (field.name for field in dataclasses.fields(RasterOptions))
-        options = RasterOptions(**{name: getattr(self, name) for name in names})
-        return dataclasses.replace(options, front_face=front_face)
+        return RasterOptions(**{name: getattr(self, name) for name in names})
 
 
 DEFAULT_SETTINGS = Settings()
@@ -130,7 +132,7 @@ def _light(
 
 
 def _check_mesh(mesh: Mesh) -> Mesh:
-    """Checks vertices and faces, once for all that follows, and makes them arrays."""
+    """Checks vertices, faces and the kind of texture; makes the first two arrays."""
     vertices = jnp.asarray(mesh.vertices)
     if vertices.ndim < 2 or vertices.shape[-1] != 3:
         raise ValueError(
@@ -138,6 +140,13 @@ def _check_mesh(mesh: Mesh) -> Mesh:
         )
     if not jnp.issubdtype(vertices.dtype, jnp.floating):
         raise ValueError(f"vertices must be floating-point, not {vertices.dtype}.")
+    kinds = (textures.FaceColors, textures.VertexColors)
+    kinds += (textures.SurfaceTexture, textures.UVTexture)
+    if mesh.texture is not None and not isinstance(mesh.texture, kinds):
+        raise ValueError(
+            "texture must be FaceColors, VertexColors, a SurfaceTexture or a UVTexture,"
+            f" not a {type(mesh.texture).__name__}."
+        )
     return mesh._replace(
         vertices=vertices, faces=checked_faces(mesh.faces, vertices.shape[-2])
     )
@@ -148,11 +157,7 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
     texture = mesh.texture
     if texture is None:
         return jnp.ones(corners.shape, corners.dtype)
-    if not isinstance(texture, (textures.VertexColors, textures.FaceColors)):
-        raise ValueError(
-            "texture must be FaceColors, VertexColors, a SurfaceTexture or a UVTexture,"
-            f" not a {type(texture).__name__}."
-        )
+    assert isinstance(texture, (textures.VertexColors, textures.FaceColors))
     values = jnp.asarray(texture.values)
     by_vertex = isinstance(texture, textures.VertexColors)
     count = mesh.vertices.shape[-2] if by_vertex else corners.shape[-3]
@@ -181,7 +186,7 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
 def render(
     mesh: Mesh,
     camera: Camera,
-    lights: Sequence[Light] | None = DEFAULT_LIGHTS,
+    lights: Light | Sequence[Light] | None = DEFAULT_LIGHTS,
     settings: Settings = DEFAULT_SETTINGS,
     *,
     material: Material = DEFAULT_MATERIAL,
@@ -199,8 +204,8 @@ def render(
             there is none.
         camera: its leading axes broadcast against the mesh's: one mesh and 24 cameras
             give 24 images.
-        lights: any number of lights; None shows the texture without light, with any
-            number of channels.
+        lights: one light or any number of them; None shows the texture without light,
+            with any number of channels.
         settings: how to render.
         material: highlights of the surface.
 
@@ -222,7 +227,41 @@ def render(
     """
     if not isinstance(settings, Settings):
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
+    check_camera(camera)
     mesh = _check_mesh(mesh)
+    inputs.check_positive(sigma=settings.sigma, gamma=settings.gamma)
+    if lights is not None:
+        lights = as_lights(lights)
+    check_material(material)
+    settings = dataclasses.replace(
+        settings,
+        sigma=inputs.as_argument(settings.sigma),
+        gamma=inputs.as_argument(settings.gamma),
+        background=inputs.as_argument(settings.background),
+        image_size=checks.as_image_size(settings.image_size),
+        front_face=_front_face(camera, settings),
+    )
+    faces = mesh.faces
+    # The topology of one mesh is a constant, for faster gradients. Topologies of a
+    # batch may change from call to call, unless somebody else compiles the call.
+    if isinstance(faces, np.ndarray) and (
+        faces.ndim == 2 or isinstance(mesh.vertices, Tracer)
+    ):
+        faces = KnownArray.of(faces)
+    return _render(mesh._replace(faces=None), faces, camera, lights, settings, material)
+
+
+@jax.jit
+def _render(
+    mesh: Mesh,
+    faces: KnownArray | jax.Array,
+    camera: Camera,
+    lights: tuple[Light, ...] | None,
+    settings: Settings,
+    material: Material,
+) -> jax.Array:
+    """`render` of arguments whose values have been checked, compiled once."""
+    mesh = mesh._replace(faces=faces.array if isinstance(faces, KnownArray) else faces)
     vertices = jnp.asarray(mesh.vertices)
     finite = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
     points = project(camera, _zero_nonfinite(vertices))
@@ -255,10 +294,10 @@ def render(
         attributes = attributes * light.diffuse + light.specular
         light = None
     return soft.rasterize_with(
-        settings.raster_options(_front_face(camera, settings)),
+        settings.raster_options(),
+        settings.image_size,
         corners,
         attributes,
-        settings.image_size,
         sigma=settings.sigma,
         gamma=settings.gamma,
         background=settings.background,

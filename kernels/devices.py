@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 
 
-def default_device() -> jax.Device:
+def default_device() -> Any:
     """The device that JAX uses where nothing says otherwise."""
     device = getattr(jax.config, "jax_default_device", None)
     if device is None or isinstance(device, str):  # or the name of a platform

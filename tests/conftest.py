@@ -66,6 +66,19 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def repatch(monkeypatch):
+    """`monkeypatch.setattr` after which compiled functions are traced again."""
+
+    def setattr(*arguments):
+        monkeypatch.setattr(*arguments)
+        jax.clear_caches()
+
+    yield setattr
+    monkeypatch.undo()
+    jax.clear_caches()
+
+
+@pytest.fixture
 def x64():
     """Double precision within a test."""
     with jax.enable_x64(True):

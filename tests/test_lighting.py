@@ -177,6 +177,13 @@ def test_degenerate_points_are_finite():
     assert all(np.all(np.isfinite(gradient)) for gradient in gradients)
 
 
+def test_one_light_is_a_sequence_of_one():
+    light = AmbientLight(0.25)
+    one, several = (lighting.illuminate(ORIGIN, UP, x) for x in (light, [light]))
+    np.testing.assert_array_equal(one.diffuse, several.diffuse)
+    np.testing.assert_array_equal(one.diffuse, np.full((1, 3), 0.25))
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("points", "normals", "message"),
@@ -207,9 +214,9 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             lighting.illuminate(ORIGIN, UP, [light])
 
-    def test_one_light_in_place_of_a_sequence(self):
+    def test_something_in_place_of_lights(self):
         with pytest.raises(ValueError, match="must be a sequence"):
-            lighting.illuminate(ORIGIN, UP, AmbientLight(0.5))  # pyright: ignore
+            lighting.illuminate(ORIGIN, UP, 0.5)  # pyright: ignore
 
     def test_shininess(self):
         with pytest.raises(ValueError, match="shininess must be positive, not 0.0"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -74,8 +75,6 @@ def find_fragments(
         >>> print(fragments.face[3], fragments.depth[3])
         [0 0 0 0] [2. 2. 2. 2.]
     """
-    corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
-    height, width = checks.as_image_size(image_size)
     options = RasterOptions(
         distance="hard",
         near=near,
@@ -84,9 +83,20 @@ def find_fragments(
         double_sided=double_sided,
         implementation=implementation,
     )
+    size = checks.as_image_size(image_size)
+    return _find_fragments(inputs.as_argument(face_vertices), options, size)
+
+
+@functools.partial(jax.jit, static_argnames=("options", "size"))
+def _find_fragments(
+    face_vertices: ArrayLike, options: RasterOptions, size: tuple[int, int]
+) -> Fragments:
+    """`find_fragments` with its keywords as one record, compiled once."""
+    corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
+    height, width = size
     ones = jnp.ones_like(corners, shape=(len(corners),))
     scene, task = Scene(corners, ones, ones), Task(height, width, options)
-    visible = dispatch.choose("visible", implementation, task, corners.dtype)
+    visible = dispatch.choose("visible", options.implementation, task, corners.dtype)
     face = visible(scene, task)
     weights, depth = _locate_visible(scene, task, face)
     return Fragments(

@@ -49,10 +49,29 @@ def as_faces(
     return array.reshape(math.prod(batch), *shape[-3:]), batch, dtype
 
 
+def as_argument(value: Any) -> Any:
+    """Makes a sequence of numbers an array: compiled functions take it for a pytree."""
+    return np.asarray(value) if type(value) in (list, tuple) else value
+
+
+def check_positive(**numbers: ArrayLike) -> None:
+    """Checks numbers whose values are known; tracers are not.
+
+    Raises:
+        ValueError: a number that is not positive and finite.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, Tracer):
+            continue
+        known = np.asarray(value)
+        if not np.all((known > 0) & (known < math.inf)):
+            raise ValueError(f"{name} must be positive and finite, not {value}.")
+
+
 def as_image_numbers(
     name: str, value: ArrayLike, batch: tuple[int, ...], dtype: jnp.dtype
 ) -> jax.Array:
-    """Broadcasts a positive number, or one per image, to the images of a batch.
+    """Broadcasts a number, or one per image, to the images of a batch.
 
     Args:
         name: name of the argument, for errors.
@@ -66,12 +85,8 @@ def as_image_numbers(
         anyway.
 
     Raises:
-        ValueError: a number that is known and not positive, or another shape.
+        ValueError: another shape.
     """
-    if not isinstance(value, Tracer):
-        number = np.asarray(value)
-        if not np.all((number > 0) & (number < math.inf)):
-            raise ValueError(f"{name} must be positive and finite, not {value}.")
     least = float(jnp.finfo(dtype).tiny) ** (1 / 3)
     value = jnp.maximum(jnp.asarray(value, dtype), least)
     try:

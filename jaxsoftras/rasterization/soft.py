@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -107,8 +109,6 @@ def silhouette(
         >>> print(alpha.round(1)[3])
         [1. 1. 1. 1.]
     """
-    corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
-    height, width = checks.as_image_size(image_size)
     options = RasterOptions(
         distance=distance,
         squared=bool(squared),
@@ -117,13 +117,32 @@ def silhouette(
         dist_eps=dist_eps,
         implementation=implementation,
     )
+    inputs.check_positive(sigma=sigma)
+    return _silhouette(
+        inputs.as_argument(face_vertices),
+        inputs.as_argument(sigma),
+        options,
+        checks.as_image_size(image_size),
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("options", "size"))
+def _silhouette(
+    face_vertices: ArrayLike,
+    sigma: ArrayLike,
+    options: RasterOptions,
+    size: tuple[int, int],
+) -> jax.Array:
+    """`silhouette` of arguments whose values have been checked."""
+    corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
+    height, width = size
     sigmas = inputs.as_image_numbers("sigma", sigma, batch, corners.dtype)
     corners, sigmas = inputs.match_sharding(corners, sigmas)
     if corners.shape[-1] == 3:
         _, valid = pairs.drawable_faces(corners)
         corners = jnp.where(valid[..., None, None], corners[..., :2], jnp.inf)
     task = Task(height, width, options)
-    blend = dispatch.choose("blend", implementation, task, corners.dtype)
+    blend = dispatch.choose("blend", options.implementation, task, corners.dtype)
     total = blend(Scene(corners, sigmas, jnp.ones_like(sigmas)), task).total
     if options.soft_silhouette:
         alpha = _opacity(total)
@@ -252,32 +271,33 @@ def rasterize(
         match_softras=match_softras,
         implementation=implementation,
     )
+    inputs.check_positive(sigma=sigma, gamma=gamma)
     return rasterize_with(
         options,
-        face_vertices,
-        face_attributes,
-        image_size,
-        sigma=sigma,
-        gamma=gamma,
-        background=background,
+        checks.as_image_size(image_size),
+        inputs.as_argument(face_vertices),
+        inputs.as_argument(face_attributes),
+        sigma=inputs.as_argument(sigma),
+        gamma=inputs.as_argument(gamma),
+        background=inputs.as_argument(background),
         face_light=face_light,
     )
 
 
+@functools.partial(jax.jit, static_argnames=("options", "size"))
 def rasterize_with(
     options: RasterOptions,
+    size: tuple[int, int],
     face_vertices: ArrayLike,
     face_attributes: FaceAttributes,
-    image_size: int | tuple[int, int],
     *,
     sigma: ArrayLike,
     gamma: ArrayLike,
     background: ArrayLike,
     face_light: FaceLight | None,
 ) -> jax.Array:
-    """`rasterize` with its static keywords as one record."""
+    """`rasterize` of arguments whose values have been checked, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
-    size = checks.as_image_size(image_size)
     scale = options.supersampling
     height, width = checks.as_image_size((scale * size[0], scale * size[1]))
     attributes, lookup = as_kernel_attributes(

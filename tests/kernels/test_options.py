@@ -35,8 +35,10 @@ class TestKeywords:
         }
 
     def test_settings_extend_the_options(self):
-        settings = jaxsoftras.Settings(match_softras=True, near=2)
-        options = settings.raster_options("clockwise")
+        settings = jaxsoftras.Settings(
+            match_softras=True, near=2, front_face="clockwise", sigma=1e-3
+        )
+        options = settings.raster_options()
         assert type(options) is RasterOptions
         assert options == RasterOptions(
             match_softras=True, near=2, front_face="clockwise"

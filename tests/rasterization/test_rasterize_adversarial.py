@@ -140,7 +140,7 @@ class TestAdversarial:
             assert np.all(gradient == 0)
 
     @pytest.mark.slow  # silhouettes are divided by the same lines
-    def test_items_beyond_32_bits_are_divided(self, monkeypatch):
+    def test_items_beyond_32_bits_are_divided(self, repatch):
         """Blocks of faces, each within the counter's range, add up to the whole."""
         faces = jnp.asarray(FACES, jnp.float32)
         colors = jnp.asarray(TEXTURES["faces"], jnp.float32)
@@ -149,8 +149,8 @@ class TestAdversarial:
             return jaxsoftras.rasterize(faces, colors, (9, 17), gamma=1e-2)
 
         expected = jax.jit(draw)(faces, colors)
-        monkeypatch.setattr(walks, "COLOR_CHUNKS", walks.Chunks(16, 16))
+        repatch(walks, "COLOR_CHUNKS", walks.Chunks(16, 16))
         # the image has 9 tiles: blocks of 2 of the 6 faces
-        monkeypatch.setattr(worklist, "LARGEST_COUNT", 16 + 9 * 2)
+        repatch(worklist, "LARGEST_COUNT", 16 + 9 * 2)
         got = jax.jit(lambda *a: draw(*a))(faces, colors)
         np.testing.assert_allclose(got, expected, atol=1e-5)

@@ -177,7 +177,7 @@ def original_footprint(tie, lookup, weights, values, face):
         [(name,) for name in SURFACE],
     ),
 )
-def test_surface_textures(name, shared, x64, monkeypatch):
+def test_surface_textures(name, shared, x64, repatch):
     """Once without, and once with what the original reads out of bounds."""
     ours, theirs = draw(shared, name, "xla")
     alike = np.abs(ours[0] - theirs[0]).max(axis=-1) < 1e-5
@@ -185,9 +185,7 @@ def test_surface_textures(name, shared, x64, monkeypatch):
 
     variants = []
     for tie in (1e-9, -1e-9) if "surf4" in name else (0,):
-        monkeypatch.setattr(
-            shading, "footprint", functools.partial(original_footprint, tie)
-        )
+        repatch(shading, "footprint", functools.partial(original_footprint, tie))
         variants.append(draw(shared, name, "xla", tie)[0])
     errors = [np.abs(v[0] - theirs[0]).max(axis=-1) for v in variants]
     assert np.min(errors, axis=0).max() < 1e-5

@@ -169,15 +169,15 @@ class TestValues:
         )
         assert np.all(alpha == 0) and gradient.shape == (2, 0, 3, 2)
 
-    def test_item_numbers_beyond_32_bits_are_divided(self, monkeypatch):
+    def test_item_numbers_beyond_32_bits_are_divided(self, repatch):
         """Blocks of faces, each within the counter's range, add up to the whole."""
         faces = scenes.sphere(3).astype(np.float32)
         weight = scenes.random_like(3, 16, 16).astype(np.float32)
         expected = scenes.silhouette_and_gradient(faces, weight)
         scenes._compiled.cache_clear()
-        monkeypatch.setattr(walk, "ALPHA_CHUNKS", walk.Chunks(64, 64))
+        repatch(walk, "ALPHA_CHUNKS", walk.Chunks(64, 64))
         # the image has 8 tiles: blocks of 50 of the 240 faces
-        monkeypatch.setattr(worklist, "LARGEST_COUNT", 64 + 8 * 50)
+        repatch(worklist, "LARGEST_COUNT", 64 + 8 * 50)
         got = scenes.silhouette_and_gradient(faces, weight)
         np.testing.assert_allclose(got[0], expected[0], atol=1e-6)
         np.testing.assert_allclose(got[1], expected[1], rtol=1e-4, atol=1e-4)
