@@ -163,7 +163,7 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
         (AmbientLight(color=0.5),)
     """
     if isinstance(lights, Light):
-        return (lights,)
+        lights = (lights,)
     if not isinstance(lights, Sequence):
         raise ValueError(
             "lights must be a sequence of AmbientLight, DirectionalLight and "

@@ -39,7 +39,7 @@ def test_deform_sphere(tmp_path, capsys):
 
 @pytest.mark.slow  # it fits silhouettes, as the one before does
 def test_recover_pose(tmp_path, capsys):
-    printed = run("recover_pose", tmp_path, capsys, "--steps", "40", "--attempts", "8")
+    printed = run("recover_pose", tmp_path, capsys, "--steps", "60", "--attempts", "8")
     best = printed.splitlines()[-1]
     before, after = numbers(best, r"([\d.]+) (?:degrees|after)")
     assert after < 0.5 * before
