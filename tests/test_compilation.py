@@ -60,7 +60,7 @@ def test_second_call_compiles_nothing(name, caplog):
 
 def test_changed_numbers_compile_nothing(caplog):
     def light(color):
-        return [jaxsoftras.DirectionalLight((0.0, 1.0, color), color)]
+        return [jaxsoftras.DirectionalLight(np.array([0.0, 1.0, color]), color)]
 
     first = render(VERTICES, lights=light(0.5))
     assert compilations(caplog, lambda: render(VERTICES, lights=light(0.25))) == 0
@@ -88,4 +88,4 @@ def test_values_are_checked_at_every_call():
         with pytest.raises(ValueError, match="sigma must be positive"):
             jaxsoftras.silhouette(CORNERS, 8, sigma=sigma)
     with pytest.raises(ValueError, match="direction of a light must not be zero"):
-        render(VERTICES, lights=jaxsoftras.DirectionalLight((0.0, 0.0, 0.0), 1.0))
+        render(VERTICES, lights=jaxsoftras.DirectionalLight(np.zeros(3), 1.0))
