@@ -84,12 +84,12 @@ def find_fragments(
         implementation=implementation,
     )
     size = checks.as_image_size(image_size)
-    return _find_fragments(inputs.as_argument(face_vertices), options, size)
+    return _find_fragments(options, size, inputs.as_argument(face_vertices))
 
 
 @functools.partial(jax.jit, static_argnames=("options", "size"))
 def _find_fragments(
-    face_vertices: ArrayLike, options: RasterOptions, size: tuple[int, int]
+    options: RasterOptions, size: tuple[int, int], face_vertices: ArrayLike
 ) -> Fragments:
     """`find_fragments` with its keywords as one record, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)

@@ -119,21 +119,22 @@ def silhouette(
     )
     inputs.check_positive(sigma=sigma)
     return _silhouette(
-        inputs.as_argument(face_vertices),
-        inputs.as_argument(sigma),
         options,
         checks.as_image_size(image_size),
+        inputs.as_argument(face_vertices),
+        sigma=inputs.as_argument(sigma),
     )
 
 
 @functools.partial(jax.jit, static_argnames=("options", "size"))
 def _silhouette(
-    face_vertices: ArrayLike,
-    sigma: ArrayLike,
     options: RasterOptions,
     size: tuple[int, int],
+    face_vertices: ArrayLike,
+    *,
+    sigma: ArrayLike,
 ) -> jax.Array:
-    """`silhouette` of arguments whose values have been checked."""
+    """`silhouette` of arguments whose values have been checked, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
     height, width = size
     sigmas = inputs.as_image_numbers("sigma", sigma, batch, corners.dtype)

@@ -18,9 +18,12 @@ from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, compiled
 
 
 class TestAdversarial:
-    @pytest.mark.parametrize("colors", [None, "image"])
+    # by tile as on accelerators; else as lowered for one, but traced without any
+    @pytest.mark.parametrize(
+        ("colors", "by_tile"), [(None, True), (None, False), ("image", True)]
+    )
     def test_ordered_sums_of_accelerators_equal_the_reference(
-        self, x64, colors, monkeypatch
+        self, x64, colors, by_tile, monkeypatch
     ):
         """Sums in a fixed order, never scatter-adding two values to one element."""
         kernel, lookup = attributes.as_kernel_attributes(
@@ -38,7 +41,7 @@ class TestAdversarial:
             *(jnp.asarray(scenes.random_like(1, *c, *SIZE)) for c in shapes)
         )
         monkeypatch.setattr(walks, "add", walks.add_in_order)
-        walk = walks.Walk(task, chunk=24, by_tile=True)
+        walk = walks.Walk(task, chunk=24, by_tile=by_tile)
 
         @jax.jit
         def ordered(scene, cotangent):
