@@ -65,10 +65,17 @@ def cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
     return DISTRIBUTIONS[distribution.name].linear(x, distribution.shape)[0]
 
 
+@jax.custom_jvp
 def _floored(log: jax.Array) -> jax.Array:
-    # not `maximum`: the rule for its derivative at ties costs time
-    floor = log_floor(log)
-    return jnp.where(log < floor, floor, log)
+    return jnp.maximum(log, log_floor(log))
+
+
+@_floored.defjvp
+def _(primals, tangents):
+    (log,), (slope,) = primals, tangents
+    # `where` in the value makes XLA store another array per pair, and the rule that
+    # `maximum` has for ties takes more instructions in the slope
+    return _floored(log), jnp.where(log < log_floor(log), 0, slope)
 
 
 def log_cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
