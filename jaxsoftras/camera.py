@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, pose
+from jaxsoftras import checks, guesses, pose, summaries
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.pose import Handedness as Handedness
 from jaxsoftras.pose import Pose as Pose
@@ -49,6 +49,7 @@ _SHAPES = {
 }
 
 
+@guesses.answers
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Camera:
@@ -90,6 +91,9 @@ class Camera:
 
     def __post_init__(self):
         checks.check_choice("projection", self.projection, Projection)
+
+    def __repr__(self) -> str:
+        return f"Camera({summaries.camera(self)})"
 
 
 def check_camera(camera: Camera) -> None:
@@ -194,6 +198,7 @@ def _square_pixels(vertical: ArrayLike, aspect: ArrayLike) -> jax.Array:
     return jnp.stack(jnp.broadcast_arrays(horizontal, vertical), axis=-1)
 
 
+@guesses.answers
 def perspective_camera(
     eye: VectorLike,
     target: VectorLike | None = None,
@@ -210,8 +215,8 @@ def perspective_camera(
     Args:
         eye: ``[..., 3]`` position, world space; see `eye_from_angles`.
         target: ``[..., 3]`` point to look at, world space; the origin by default.
-        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
-            the line of sight.
+        up: ``[..., 3]`` vertical direction of the image, world space; see
+            `look_at` for a line of sight parallel to it.
         half_fov: ``[...]`` half of the vertical field of view, degrees, in (0, 90); 15
             by default.
         fov: ``[...]`` full vertical field of view, degrees, in (0, 180), in place of
@@ -223,7 +228,7 @@ def perspective_camera(
         aspect: ``[...]`` width over height of the image, positive.
 
     Raises:
-        ValueError: a wrong shape, a line of sight of no length or parallel to ``up``, a
+        ValueError: a wrong shape, a line of sight or ``up`` of no length, a
             number out of range, both of ``half_fov`` and ``fov`` or of ``target`` and
             ``direction``.
 
@@ -241,6 +246,7 @@ def perspective_camera(
     return camera_from_axes(axes, position, focal_length)
 
 
+@guesses.answers
 def orthographic_camera(
     eye: VectorLike,
     target: VectorLike | None = None,
@@ -257,8 +263,8 @@ def orthographic_camera(
         eye: ``[..., 3]`` position, world space. Moving it along the line of sight
             changes depths and not the image, as long as the whole scene lies in front.
         target: ``[..., 3]`` point to look at, world space; the origin by default.
-        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
-            the line of sight.
+        up: ``[..., 3]`` vertical direction of the image, world space; see
+            `look_at` for a line of sight parallel to it.
         scale: ``[...]`` s, NDC per world unit, positive: the image is ``2 / s`` world
             units high.
         direction: ``[..., 3]`` line of sight, world space, of any length, in place of a
@@ -268,7 +274,7 @@ def orthographic_camera(
         aspect: ``[...]`` width over height of the image, positive.
 
     Raises:
-        ValueError: a wrong shape, a line of sight of no length or parallel to ``up``, a
+        ValueError: a wrong shape, a line of sight or ``up`` of no length, a
             target and a direction, or a number out of range.
 
     Example:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxsoftras import linear
+
 _WIDTH = 8  # values summed at a time; the corners of most meshes meet in 5 to 7 faces
 
 
@@ -76,27 +78,26 @@ def _sum_segments(
 
 
 def _linear(forward, transposed, values: jax.Array, index) -> jax.Array:
-    """Calls ``forward(values, index)``, which is linear, with the given transpose.
-
-    The rules call the plain functions, which JAX can differentiate in forward mode, as
-    `jax.jvp` of `jax.grad`, a Hessian-vector product, does.
-    """
-    # a rule may close over values known when tracing, but not over traced ones
+    """Calls ``forward(values, index)``, which is linear, with the given transpose."""
+    # `jax.jit` would trace an index known when tracing
     traced = () if isinstance(index, np.ndarray) else (index,)
 
-    @jax.custom_vjp
-    def call(values, *traced):
+    def along(traced, values):
         return forward(values, *(traced or (index,)))
 
-    def call_forward(values, *traced):
-        return forward(values, *(traced or (index,))), traced
+    def back(traced, cotangent):
+        return transposed(cotangent, *(traced or (index,)))
 
-    def call_backward(traced, cotangent):
-        by_values = transposed(cotangent, *(traced or (index,)))
-        return (by_values, *(None for _ in traced))
+    @jax.custom_jvp
+    def run(traced, values):
+        return along(traced, values)
 
-    call.defvjp(call_forward, call_backward)
-    return call(jnp.asarray(values), *traced)
+    @run.defjvp
+    def _(primals, tangents):
+        result = run(*primals)
+        return result, linear.call(along, back, primals[0], tangents[1], like=result)
+
+    return run(traced, jnp.asarray(values))
 
 
 def segment_sum(

@@ -16,6 +16,8 @@ from jax import lax
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxsoftras import guesses
+
 # A vector with no component beyond this has no direction. The square of its reciprocal
 # is still finite in single precision.
 _NO_LENGTH = 1e-18
@@ -25,6 +27,7 @@ _NO_LENGTH = 1e-18
 _NO_HIGHLIGHT = 1e-6
 
 
+@guesses.answers
 class AmbientLight(NamedTuple):
     """Light from all directions alike; a pytree, whose leaves may have leading axes.
 
@@ -35,6 +38,7 @@ class AmbientLight(NamedTuple):
     color: ArrayLike
 
 
+@guesses.answers
 class DirectionalLight(NamedTuple):
     """Light from one direction, such as sunlight; a pytree.
 
@@ -50,6 +54,7 @@ class DirectionalLight(NamedTuple):
     specular: ArrayLike = 0.0
 
 
+@guesses.answers
 class PointLight(NamedTuple):
     """Light from one point, such as a lamp; a pytree.
 
@@ -72,6 +77,7 @@ Light = AmbientLight | DirectionalLight | PointLight
 """Any kind of light."""
 
 
+@guesses.answers
 class Material(NamedTuple):
     """Highlights of a surface, whose diffuse colour is its texture; a pytree.
 

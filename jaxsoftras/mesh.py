@@ -13,13 +13,14 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic
+from jaxsoftras import deterministic, guesses, summaries
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
 from jaxsoftras.topology import split_faces
 
 
+@guesses.answers
 class Mesh(NamedTuple):
     """A triangle mesh, or a batch of meshes; a pytree.
 
@@ -34,6 +35,12 @@ class Mesh(NamedTuple):
     vertices: jax.Array | np.ndarray
     faces: jax.Array | np.ndarray
     texture: Texture | None = None
+
+    def __repr__(self) -> str:
+        vertices = summaries.rows(self.vertices, "vertices")
+        extent = summaries.extent(self.vertices)
+        faces = summaries.rows(self.faces, "faces")
+        return f"Mesh({vertices}{extent}, {faces}, {summaries.texture(self.texture)})"
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
@@ -69,6 +76,7 @@ def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
     return vertices, faces.astype(np.int32)
 
 
+@guesses.answers
 @functools.cache
 def icosphere(level: int = 3) -> Mesh:
     """Unit sphere of nearly equal triangles, poles on the y axis; numpy arrays.
@@ -276,19 +284,26 @@ def _stack_textures(textures: Sequence[Texture | None]) -> Texture | None:
         )
     if textures[0] is None:
         return None
+    wraps = {getattr(texture, "wrap", None) for texture in textures}
+    if len(wraps) > 1:
+        raise ValueError(
+            "The images of a batch's textures must all have one continuation beyond "
+            f"their edges, not {' and '.join(sorted(map(repr, wraps)))}; set `wrap`."
+        )
     # everything but the number of faces or vertices, in the first axis, must agree
-    for name, *arrays in zip(textures[0]._fields, *textures, strict=True):
+    arrays = [jax.tree.leaves(texture) for texture in textures]
+    for name, fields in zip(
+        textures[0]._fields, zip(*arrays, strict=True), strict=False
+    ):
         first = 0 if name == "image" else 1
-        shapes = {array.shape[first:] for array in arrays}
+        shapes = {array.shape[first:] for array in fields}
         if len(shapes) > 1:
             raise ValueError(
                 f"The {name} of a batch's textures must be of one size; these are "
                 f"{' and '.join(str(list(shape)) for shape in sorted(shapes))}"
                 f"{' after the first axis' if first else ''}."
             )
-    return type(textures[0])(
-        *(_stack(fields, 0) for fields in zip(*textures, strict=True))
-    )
+    return jax.tree.map(lambda *fields: _stack(fields, 0), *textures)
 
 
 def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:

@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks
+from jaxsoftras import checks, guesses
 from jaxsoftras.checks import VectorLike
 
 Handedness = Literal["left", "right"]
@@ -38,6 +39,7 @@ class Pose(NamedTuple):
     position: jax.Array
 
 
+@guesses.answers
 def eye_from_angles(
     distance: ArrayLike, elevation: ArrayLike, azimuth: ArrayLike
 ) -> jax.Array:
@@ -81,6 +83,21 @@ def _has_direction(vectors: np.ndarray) -> np.ndarray:
     return np.linalg.norm(vectors, axis=-1) > _SHORTEST
 
 
+def _vertical(up: jax.Array, forward: jax.Array) -> jax.Array:
+    """``up``, or a direction across it where the line of sight is parallel to it.
+
+    Within the rounding of their cross product, up does not determine the image's
+    vertical. The z axis then does (the y axis where up is along z), with the sign that
+    it has for a camera of azimuth 0 just before.
+    """
+    across = jnp.sum(jnp.cross(up, forward) ** 2, axis=-1, keepdims=True)
+    along = jnp.sum(up * forward, axis=-1, keepdims=True)
+    size = jnp.abs(lax.stop_gradient(up))[..., ::-1]  # z before x where they tie
+    axis = jax.nn.one_hot(2 - jnp.argmin(size, axis=-1), 3, dtype=up.dtype)
+    parallel = across <= jnp.finfo(up.dtype).eps
+    return jnp.where(parallel, -jnp.sign(along) * axis, up)
+
+
 def axes_from_direction(
     direction: jax.Array, up: jax.Array, handedness: Handedness = "right"
 ) -> jax.Array:
@@ -92,8 +109,9 @@ def axes_from_direction(
 
     Args:
         direction: ``[..., 3]`` line of sight, world space, of any length.
-        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
-            the line of sight.
+        up: ``[..., 3]`` vertical direction of the image, world space. Where it is
+            parallel to the line of sight, within 0.02 degrees in single precision, the
+            z axis takes its place, or the y axis if up is along z.
         handedness: whether the image is mirrored; see `Handedness`.
 
     Returns:
@@ -101,7 +119,7 @@ def axes_from_direction(
         determinant -1 if right-handed and 1 if left-handed.
 
     Raises:
-        ValueError: a wrong shape, or a direction that is zero or parallel to ``up``.
+        ValueError: a wrong shape, or a direction or ``up`` that is zero.
 
     Example:
         >>> line_of_sight, up = jnp.array([0.0, 0, 2]), jnp.array([0.0, 1, 0])
@@ -119,20 +137,19 @@ def axes_from_direction(
         _has_direction,
         direction,
     )
-    forward = _normalize(direction)
-    side = jnp.cross(up, forward)
     checks.check_values(
-        "up must be neither parallel to the line of sight nor zero; choose another "
-        "direction for it.",
+        "up must not be zero; it is the vertical direction of the image.",
         _has_direction,
-        side,
+        up,
     )
-    side = _normalize(side)
+    forward = _normalize(direction)
+    side = _normalize(jnp.cross(_vertical(_normalize(up), forward), forward))
     above = _normalize(jnp.cross(forward, side))
     right = side if handedness == "left" else -side
     return jnp.stack(jnp.broadcast_arrays(right, above, forward), axis=-2)
 
 
+@guesses.answers
 def look_at(
     eye: VectorLike,
     target: VectorLike | None = None,
@@ -148,8 +165,8 @@ def look_at(
     Args:
         eye: ``[..., 3]`` position, world space; see `eye_from_angles`.
         target: ``[..., 3]`` point to look at, world space; the origin by default.
-        up: ``[..., 3]`` vertical direction of the image, world space; not parallel to
-            the line of sight.
+        up: ``[..., 3]`` vertical direction of the image, world space; see
+            `axes_from_direction` for a line of sight parallel to it.
         direction: ``[..., 3]`` line of sight, world space, of any length, in place of a
             target.
         handedness: whether the image is mirrored; see `Handedness`.
@@ -158,8 +175,8 @@ def look_at(
         The axes ``[..., 3, 3]`` and the position ``[..., 3]``, world space.
 
     Raises:
-        ValueError: a wrong shape, a target and a direction, or a line of sight that is
-            zero or parallel to ``up``.
+        ValueError: a wrong shape, a target and a direction, or a line of sight or
+            ``up`` that is zero.
 
     Example:
         >>> axes, position = jaxsoftras.look_at((0.0, 0.0, -2.0))
@@ -213,8 +230,7 @@ def world_to_camera(
         ``[..., N, 3]`` camera space: x right, y up, z forward, world units.
 
     Raises:
-        ValueError: a wrong shape, or a line of sight that is zero or parallel to
-            ``up``.
+        ValueError: a wrong shape, or a line of sight or ``up`` that is zero.
 
     Example:
         >>> points = np.array([[0.5, 0.25, 0.0]])

@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, normals
+from jaxsoftras import checks, guesses, normals, summaries
 from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, check_camera, project
 from jaxsoftras.kernels.options import FrontFace, RasterOptions
@@ -34,6 +34,7 @@ Shading = Literal["smooth", "flat"]
 """Light at the vertices, by their normals; or one light for each face, by its own."""
 
 
+@guesses.answers
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(RasterOptions):
@@ -67,6 +68,15 @@ class Settings(RasterOptions):
         """Checks the static fields."""
         super().__post_init__()
         checks.check_choice("shading", self.shading, Shading)
+
+    def __repr__(self) -> str:
+        defaults = vars(DEFAULT_SETTINGS).items()
+        changed = (
+            f"{name}={summaries.number(getattr(self, name))}"
+            for name, default in defaults
+            if not summaries.same(getattr(self, name), default)
+        )
+        return f"Settings({', '.join(changed)})"
 
     def raster_options(self) -> RasterOptions:
         """The options of the rasterizer among the settings."""
@@ -183,6 +193,7 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
     return jnp.broadcast_to(values, (*corners.shape[:-1], values.shape[-1]))
 
 
+@guesses.answers
 def render(
     mesh: Mesh,
     camera: Camera,
@@ -281,7 +292,7 @@ def _render(
     if lights is not None:
         light = _light(mesh, camera, lights, material, settings)
     match mesh.texture:
-        case textures.SurfaceTexture(source) | textures.UVTexture(_, source):
+        case textures.SurfaceTexture(source) | textures.UVTexture(image=source):
             attributes: FaceAttributes = mesh.texture
         case _:
             attributes = source = _colors(mesh, corners)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import checks, deterministic, topology
+from jaxsoftras import checks, deterministic, guesses, topology
 from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,
@@ -79,13 +79,13 @@ def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None
             cells = _child_texels(texture.resolution)
             children = [deterministic.take(jnp.asarray(texels), cell) for cell in cells]
             return SurfaceTexture(jnp.concatenate(children, axis=-3))
-        case UVTexture(coordinates, image):
+        case UVTexture(coordinates):
             corners = jnp.asarray(coordinates)
             weights = jnp.asarray(_CHILDREN, corners.dtype)[..., None]
             children = [
                 jnp.sum(child * corners[..., None, :, :], axis=-2) for child in weights
             ]
-            return UVTexture(jnp.concatenate(children, axis=-3), image)
+            return texture._replace(coordinates=jnp.concatenate(children, axis=-3))
 
 
 def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):
@@ -138,6 +138,7 @@ def _smooth(vertices: jax.Array, faces: np.ndarray, edges: np.ndarray) -> jax.Ar
     return deterministic.segment_sum(terms, rows, count + len(edges))
 
 
+@guesses.answers
 def subdivide(
     mesh: Mesh, levels: int = 1, scheme: SubdivisionScheme = "midpoint"
 ) -> Mesh:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsoftras import guesses
 from jaxsoftras.mesh import Mesh, face_vertices
 from jaxsoftras.normals import area_vectors
 
@@ -37,6 +38,7 @@ def _choose_faces(areas: jax.Array, fractions: jax.Array) -> jax.Array:
     return usable[jnp.minimum(chosen, len(areas) - 1)]
 
 
+@guesses.answers
 def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
     """Draws points uniformly by area from the surface of a mesh.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,15 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, deterministic
+from jaxsoftras import checks, deterministic, guesses
 
 Wrap = Literal["clamp", "repeat"]
 """Continuation of an image beyond its edges: its border texels, or the image again."""
 
+_UV_ARRAYS = ("coordinates", "image")
 
+
+@guesses.answers
 class FaceColors(NamedTuple):
     """One value per face; a pytree.
 
@@ -27,6 +30,7 @@ class FaceColors(NamedTuple):
     values: jax.Array | np.ndarray
 
 
+@guesses.answers
 class VertexColors(NamedTuple):
     """One value per vertex, linear within a face; a pytree.
 
@@ -37,6 +41,7 @@ class VertexColors(NamedTuple):
     values: jax.Array | np.ndarray
 
 
+@guesses.answers
 class SurfaceTexture(NamedTuple):
     """A small triangular image on every face, sampled at the nearest texel; a pytree.
 
@@ -62,6 +67,7 @@ class SurfaceTexture(NamedTuple):
         return resolution
 
 
+@guesses.answers
 class UVTexture(NamedTuple):
     """An image, and coordinates in it for every corner of every face; a pytree.
 
@@ -69,22 +75,95 @@ class UVTexture(NamedTuple):
         coordinates: ``[..., F, 3, 2]`` u (right) and v (up); [0, 1] spans the image
             from edge to edge.
         image: ``[..., H, W, C]``; row 0 is at the top, v = 1.
+        wrap: continuation of the image beyond its edges, static; None leaves the choice
+            to the renderer, which clamps unless it is told otherwise.
     """
 
     coordinates: jax.Array | np.ndarray
     image: jax.Array | np.ndarray
+    wrap: Wrap | None = None
+
+
+def _flatten(texture: UVTexture):
+    return (texture.coordinates, texture.image), texture.wrap
+
+
+def _flatten_with_names(texture: UVTexture):
+    arrays, wrap = _flatten(texture)
+    return tuple(
+        zip(map(jax.tree_util.GetAttrKey, _UV_ARRAYS), arrays, strict=True)
+    ), wrap
+
+
+def _unflatten(wrap: Any, arrays: Any) -> UVTexture:
+    coordinates, image = arrays
+    return UVTexture(coordinates, image, wrap)
+
+
+# as a named tuple alone, the name of the continuation would be a leaf
+jax.tree_util.register_pytree_with_keys(
+    UVTexture, _flatten_with_names, _unflatten, _flatten
+)
 
 
 Texture: TypeAlias = FaceColors | VertexColors | SurfaceTexture | UVTexture
 
 
 def texel_before(position: jax.Array) -> jax.Array:
-    """Texel centre at or before a position in texels: its floor, as a float.
+    """Texel centre at or before a position in texels: its floor, int32."""
+    return jnp.floor(lax.stop_gradient(position)).astype(jnp.int32)
 
-    Both the indices and the weights of the two texels follow from it. Computed twice,
-    it could be rounded differently at a centre, and the texture would jump there.
+
+def with_places(texels: jax.Array, width: int) -> jax.Array:
+    """Adds the column and row of each texel to its channels.
+
+    Args:
+        texels: ``[T, H * W, C]`` texels of T images, row by row.
+        width: W.
+
+    Returns:
+        ``[T, H * W, C + 2]``.
+
+    Example:
+        >>> print(texture.with_places(jnp.zeros((1, 2, 1)), width=2)[0])
+        [[0. 0. 0.]
+         [0. 1. 0.]]
     """
-    return lax.optimization_barrier(jnp.floor(lax.stop_gradient(position)))
+    row, column = jnp.divmod(jnp.arange(texels.shape[1]), width)
+    places = jnp.stack([column, row], axis=-1).astype(texels.dtype)
+    places = jnp.broadcast_to(places, (*texels.shape[:2], 2))
+    return jnp.concatenate([texels, places], axis=-1)
+
+
+def first_of_two(
+    position: jax.Array, place: jax.Array, size: int, wrap: Wrap
+) -> jax.Array:
+    """Finds the texel centre before a position from its column or row in the image.
+
+    The floor of the position is that too; but XLA may compute it twice, rounded
+    differently, and where the index of a texel and its weight disagreed, the image
+    would jump. Looked up with the texel itself, the place cannot disagree.
+
+    Args:
+        position: in texels, along one axis.
+        place: column or row of the texel within the image.
+        size: of the image along this axis.
+        wrap: continuation of the image beyond its edges.
+
+    Returns:
+        The texel centre, without derivative.
+
+    Example:
+        >>> position, place = jnp.array([1.5, 9.5]), jnp.array([1.0, 1.0])
+        >>> print(texture.first_of_two(position, place, size=4, wrap="repeat"))
+        [1. 9.]
+    """
+    offset = lax.stop_gradient(position) - place - 0.5
+    if wrap == "repeat":
+        return place + size * jnp.round(offset / size)
+    # beyond the edges both texels are the same, and any weights do
+    inside = jnp.abs(offset) <= 0.75
+    return jnp.where(inside, place, jnp.floor(lax.stop_gradient(position)))
 
 
 def texel(index: jax.Array, size: int, wrap: Wrap) -> jax.Array:
@@ -94,7 +173,7 @@ def texel(index: jax.Array, size: int, wrap: Wrap) -> jax.Array:
 
 def two_texels(first: jax.Array, size: int, wrap: Wrap) -> jax.Array:
     """Indices of a texel and the one after it, ``[2, ...]`` int32."""
-    index = first.astype(jnp.int32) + jnp.arange(2)[:, *[None] * first.ndim]
+    index = first + jnp.arange(2)[:, *[None] * first.ndim]
     return texel(index, size, wrap)
 
 
@@ -147,9 +226,17 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
     # all images are rows of one table, so that a shared image is not copied
     first = jnp.arange(math.prod(batch)).reshape(*batch, 1) * (height * width)
     index = rows[:, None] * width + columns + first  # [2, 2, ..., N]
-    weights = two_weights(y, above)[:, None] * two_weights(x, left)
-    texels = deterministic.take(image.reshape(-1, channels), index)
-    return jnp.sum(weights[..., None] * texels, axis=(0, 1))
+    # half precision does not count to the width of an image
+    kind = jnp.result_type(image, uv)
+    single = jnp.promote_types(kind, jnp.float32)
+    table = image.reshape(-1, height * width, channels).astype(single)
+    table = with_places(table, width).reshape(-1, channels + 2)
+    texels, places = jnp.split(deterministic.take(table, index), [channels], axis=-1)
+    place = lax.stop_gradient(places[0, 0])
+    across = two_weights(x, first_of_two(x, place[..., 0], width, wrap))
+    down = two_weights(y, first_of_two(y, place[..., 1], height, wrap))
+    weights = down[:, None] * across
+    return jnp.sum(weights[..., None] * texels, axis=(0, 1)).astype(kind)
 
 
 def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:
@@ -208,13 +295,16 @@ def texel_centers(resolution: int) -> np.ndarray:
     return np.stack([w0, w1, 1 - w0 - w1], axis=-1)
 
 
-def bake(texture: UVTexture, resolution: int, wrap: Wrap = "clamp") -> SurfaceTexture:
+def bake(
+    texture: UVTexture, resolution: int, wrap: Wrap | None = None
+) -> SurfaceTexture:
     """Turns a `UVTexture` into a `SurfaceTexture`, sampled at the texels' centroids.
 
     Args:
         texture: coordinates ``[..., F, 3, 2]`` and image ``[..., H, W, C]``.
         resolution: R, the number of texels along an edge.
-        wrap: continuation of the image beyond its edges; see `sample`.
+        wrap: continuation of the image beyond its edges; None stands for the texture's
+            own, or else ``"clamp"``.
 
     Returns:
         Texels ``[..., F, R * R, C]``.
@@ -234,6 +324,7 @@ def bake(texture: UVTexture, resolution: int, wrap: Wrap = "clamp") -> SurfaceTe
     centers = jnp.asarray(texel_centers(resolution), corners.dtype)
     uv = jnp.sum(centers[:, :, None] * corners[..., None, :, :], axis=-2)
     flat = uv.reshape(*uv.shape[:-3], -1, 2)
+    wrap = wrap or texture.wrap or "clamp"
     values = sample(jnp.asarray(texture.image), flat, wrap)
     faces = uv.shape[-3]
     return SurfaceTexture(

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxsoftras import linear
+
 
 def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Makes ``jax.vmap`` of a kernel one call with a larger batch.
@@ -32,11 +34,27 @@ def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
                 array = jnp.broadcast_to(array, (axis_size, *array.shape))
             return array.reshape(-1, *array.shape[2:])
 
-        out = batched(*jax.tree.map(merge, tuple(in_batched), args))
+        out = run(*jax.tree.map(merge, tuple(in_batched), args))
 
         def split(x):
             return x.reshape(axis_size, -1, *x.shape[1:])
 
         return jax.tree.map(split, out), jax.tree.map(lambda _: True, out)
 
-    return functools.wraps(kernel)(lambda *args: batched(*args))
+    # the derivative is a kernel with a batching rule too
+    @jax.custom_jvp
+    def run(*args):
+        return batched(*args)
+
+    @run.defjvp
+    def _(primals, tangents):
+        def along(primals, tangents):
+            return jax.jvp(kernel, primals, tangents)[1]
+
+        # apart: the value does not depend on a batch of tangents
+        value = run(*primals)
+        return value, linear.call(
+            fold_batch(along), linear.refuse, primals, tangents, like=value
+        )
+
+    return functools.wraps(kernel)(lambda *args: run(*args))

@@ -62,7 +62,8 @@ class RasterOptions:
             for ``"counterclockwise"`` (right-handed cameras), and for ``"clockwise"``
             with ``match_softras``, whose cameras mirror the image.
         background_epsilon: nearness of the background, in (0, 1).
-        wrap: continuation of a texture image beyond its edges.
+        wrap: continuation of a texture image beyond its edges; None stands for the
+            texture's own, or else ``"clamp"``.
         supersampling: the image is rendered at this multiple of its size and averaged.
         match_softras: render as the original code does: affine interpolation, its
             weight of the background (epsilon counts twice), and no gradient through
@@ -87,7 +88,7 @@ class RasterOptions:
     double_sided: bool = _static(True)
     front_face: FrontFace | None = _static(None)
     background_epsilon: float = _static(1e-3)
-    wrap: texture.Wrap = _static("clamp")
+    wrap: texture.Wrap | None = _static(None)
     supersampling: int = _static(1)
     match_softras: bool = _static(False)
     implementation: Implementation | None = _static(None)
@@ -98,13 +99,15 @@ class RasterOptions:
             ("distance", Distance),
             ("aggregation", Aggregation),
             ("interpolation", Interpolation),
-            ("wrap", texture.Wrap),
         ):
             checks.check_choice(name, getattr(self, name), choices)
-        if self.front_face is not None:
-            checks.check_choice("front_face", self.front_face, FrontFace)
-        if self.implementation is not None:
-            checks.check_choice("implementation", self.implementation, Implementation)
+        for name, choices in (
+            ("wrap", texture.Wrap),
+            ("front_face", FrontFace),
+            ("implementation", Implementation),
+        ):
+            if getattr(self, name) is not None:
+                checks.check_choice(name, getattr(self, name), choices)
         for name, family in (
             ("distribution", probability.Distribution),
             ("conorm", conorms.Conorm),

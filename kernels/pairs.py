@@ -145,8 +145,8 @@ def _unit_interval(x: jax.Array) -> jax.Array:
 @_unit_interval.defjvp
 def _(primals, tangents):
     (x,), (change,) = primals, tangents
-    clipped = _unit_interval(x)
-    return clipped, jnp.where(clipped == x, change, 0)
+    # Not where the result is x: XLA may compute x twice, rounded differently.
+    return _unit_interval(x), jnp.where((x >= 0) & (x <= 1), change, 0)
 
 
 def _clipped(weights, fallback, has_area):

@@ -8,11 +8,12 @@ h, w]``.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxsoftras import texture
 
@@ -99,18 +100,6 @@ def image_texels(lookup: Lookup, left: jax.Array, above: jax.Array) -> list[jax.
     ]
 
 
-class Footprint(NamedTuple):
-    """The texels that pairs need.
-
-    Attributes:
-        index: int32 ``[n, ..., h, w]`` of texels of their texture, n = 1 or 4.
-        first: column and row of the upper left texel, for an image.
-    """
-
-    index: jax.Array
-    first: tuple[jax.Array, jax.Array] | None
-
-
 def interpolate(weights: Weights, values: jax.Array) -> jax.Array:
     """Interpolates attributes with an axis of their own.
 
@@ -133,7 +122,7 @@ def _position(lookup: Lookup, weights: Weights, values: jax.Array):
 
 def footprint(
     lookup: Lookup, weights: Weights, values: jax.Array | None, face: jax.Array
-) -> Footprint:
+) -> jax.Array:
     """Finds the texels that pairs need.
 
     Args:
@@ -143,23 +132,56 @@ def footprint(
         face: index of the face within its image, broadcasts against ``[..., h, w]``.
 
     Returns:
-        Indices, without derivative.
+        Indices among the texels of their texture, int32 ``[n, ..., h, w]``, n = 1 or 4.
     """
     if lookup.kind == "image":
         assert values is not None
         x, y = _position(lookup, weights, values)
         left, above = texture.texel_before(x), texture.texel_before(y)
-        index = image_texels(lookup, left.astype(jnp.int32), above.astype(jnp.int32))
-        return Footprint(jnp.stack(index), (left, above))
-    return Footprint(surface_texel(lookup, weights, face)[None], None)
+        return jnp.stack(image_texels(lookup, left, above))
+    return surface_texel(lookup, weights, face)[None]
+
+
+class Texels(NamedTuple):
+    """The texels that pairs need.
+
+    Attributes:
+        values: ``[n, ..., C, h, w]``.
+        place: ``[..., 2, h, w]`` column and row of the first one in its image, or None.
+    """
+
+    values: jax.Array
+    place: jax.Array | None
+
+
+def look_up(
+    lookup: Lookup,
+    texels: jax.Array,
+    index: jax.Array,
+    take: Callable[[jax.Array, jax.Array], jax.Array],
+) -> Texels:
+    """Looks texels up.
+
+    Args:
+        lookup: the kind of texture, not ``"values"``.
+        texels: ``[T, N, C]`` texels of T textures.
+        index: ``[n, ..., h, w]`` among the texels of all textures.
+        take: gathers rows of a table.
+    """
+    channels = texels.shape[-1]
+    if lookup.kind == "image":
+        texels = texture.with_places(texels, lookup.size[1])
+    rows = jnp.moveaxis(take(texels.reshape(-1, texels.shape[-1]), index), -1, -3)
+    if lookup.kind != "image":
+        return Texels(rows, None)
+    return Texels(rows[..., :channels, :, :], rows[0, ..., channels:, :, :])
 
 
 def color(
     lookup: Lookup,
     weights: Weights,
     values: jax.Array | None,
-    texels: jax.Array | None,
-    first: tuple[jax.Array, jax.Array] | None,
+    texels: Texels | None,
     light: jax.Array | None,
 ) -> jax.Array:
     """Computes the colours of pairs.
@@ -168,8 +190,7 @@ def color(
         lookup: the kind of texture.
         weights: weights of the corners, three arrays ``[..., h, w]``.
         values: ``[..., n, A]`` attributes of the faces.
-        texels: the texels of the `Footprint`, ``[n, ..., C, h, w]``.
-        first: ``first`` of the `Footprint`.
+        texels: the texels of the `footprint`.
         light: ``[..., 3, 2 C]`` light at the corners, or None.
 
     Returns:
@@ -181,18 +202,23 @@ def color(
         # the colour of a whole face has no pixels yet
         shade = jnp.broadcast_to(shade, (*shade.shape[:-2], *weights[0].shape[-2:]))
     elif lookup.kind == "image":
-        assert values is not None and first is not None and texels is not None
-        x, y = _position(lookup, weights, values)
+        assert values is not None and texels is not None and texels.place is not None
+        place = lax.stop_gradient(texels.place)
         across, down = (
-            texture.two_weights(x, first[0]),
-            texture.two_weights(y, first[1]),
+            texture.two_weights(
+                position,
+                texture.first_of_two(position, place[..., k, :, :], size, lookup.wrap),
+            )
+            for k, (position, size) in enumerate(
+                zip(_position(lookup, weights, values), lookup.size[::-1], strict=True)
+            )
         )
         texel_weights = (down[:, None] * across)[..., None, :, :]
         texel_weights = texel_weights.reshape(4, *texel_weights.shape[2:])
-        shade = jnp.sum(texel_weights * texels, axis=0)
+        shade = jnp.sum(texel_weights * texels.values, axis=0)
     else:
         assert texels is not None
-        shade = texels[0]
+        shade = texels.values[0]
     if light is not None:
         factor, summand = jnp.split(interpolate(weights, light), 2, axis=-3)
         shade = shade * factor + summand

@@ -3,10 +3,12 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+import jaxsoftras
 from jaxsoftras import camera, pose
 from tests.support.cameras import POINTS, make_camera
 
@@ -83,3 +85,30 @@ class TestRotation:
             residual = np.asarray(project_points(found) - target)
             found = found - np.linalg.lstsq(jacobian(found), residual)[0]
         np.testing.assert_allclose(found, true, atol=1e-9)
+
+
+@pytest.mark.parametrize("up", [(0, 1, 0), (0, 0, 3.0), (1, 0, 0), (-1, 2, 2)])
+@pytest.mark.parametrize("tilt", [0, 1e-6, 1e-4, 1e-3, 0.1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_line_of_sight_along_up(up, tilt, sign):
+    """Orthonormal axes with bounded derivatives, from straight above and below."""
+    up = np.array(up, np.float32)
+    aside = np.array([up[2], up[0], up[1]]) * (1, 0.5, -1)
+
+    @jax.jit
+    def axes(tilt):
+        return pose.axes_from_direction(sign * up + tilt * aside, up)
+
+    value, slope = jax.jvp(axes, (jnp.float32(tilt),), (jnp.float32(1),))
+    np.testing.assert_allclose(value @ value.T, np.eye(3), atol=1e-5)
+    assert np.linalg.det(value) == pytest.approx(-1, abs=1e-5)
+    assert np.abs(slope).max() < 10
+
+
+@pytest.mark.parametrize("elevation", [90, -90])
+def test_straight_above_is_the_limit_of_azimuth_0(elevation):
+    near, at = (
+        jaxsoftras.look_at(jaxsoftras.eye_from_angles(2, e, 0)).axes
+        for e in (0.999 * elevation, elevation)
+    )
+    np.testing.assert_allclose(at, near, atol=2e-3)

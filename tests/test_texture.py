@@ -1,8 +1,11 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxsoftras
 from jaxsoftras import texture
 
 
@@ -173,3 +176,73 @@ class TestBake:
     def test_refuses_no_texels(self):
         with pytest.raises(ValueError, match="at least 1, not 0"):
             texture.bake(texture.UVTexture(np.zeros((1, 3, 2)), np.zeros((2, 2, 3))), 0)
+
+
+class TestWrapOfATexture:
+    def test_is_static(self):
+        """A name is no leaf: it survives transformations, and is part of the type."""
+        tiled = texture.UVTexture(np.zeros((1, 3, 2)), np.ones((2, 2, 3)), "repeat")
+        assert len(jax.tree.leaves(tiled)) == 2
+        assert jax.jit(lambda t: t)(tiled).wrap == "repeat"
+        assert jax.tree.structure(tiled) != jax.tree.structure(
+            tiled._replace(wrap="clamp")
+        )
+        paths = [str(path[0]) for path, _ in jax.tree_util.tree_leaves_with_path(tiled)]
+        assert paths == [".coordinates", ".image"]
+
+    def test_holds_unless_told_otherwise(self):
+        corners = np.array([[[1.0, -1], [3, -1], [1, 1]]], np.float32)
+        checks = np.array([[[0.0], [1.0]]], np.float32)
+        faces = np.array([[[-1.0, -1, 2], [3, -1, 2], [-1, 3, 2]]], np.float32)
+
+        def draw(own, told):
+            return jaxsoftras.rasterize(
+                faces, texture.UVTexture(corners, checks, own), 8, wrap=told
+            )
+
+        clamped, tiled = draw(None, None), draw("repeat", None)
+        assert np.abs(clamped - tiled).max() > 0.5
+        np.testing.assert_array_equal(draw(None, "repeat"), tiled)
+        np.testing.assert_array_equal(draw("repeat", "clamp"), clamped)
+        baked = texture.bake(texture.UVTexture(corners, checks, "repeat"), 2)
+        np.testing.assert_array_equal(
+            baked.texels,
+            texture.bake(texture.UVTexture(corners, checks), 2, "repeat").texels,
+        )
+
+    def test_of_a_batch(self):
+        sphere = jaxsoftras.icosphere(0)
+        meshes = [
+            sphere._replace(
+                texture=texture.UVTexture(np.zeros((20, 3, 2)), np.ones((2, 2, 3)), w)
+            )
+            for w in ("repeat", None)
+        ]
+        batch = jaxsoftras.stack_meshes(meshes[:1] * 2)
+        assert isinstance(batch.texture, texture.UVTexture)
+        assert batch.texture.wrap == "repeat"
+        with pytest.raises(ValueError, match="one continuation .* 'repeat' and None"):
+            jaxsoftras.stack_meshes(meshes)
+
+
+@pytest.mark.parametrize("implementation", ["reference", "xla"])
+def test_edges_through_texel_centers(implementation):
+    """The index of a texel and its weight never disagree on the texel before a point.
+
+    Pixels beside an edge that runs through texel centres sample exactly there.
+    """
+    image = np.random.default_rng(0).random((2, 2, 3), np.float32)
+    image[1, 1] = image[0, 1] + image[1, 0] - image[0, 0]  # linear over the face
+    corners = np.array([[[0.25, 0.75], [0.75, 0.75], [0.25, 0.25]]], np.float32)
+    faces = np.array([[[-0.7, -0.7, 4], [0.7, -0.7, 4], [0, 0.7, 4]]], np.float32)
+    draw = functools.partial(
+        jaxsoftras.rasterize,
+        faces,
+        image_size=32,
+        sigma=1e-3,
+        implementation=implementation,
+    )
+    colors = np.stack([image[0, 0], image[0, 1], image[1, 0]])[None]
+    np.testing.assert_allclose(
+        draw(texture.UVTexture(corners, image)), draw(colors), atol=1e-5
+    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from jaxsoftras.texture import SurfaceTexture, UVTexture, surface_cell
+from jaxsoftras.texture import SurfaceTexture, UVTexture, Wrap, surface_cell
 
-# UV coordinates beyond the image by up to this count as rounding errors.
-_SLACK = 1e-3
+# Packed images may repeat until they have this many texels in all.
+_MOST_TEXELS = 2**24
 
 # Image texels along the edge of one texel of a `SurfaceTexture`. With 4, a bilinear
 # look-up at the texel's centroid reads four image texels that all belong to it.
@@ -18,68 +19,149 @@ _MAGNIFICATION = 4
 _LARGEST_SIDE = 16384  # texels, the usual limit of graphics hardware
 
 
-def _pack(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Packs K images in rows, each within a border that repeats its edge texels.
+def _arrange(sizes: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Arranges K images in rows.
+
+    Args:
+        sizes: ``[K, 2]`` width and height of each, texels.
 
     Returns:
-        The packed image ``[H, W, C]``, and ``[K, 4]`` the left, top, width and height
-        of each image within it, in texels.
+        ``[K, 2]`` the left and top of each, and the height and width that they take.
     """
-    bordered = [np.pad(image, ((1, 1), (1, 1), (0, 0)), "edge") for image in images]
-    area = sum(image.shape[0] * image.shape[1] for image in bordered)
-    width = max(max(image.shape[1] for image in bordered), int(np.ceil(area**0.5)))
-    boxes = np.zeros((len(images), 4), int)
+    width = max(int(sizes[:, 0].max()), math.isqrt(int(sizes.prod(axis=1).sum())) + 1)
+    corners = np.zeros((len(sizes), 2), int)
     left = top = bottom = 0
-    for k in sorted(range(len(images)), key=lambda k: -len(images[k])):
-        high, wide = bordered[k].shape[:2]
+    for k in np.argsort(-sizes[:, 1], kind="stable"):
+        wide, high = sizes[k].tolist()
         if left + wide > width:
             left, top = 0, bottom
-        boxes[k] = left, top, wide, high
+        corners[k] = left, top
         left, bottom = left + wide, max(bottom, top + high)
-    packed = np.zeros((bottom, width, images[0].shape[-1]), images[0].dtype)
-    for (x, y, wide, high), image in zip(boxes, bordered, strict=True):
-        packed[y : y + high, x : x + wide] = image
-    return packed, boxes + [1, 1, -2, -2]
+    return corners, (bottom, width)
+
+
+def _continue(image: np.ndarray, window: np.ndarray, wrap: Wrap) -> np.ndarray:
+    """Cuts a window out of an image that continues beyond its edges.
+
+    Args:
+        image: ``[H, W, C]``.
+        window: ``[2, 2]`` first column and row, and those after the last.
+        wrap: continuation.
+    """
+    (left, top), (right, bottom) = window
+    axes = []
+    for low, high, size in ((top, bottom, len(image)), (left, right, image.shape[1])):
+        index = np.arange(low, high)
+        wrapped = index % size if wrap == "repeat" else np.clip(index, 0, size - 1)
+        axes.append(wrapped)
+    return image[axes[0][:, None], axes[1]]
 
 
 def merge(
-    coordinates: np.ndarray, image_index: np.ndarray, images: Sequence[np.ndarray]
+    coordinates: np.ndarray,
+    image_index: np.ndarray,
+    images: Sequence[np.ndarray],
+    wraps: Sequence[Wrap],
 ) -> UVTexture:
     """Merges the images of faces into one texture.
 
     Faces in other repetitions of their image are moved to the first one. Several images
-    are packed into one, which a bilinear look-up samples as it would the single images,
-    clamped at their edges.
+    are packed into one, each as far beyond its edges as its faces reach, and a texel
+    more, so that a bilinear look-up samples it as it would the single images.
 
     Args:
-        coordinates: ``[F, 3, 2]`` u and v of each face in its own image.
+        coordinates: ``[F, 3, 2]`` u and v of each face in its own image, finite.
         image_index: ``[F]`` index of the image of each face.
-        images: K arrays ``[H, W, C]`` of any sizes; a single texel stands for a colour.
+        images: K arrays ``[H, W, C]`` of any sizes, each shown by a face.
+        wraps: K continuations of the images beyond their edges.
 
     Returns:
-        Coordinates ``[F, 3, 2]`` and the image.
+        The texture. A packed image has no need of a continuation; a single one that is
+        clamped is packed with the border that its faces see, if that is not too large.
 
     Raises:
-        ValueError: there are several images, and a face shows more than one repetition
-            of its image. The message is meant to follow the name of the file.
+        ValueError: there are several images, and faces show so many repetitions of
+            theirs that the packed image would be too large. The message is meant to
+            follow the name of the file.
     """
-    # a single texel has the same colour everywhere
-    plain = np.array([image.shape[:2] == (1, 1) for image in images])[image_index]
-    coordinates = np.where(plain[:, None, None], 0.5, coordinates)
-    coordinates = coordinates - np.floor(coordinates.mean(axis=1, keepdims=True))
-    if len(images) == 1:
-        return UVTexture(coordinates, images[0])
-    if np.any(np.abs(coordinates - 0.5) > 0.5 + _SLACK):
+    repeats = np.array([wrap == "repeat" for wrap in wraps])[image_index]
+    shift = np.floor(coordinates.mean(axis=1, keepdims=True))
+    coordinates = coordinates - shift * repeats[:, None, None]
+    inside = np.all((coordinates >= 0) & (coordinates <= 1))
+    if len(images) == 1 and (inside or wraps[0] == "repeat"):
+        return UVTexture(coordinates, images[0], wraps[0])
+    sizes = np.array([image.shape[1::-1] for image in images])
+    # in texels, down from the upper left corner of the image
+    places = np.stack([coordinates[..., 0], 1 - coordinates[..., 1]], axis=-1)
+    places = places * sizes[image_index][:, None]
+    windows = np.tile([[[0.0, 0], [0, 0]]], (len(images), 1, 1))
+    windows[:, 1] = sizes
+    np.minimum.at(windows[:, 0], image_index, np.floor(places.min(axis=1)))
+    np.maximum.at(windows[:, 1], image_index, np.ceil(places.max(axis=1)))
+    windows += [[-1], [1]]
+    extents = windows[:, 1] - windows[:, 0]
+    most = max(_MOST_TEXELS, np.prod(sizes + 2.0, axis=1).sum())
+    corners, shape = np.zeros((0, 2), int), (0, 0)
+    fits = np.prod(extents, axis=1).sum() <= most
+    if fits:
+        corners, shape = _arrange(extents.astype(int))
+        fits = math.prod(shape) <= 2 * most  # a long image may leave much room empty
+    if not fits:
+        if len(images) == 1:
+            return UVTexture(coordinates, images[0], wraps[0])
         raise ValueError(
-            f"it shows {len(images)} images, some of them repeated within a face; give "
-            "it a single image in a 3D program ('bake'), without repetition"
+            f"it shows {len(images)} images, some of them repeated so often that they "
+            "do not fit into one; give it a single image in a 3D program ('bake'), "
+            "without repetition"
         )
-    packed, boxes = _pack(images)
-    height, width = packed.shape[:2]
-    left, top, wide, high = boxes[image_index].T[:, :, None]
-    u, v = np.moveaxis(np.clip(coordinates, 0, 1), -1, 0)
-    x, y = left + u * wide, top + (1 - v) * high
-    return UVTexture(np.stack([x / width, 1 - y / height], axis=-1), packed)
+    windows = windows.astype(int)
+    packed = np.zeros((*shape, images[0].shape[-1]), images[0].dtype)
+    for (x, y), each in zip(
+        corners, zip(images, windows, wraps, strict=True), strict=True
+    ):
+        window = _continue(*each)
+        packed[y : y + len(window), x : x + window.shape[1]] = window
+    offset = (corners - windows[:, 0])[image_index]
+    uv = (places + offset[:, None]) / packed.shape[1::-1]
+    uv[..., 1] = 1 - uv[..., 1]
+    return UVTexture(uv, packed, "clamp")
+
+
+def paint(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Paints triangles with colours that are linear in each.
+
+    Two by two texels hold a linear function: three are its values at the corners, and
+    the fourth follows from them, beyond [0, 1] if it must be.
+
+    Args:
+        corners: ``[F, 3, C]`` colours of the corners.
+
+    Returns:
+        Coordinates ``[F, 3, 2]``, and an image ``[H, W, C]`` with four texels for each
+        different row of colours.
+    """
+    rows = corners.reshape(len(corners), -1)
+    rows, index = np.unique(rows, axis=0, return_inverse=True)
+    first, right, below = np.moveaxis(rows.reshape(len(rows), 3, -1), 1, 0)
+    columns = int(np.ceil(len(rows) ** 0.5))
+    lines = -(-len(rows) // columns)
+    squares = np.zeros((lines * columns, 2, 2, corners.shape[-1]))
+    squares[: len(rows), 0, 0], squares[: len(rows), 0, 1] = first, right
+    squares[: len(rows), 1, 0], squares[: len(rows), 1, 1] = (
+        below,
+        right + below - first,
+    )
+    image = squares.reshape(lines, columns, 2, 2, -1).swapaxes(1, 2)
+
+    line, column = np.divmod(index, columns)
+    place = np.array([[0.5, 0.5], [1.5, 0.5], [0.5, 1.5]])
+    # in the middle, nothing of the neighbours is seen by a rounding error
+    plain = np.all(corners == corners[:, :1], axis=(1, 2))
+    place = np.where(plain[:, None, None], 1.0, place)
+    place = place + 2 * np.stack([column, line], axis=-1)[:, None]
+    uv = place / [2 * columns, 2 * lines]
+    uv[..., 1] = 1 - uv[..., 1]
+    return uv, image.reshape(2 * lines, 2 * columns, -1)
 
 
 def unfold(texture: SurfaceTexture) -> UVTexture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import obj, off, scene
+from jaxsoftras.meshfile import (
+    gltf,
+    gltf_writing,
+    obj,
+    obj_writing,
+    off,
+    ply,
+    stl,
+    trimesh_writing,
+)
+from jaxsoftras.meshfile.surface import Surface
 from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
 
 
@@ -20,25 +29,22 @@ class Format(NamedTuple):
     Attributes:
         read: reads a file; see `jaxsoftras.meshfile.obj.read`.
         encode: makes the content of all files of a mesh, by name, each after the files
-            that it refers to.
+            that it refers to; None if the format is not written.
         textures: types of texture that the format holds.
     """
 
-    read: Callable[[Path], Mesh]
-    encode: Callable[[Mesh, str], dict[str, bytes]]
+    read: Callable[[Path], Surface]
+    encode: Callable[[Mesh, str], dict[str, bytes]] | None
     textures: tuple[type, ...]
 
 
 FORMATS: dict[str, Format] = {
-    "obj": Format(obj.read, obj.encode, (VertexColors, FaceColors, UVTexture)),
+    "obj": Format(obj.read, obj_writing.encode, (VertexColors, FaceColors, UVTexture)),
     "off": Format(off.read, off.encode, (VertexColors, FaceColors)),
-    "ply": Format(scene.read, scene.encode, (VertexColors, FaceColors)),
-    "stl": Format(functools.partial(scene.read, weld=True), scene.encode, ()),
-    "glb": Format(
-        functools.partial(scene.read, weld=True),
-        scene.encode,
-        (VertexColors, UVTexture),
-    ),
+    "ply": Format(ply.read, trimesh_writing.encode, (VertexColors, FaceColors)),
+    "stl": Format(stl.read, trimesh_writing.encode, ()),
+    "glb": Format(gltf.read, gltf_writing.encode, (VertexColors, UVTexture)),
+    "gltf": Format(gltf.read, None, ()),
 }
 """Formats by suffix, in lower case and without the dot."""
 
@@ -62,7 +68,7 @@ def identify_format(path: Path) -> str:
 
 
 def check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
-    """Raises ValueError unless faces exist, are in range, and have finite vertices.
+    """Raises ValueError unless faces exist, are in range, and have finite corners.
 
     Args:
         name: subject of the error messages.
@@ -76,6 +82,13 @@ def check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
             f"{name} has faces with vertices that do not exist: {faces.min()} to "
             f"{faces.max()} of {len(vertices)}."
         )
+    used = np.unique(faces)
     # `not <=` also finds NaN
-    if not np.all(np.abs(vertices) <= np.finfo(np.float32).max):
-        raise ValueError(f"{name} has vertices that are not finite.")
+    finite = np.abs(vertices[used]) <= np.finfo(np.float32).max
+    wrong = used[~np.all(finite, axis=1)]
+    if len(wrong):
+        raise ValueError(
+            f"{name} has faces with vertices that are not finite numbers of single "
+            f"precision: {len(wrong)}, the first of which is vertex {wrong[0]} "
+            f"(counted from 0), at {vertices[wrong[0]].tolist()}."
+        )

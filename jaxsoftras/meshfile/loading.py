@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
+from jaxsoftras import guesses
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import formats
+from jaxsoftras.meshfile import formats, surface
 from jaxsoftras.texture import Texture, UVTexture
 
 
 def _to_single(texture: Texture | None) -> Texture | None:
-    """Converts a texture to single precision and clips its colours to [0, 1]."""
+    """Converts a texture to single precision."""
     match texture:
         case None:
             return None
-        case UVTexture(coordinates, image):
+        case UVTexture(coordinates, image, wrap):
             return UVTexture(
-                np.asarray(coordinates, np.float32),
-                np.clip(image, 0, 1).astype(np.float32),
+                np.asarray(coordinates, np.float32), np.asarray(image, np.float32), wrap
             )
         case _:
-            return type(texture)(np.clip(texture[0], 0, 1).astype(np.float32))
+            return type(texture)(np.asarray(texture[0], np.float32))
 
 
+@np.errstate(all="ignore")  # numbers out of range are refused, or have no use
+def _convert(path: Path) -> tuple[Mesh, tuple[str, ...]]:
+    """Reads a file and checks its mesh; returns the notes of the reader as well."""
+    content = formats.FORMATS[formats.identify_format(path)].read(path)
+    if len(content.faces) == 0 and content.notes:
+        raise ValueError(f"it has no faces, but {'; '.join(content.notes)}")
+    formats.check_mesh("it", content.vertices, content.faces)
+    mesh, notes = surface.to_mesh(content)
+    return mesh._replace(texture=_to_single(mesh.texture)), notes
+
+
+@np.errstate(over="ignore")  # of vertices that no face uses
+def _normalize(path: Path, vertices: np.ndarray) -> np.ndarray:
+    """Centres vertices ``[V, 3]``, and scales them to the range from -1 to 1."""
+    known = np.all(np.abs(vertices) <= np.finfo(np.float32).max, axis=1)
+    known = vertices[known]
+    low, high = known.min(axis=0), known.max(axis=0)
+    extent = np.max(high - low)
+    if extent == 0:
+        raise ValueError(f"{path} has no extent to normalize: all vertices coincide.")
+    return (vertices - (low + high) / 2) * (2 / extent)
+
+
+@guesses.answers
 def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
     """Reads a mesh file: OBJ with its materials and images, OFF, PLY, STL or GLB.
 
@@ -32,6 +57,12 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
     polygons are split into triangles. STL and GLB repeat vertices for each face or
     normal, so vertices of these formats at the same position (and, in GLB, with the
     same colour) are merged. The other formats keep their vertices in order.
+
+    Colours in text files range to 255 if all are whole numbers and some are above 1;
+    otherwise they range to 1, and are clipped.
+
+    A file with contents that a `Mesh` cannot hold, or that refers to files that are
+    missing, is loaded without them, and one warning names them all.
 
     Args:
         path: the file; its suffix determines the format.
@@ -44,8 +75,7 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
         texture of red, green and blue in [0, 1], or None if the file has no colours.
         The texture is a `VertexColors`, a `FaceColors` (also for materials without
         images) or a `UVTexture`, for which several images are packed into one. Texture
-        coordinates beyond [0, 1] mean that the image repeats: sample it with
-        ``wrap="repeat"``.
+        coordinates beyond [0, 1] continue the image as its ``wrap`` says.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -70,7 +100,7 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
-        mesh = formats.FORMATS[kind].read(path)
+        mesh, notes = _convert(path)
     except Exception as error:  # the parsers of other libraries raise many types
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the file cannot be read at all
@@ -78,16 +108,11 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
         raise ValueError(
             f"{path} cannot be read as {kind.upper()}: {reason}."
         ) from error
-    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-    formats.check_mesh(str(path), vertices, faces)
+    if notes:
+        warnings.warn(f"{path}: {'; '.join(notes)}.", stacklevel=3)
+    vertices = np.asarray(mesh.vertices, float)
     if normalize:
-        low, high = vertices.min(axis=0), vertices.max(axis=0)
-        extent = np.max(high - low)
-        if extent == 0:
-            raise ValueError(
-                f"{path} has no extent to normalize: all vertices coincide."
-            )
-        vertices = (vertices - (low + high) / 2) * (2 / extent)
-    return Mesh(
-        vertices.astype(np.float32), faces.astype(np.int32), _to_single(mesh.texture)
-    )
+        vertices = _normalize(path, vertices)
+    with np.errstate(over="ignore"):
+        vertices = vertices.astype(np.float32)
+    return mesh._replace(vertices=vertices, faces=np.asarray(mesh.faces, np.int32))

@@ -6,247 +6,256 @@ closed surface would no longer be closed.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+import dataclasses
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import atlas, imagefile
-from jaxsoftras.texture import FaceColors, Texture, UVTexture, VertexColors
+from jaxsoftras.meshfile import mtl, polygons, text
+from jaxsoftras.meshfile.surface import Surface
+
+# statements without effect on the faces and their colours
+_IGNORED = frozenset(
+    b"vn vp g s mg o bevel c_interp d_interp lod maplib shadow_obj trace_obj ctech "
+    b"stech cstype deg bmat step parm trim hole scrv sp end con res".split()
+)
+_LOST = {
+    b"p": "points",
+    b"l": "lines",
+    b"curv": "curves",
+    b"curv2": "curves",
+    b"surf": "curved surfaces",
+    b"cdc": "curves",
+    b"cdp": "patches",
+    b"bsp": "patches",
+    b"bzp": "patches",
+    b"call": "other files that it includes",
+    b"csh": "commands that it includes",
+    b"usemap": "maps of `usemap`",
+}
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Yields number, first word and rest of each line with content."""
-    text = path.read_text("utf-8", errors="replace").replace("\\\n", " ")
-    for number, line in enumerate(text.splitlines(), 1):
-        keyword, *rest = line.split(maxsplit=1)[:2] or ["#"]
-        if not keyword.startswith("#"):
-            yield number, keyword, rest[0].strip() if rest else ""
+@dataclasses.dataclass
+class _Statements:
+    """Statements of an OBJ file, sorted by their kind.
 
-
-def _syntax_error(path: Path, number: int, *words: str) -> ValueError:
-    line = " ".join(words)
-    return ValueError(f"line {number} of {path.name} is not understood: {line[:60]!r}")
-
-
-def _find_file(path: Path, name: str, role: str) -> Path | None:
-    """Finds a file that another file refers to, or warns that it is missing.
-
-    Args:
-        path: the referring file.
-        name: name of the file, absolute or relative to the referring file.
-        role: role of the file, for the warning.
+    Attributes:
+        vertices: words of each vertex.
+        uvs: words of each pair of texture coordinates.
+        lines: numbers of the lines of the vertices and of the texture coordinates.
+        corners: vertex and texture coordinates of each corner of each face: from 1, or
+            0 for none.
+        counts: number of corners of each face.
+        face_lines: number of the line of each face.
+        face_materials: index in `names` of the material of each face, -1 for none.
+        names: names of the materials.
+        libraries: names of the material libraries.
+        lost: what is left out.
     """
-    name = name.replace("\\", "/")
-    # some programs write absolute paths of the machine that they ran on
-    for candidate in (path.parent / name, path.parent / Path(name).name):
-        if candidate.is_file():
-            return candidate
-    warnings.warn(
-        f"{path} refers to the {role} {name}, which is missing; loaded without it.",
-        stacklevel=4,
-    )
-    return None
+
+    vertices: list[list[bytes]]
+    uvs: list[list[bytes]]
+    lines: tuple[list[int], list[int]]
+    corners: tuple[list[int], list[int]]
+    counts: list[int]
+    face_lines: list[int]
+    face_materials: list[int]
+    names: dict[bytes, int]
+    libraries: list[bytes]
+    lost: dict[str, None]
 
 
-def _read_materials(path: Path) -> dict[str, np.ndarray]:
-    """Reads the materials of an MTL file as images ``[H, W, 3]``; a colour is 1 x 1."""
-    materials, images, current = {}, {}, ""
-    for number, keyword, rest in _lines(path):
-        if keyword == "newmtl":
-            current = rest
-            materials[current] = np.ones((1, 1, 3))
-        elif keyword == "Kd":
-            try:
-                color = np.array(rest.split()[:3], float)
-                materials[current] = np.broadcast_to(color, (1, 1, 3))
-            except ValueError:
-                raise _syntax_error(path, number, keyword, rest) from None
-        elif keyword == "map_Kd":
-            # without options, the rest of the line is the name and may have spaces
-            name = rest.split()[-1] if rest.startswith("-") else rest
-            image = _find_file(path, name, "image")
-            if image is not None:
-                images[current] = imagefile.read(image)
-    return materials | images
+def _syntax_error(path: Path, number: int, statement: bytes) -> ValueError:
+    shown = text.show(statement)[:60]
+    return ValueError(f"line {number} of {path.name} is not understood: {shown!r}")
 
 
-def _parse_corner(word: str, vertices: int, uvs: int) -> tuple[int, int]:
-    """Parses a corner of a face, such as ``1/1/1`` or ``-1//1``.
+def _parse_face(words: Sequence[bytes], read: _Statements) -> None:
+    """Parses the corners of a face, such as ``1/1/1`` or ``-1//1``.
 
-    Args:
-        word: the corner.
-        vertices: number of vertices so far.
-        uvs: number of texture coordinates so far.
-
-    Returns:
-        Index of the vertex from 0, and of the texture coordinates, -1 if there are
-        none.
+    Raises:
+        ValueError: a corner without a vertex, or that counts back to before the first.
     """
-    indices = []
-    for part, count in zip(word.split("/"), (vertices, uvs), strict=False):
-        index = int(part) if part else 0
+    vertices, uvs = read.corners
+    for word in words:
+        vertex, _, rest = word.partition(b"/")
+        uv = rest.partition(b"/")[0]
+        v, t = int(vertex), int(uv or 0)
         # negative indices count back from the newest entry
-        indices.append(index - 1 if index >= 0 else max(count + index, -1))
-    vertex, uv = (*indices, -1)[:2]
-    if vertex < 0:
-        raise ValueError(word)
-    return vertex, uv
+        if v < 0:
+            v += len(read.vertices) + 1
+        if t < 0:
+            t += len(read.uvs) + 1
+        if v <= 0 or t < (uv != b""):
+            raise ValueError(word)
+        vertices.append(v)
+        uvs.append(t)
 
 
-def _make_texture(
-    colors: np.ndarray | None,
-    uvs: np.ndarray,
-    face_uvs: np.ndarray,
-    face_materials: Sequence[str],
-    materials: dict[str, np.ndarray],
-) -> Texture | None:
-    """Chooses among images, colours of vertices and colours of faces, in this order.
+def _sort_statements(path: Path) -> _Statements:
+    """Reads the statements of an OBJ file.
+
+    Raises:
+        ValueError: a face that is not understood.
+    """
+    read = _Statements([], [], ([], []), ([], []), [], [], [], {}, [], {})
+    material, unknown = -1, []
+    for number, statement in text.split_statements(text.read(path)):
+        keyword, *rest = statement.split(maxsplit=1)
+        keyword, rest = keyword.lower(), rest[0] if rest else b""
+        if keyword in (b"v", b"vt", b"f", b"fo"):
+            words = rest.partition(b"#")[0].split()
+            if keyword == b"v":
+                read.vertices.append(words)
+                read.lines[0].append(number)
+            elif keyword == b"vt":
+                read.uvs.append(words if len(words) != 1 else [*words, b"0"])
+                read.lines[1].append(number)
+            else:
+                try:
+                    if b"_" in rest:  # which Python would skip
+                        raise ValueError
+                    _parse_face(words, read)
+                except ValueError:
+                    raise _syntax_error(path, number, statement) from None
+                read.counts.append(len(words))
+                read.face_lines.append(number)
+                read.face_materials.append(material)
+        elif keyword == b"usemtl":
+            material = read.names.setdefault(rest, len(read.names))
+        elif keyword == b"mtllib":
+            read.libraries.append(rest)
+        elif keyword in _LOST:
+            read.lost[f"{_LOST[keyword]} are left out"] = None
+        elif keyword not in _IGNORED:
+            unknown.append((number, keyword))
+    if unknown:
+        number, keyword = unknown[0]
+        more = f", and so do {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        word = text.show(keyword)[:60]
+        read.lost[f"line {number} begins with an unknown word, {word!r}{more}"] = None
+    return read
+
+
+def _parse_rows(
+    path: Path, keyword: bytes, rows: list[list[bytes]], lines: list[int], least: int
+) -> np.ndarray:
+    """Parses rows of numbers; those of short rows are NaN.
 
     Args:
-        colors: ``[V, 3]``, or None if not all vertices have a colour.
-        uvs: ``[U, 2]`` texture coordinates.
-        face_uvs: ``[F, 3]`` indices of texture coordinates, -1 for none.
-        face_materials: name of the material of each face.
-        materials: images ``[H, W, 3]`` by name; a colour is 1 x 1.
-
-    Returns:
-        The texture; None if the file has no colours.
+        path: the file.
+        keyword: first word of the statements.
+        rows: the words of each row.
+        lines: number of the line of each row.
+        least: least number of words of a row.
     """
-    names, index = np.unique(face_materials, return_inverse=True)
-    images = [materials.get(name, np.ones((1, 1, 3))) for name in names]
-    has_image = any(image.shape[:2] != (1, 1) for image in images)
-    has_uvs = np.any(face_uvs >= 0)
-    if has_image and has_uvs:
-        return atlas.merge(uvs[face_uvs], index, images)
-    if colors is not None:
-        # some programs write colours from 0 to 255
-        return VertexColors(colors / (255 if colors.max() > 1 else 1))
-    if any(name in materials for name in names):
-        return FaceColors(
-            np.stack([image.mean(axis=(0, 1)) for image in images])[index]
+    width = max(map(len, rows), default=least)
+    try:
+        if least <= min(map(len, rows), default=least) == width <= 8:
+            flat = list(itertools.chain.from_iterable(rows))
+            if not any(b"_" in word for word in flat):
+                return np.array(list(map(float, flat))).reshape(-1, width)
+    except ValueError:
+        pass  # found again below
+    values = np.full((len(rows), min(width, 8)), np.nan)
+    for k, (row, number) in enumerate(zip(rows, lines, strict=True)):
+        try:
+            if len(row) < least:
+                raise ValueError
+            values[k, : len(row)] = [text.parse_float(word) for word in row[:8]]
+        except ValueError:
+            statement = b" ".join([keyword, *row])
+            raise _syntax_error(path, number, statement) from None
+    return values
+
+
+def _vertex_colors(values: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Colours of vertices, which follow their positions; NaN where there are none."""
+    if values.shape[1] < 6:  # one more number is a weight
+        return None, ()
+    colors = np.array(values[:, 3:6])
+    colors[~np.all(np.isfinite(colors), axis=1)] = np.nan
+    if np.all(np.isnan(colors)):
+        return None, ()
+    return text.scale_colors(colors, "vertices")
+
+
+def _look_up(
+    path: Path, what: str, index: np.ndarray, count: int, read: _Statements
+) -> np.ndarray:
+    """Converts indices of corners to start from 0; -1 is none.
+
+    Raises:
+        ValueError: an index beyond the last entry.
+    """
+    wrong = np.flatnonzero(index > count)
+    if len(wrong):
+        face = np.searchsorted(np.cumsum(read.counts), wrong[0], "right")
+        raise ValueError(
+            f"line {read.face_lines[face]} of {path.name} refers to {what} "
+            f"{index[wrong[0]]}, and the file has {count}"
         )
-    if has_uvs:  # keeps the coordinates for an image that is set later
-        return UVTexture(uvs[face_uvs], np.ones((1, 1, 3)))
-    return None
+    return index - 1
 
 
-def read(path: Path) -> Mesh:
-    """Reads an OBJ file.
+def _name_materials(read: _Statements, defined: Sequence[bytes]) -> list[bytes]:
+    """Names of the materials by the index of the faces.
 
-    Polygons are split into fans. Several images are packed into one; texture
-    coordinates without an image get a white image of a single texel.
+    A library with a single material is meant to be used, if no material is named.
+    """
+    if not read.names and len(defined) == 1:
+        read.face_materials[:] = [0] * len(read.face_materials)
+        return list(defined)
+    return list(read.names)
+
+
+def read(path: Path) -> Surface:
+    """Reads an OBJ file with its materials.
+
+    Vertex colours take the place of the colours of materials, but not of images. The
+    texture coordinates of a material are multiplied by its option ``-s``, then moved by
+    ``-o``.
 
     Args:
         path: the file; materials and images are expected beside it.
 
     Returns:
-        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays, with
-        the texture of the file.
+        Vertices and faces in the file's order.
 
     Raises:
         ValueError: invalid content; the message is meant to follow the name of the
             file.
     """
-    positions, colors, uvs = [], [], []
-    faces, face_uvs, face_materials = [], [], []
-    materials, material = {}, ""
-    for number, keyword, rest in _lines(path):
-        if keyword == "mtllib":
-            library = _find_file(path, rest, "material file")
-            materials |= _read_materials(library) if library else {}
-        elif keyword == "usemtl":
-            material = rest
-        elif keyword in ("v", "vt", "f"):
-            words = rest.split("#")[0].split()
-            try:
-                if keyword == "v":
-                    positions.append([float(word) for word in words[:3]])
-                    colors.append([float(word) for word in words[3:6]])
-                elif keyword == "vt":
-                    uvs.append([float(word) for word in (*words, "0")[:2]])
-                else:
-                    corners = [
-                        _parse_corner(w, len(positions), len(uvs)) for w in words
-                    ]
-                    for fan in zip(corners[1:-1], corners[2:], strict=True):
-                        vertex, uv = zip(corners[0], *fan, strict=True)
-                        faces.append(vertex)
-                        face_uvs.append(uv)
-                        face_materials.append(material)
-            except ValueError:
-                raise _syntax_error(path, number, keyword, rest) from None
-    if any(len(position) != 3 for position in positions):
-        raise ValueError("a vertex has fewer than three coordinates")
-    if np.max(face_uvs, initial=-1) >= len(uvs):
-        raise ValueError("a face names texture coordinates that do not exist")
-    texture = None
-    if faces:
-        texture = _make_texture(
-            np.array(colors) if all(len(color) == 3 for color in colors) else None,
-            np.array(uvs or [[0.0, 0.0]]),
-            np.array(face_uvs),
-            face_materials,
-            materials,
-        )
-    return Mesh(
-        np.array(positions).reshape(-1, 3), np.array(faces, int).reshape(-1, 3), texture
+    content = _sort_statements(path)
+    lines = content.lines
+    values = _parse_rows(path, b"v", content.vertices, lines[0], 3)
+    uv_values = _parse_rows(path, b"vt", content.uvs, lines[1], 2)[:, :2]
+    vertex, uv = map(text.as_indices, content.corners)
+    vertex = _look_up(path, "vertex", vertex, len(values), content)
+    uv = _look_up(path, "texture coordinates", uv, len(uv_values), content)
+    libraries = mtl.read_libraries(path, content.libraries)
+    names = _name_materials(content, list(libraries.materials))
+    materials = mtl.load_materials(names, libraries.materials)
+    colors, notes = _vertex_colors(values)
+    triangles = polygons.triangulate(values[:, :3], vertex, content.counts)
+    notes += (*triangles.notes, *content.lost, *libraries.notes, *materials.notes)
+
+    faces = vertex[triangles.corners]
+    index = np.array(content.face_materials, int)[triangles.owners]
+    index = np.append(materials.index, -1)[index]
+    uvs = None
+    if len(uv_values):
+        uv = uv[triangles.corners]
+        uvs = np.where(uv[..., None] >= 0, uv_values[uv], np.nan)
+        for k, (scale, offset) in enumerate(materials.transforms):
+            if np.any(scale != 1) or np.any(offset != 0):
+                uvs[index == k] = uvs[index == k] * scale + offset
+    if colors is not None:
+        shown = np.append([m.image is not None for m in materials.materials], False)
+        colored = np.any(~np.isnan(colors[faces, 0]), axis=1)
+        index = np.where(colored & ~shown[index].astype(bool), -1, index)
+    return Surface(
+        values[:, :3], faces, colors, None, uvs, index, materials.materials, notes
     )
-
-
-def _rows(keyword: str, values: np.ndarray) -> Iterator[str]:
-    """Formats a line for each row of numbers."""
-    for row in values.tolist():
-        yield " ".join([keyword, *(format(value, ".9g") for value in row)])
-
-
-def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
-    """Encodes a mesh as an OBJ file with its MTL and PNG files.
-
-    Args:
-        mesh: numpy arrays; None, `VertexColors`, `FaceColors` or `UVTexture` with three
-            channels.
-        name: name of the OBJ file; the others have the same stem.
-
-    Returns:
-        The contents by file name, each after the files that it refers to.
-    """
-    stem = Path(name).stem
-    vertices, faces, texture = mesh
-    faces = np.asarray(faces)
-    head, materials, images = [], [], {}
-    words = (faces + 1).astype(str)
-    start = {}  # line in front of a face
-    match texture:
-        case VertexColors(values):
-            vertices = np.concatenate([vertices, values], axis=-1)
-        case FaceColors(values):
-            colors, index = np.unique(values, axis=0, return_inverse=True)
-            for k, line in enumerate(_rows("Kd", colors)):
-                materials += [f"newmtl color{k}", line]
-            start = {
-                int(face): f"usemtl color{index[face]}"
-                for face in np.flatnonzero(np.diff(index, prepend=-1))
-            }
-        case UVTexture(coordinates, image):
-            corners = np.asarray(coordinates).reshape(-1, 2)
-            uvs, index = np.unique(corners, axis=0, return_inverse=True)
-            words = words + np.array("/") + (index.reshape(-1, 3) + 1).astype(str)
-            head = list(_rows("vt", uvs))
-            materials = ["newmtl image", "Kd 1 1 1", f"map_Kd {stem}.png"]
-            images = {f"{stem}.png": imagefile.encode_png(np.asarray(image))}
-            start = {0: "usemtl image"}
-    lines = [f"mtllib {stem}.mtl"] if materials else []
-    lines += [*_rows("v", np.asarray(vertices)), *head]
-    for face, corners in enumerate(words.tolist()):
-        if face in start:
-            lines.append(start[face])
-        lines.append(" ".join(["f", *corners]))
-    files = {f"{stem}.mtl": materials} if materials else {}
-    files[name] = lines
-    return images | {
-        file: "".join(f"{line}\n" for line in text).encode()
-        for file, text in files.items()
-    }

@@ -7,120 +7,217 @@ polygons, and accepts files that end before their last face.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.texture import FaceColors, Texture, VertexColors
+from jaxsoftras.meshfile import polygons, text
+from jaxsoftras.meshfile.surface import Surface
+from jaxsoftras.texture import FaceColors, VertexColors
+
+# In front of OFF: texture coordinates, colours, normals, a fourth coordinate. The
+# counts may follow, in some collections without a space.
+_HEADER = re.compile(
+    rb"\s*((?:ST|C|N|4)*)OFF(?![A-Z])|\s*((?:st|c|n|4)*)off(?![a-z])(?=)"
+)
 
 
-def _parse(kind: str, number: int, words: Sequence[str], to: type) -> list:
-    """Parses the numbers of a vertex or face; errors name it."""
-    try:
-        return [to(word) for word in words]
-    except ValueError:
-        line = " ".join(words)
-        raise ValueError(f"{kind} {number} is not understood: {line[:60]!r}") from None
+class _Row(NamedTuple):
+    """A line with content.
 
-
-def _parse_colors(kind: str, rows: list[list[str]], name: str) -> np.ndarray | None:
-    """Parses the colours of all vertices or faces.
-
-    Args:
-        kind: ``"vertex"`` or ``"face"``, for messages.
-        rows: red, green, blue and perhaps opacity of each, as words.
-        name: name of the file, for the warning.
-
-    Returns:
-        ``[N, 3]`` in [0, 1]; None if there are none.
+    Attributes:
+        line: its number.
+        words: its words.
     """
-    if not any(rows):
-        return None
-    incomplete = sum(len(row) not in (3, 4) for row in rows)
-    if incomplete:
-        warnings.warn(
-            f"{name} has no red, green and blue for {incomplete} of its {len(rows)} "
-            f"{kind} colours; loaded without them.",
-            stacklevel=5,
+
+    line: int
+    words: list[bytes]
+
+
+def _error(subject: str, row: _Row) -> ValueError:
+    shown = text.show(b" ".join(row.words))
+    return ValueError(f"{subject} in line {row.line} is not understood: {shown[:60]!r}")
+
+
+def _read_rows(path: Path) -> tuple[bytes, list[_Row]]:
+    """Reads the prefix of the header, such as ``CN``, and the lines after it."""
+    content = re.sub(rb"#[^\r\n]*", b"", text.read(path))
+    header = _HEADER.match(content)
+    if header is None:
+        raise ValueError(
+            "it does not begin with OFF, after ST, C, N or 4 for texture coordinates, "
+            "colours, normals or a fourth coordinate"
         )
-        return None
-    colors = np.array(
-        [
-            _parse(f"the colour of {kind}", k, row[:3], float)
-            for k, row in enumerate(rows)
-        ]
-    )
-    # integers range up to 255
-    return colors if any("." in word for row in rows for word in row) else colors / 255
+    before = len(content[: header.end()].splitlines())
+    rest = content[header.end() :]
+    if rest.split()[:1] == [b"BINARY"]:
+        raise ValueError("it is a binary OFF file; save it as text")
+    rows = [
+        _Row(number, words)
+        for number, line in enumerate(rest.splitlines(), before)
+        if (words := line.split())
+    ]
+    for row in rows if b"_" in rest else ():
+        if any(b"_" in word for word in row.words):  # which Python would skip
+            raise _error("a number", row)
+    return (header[1] or header[2] or b"").upper(), rows
 
 
-def read(path: Path) -> Mesh:
-    """Reads a text OFF, COFF, NOFF or CNOFF file; polygons are split into fans.
+def _parse_counts(rows: list[_Row]) -> tuple[int, int]:
+    """Parses the numbers of vertices and faces."""
+    try:
+        vertices, faces = map(int, rows[0].words[:2])
+        if min(vertices, faces) < 0:
+            raise ValueError
+    except (IndexError, ValueError):
+        raise ValueError("the numbers of vertices and faces are missing") from None
+    if len(rows) < 1 + vertices + faces:
+        raise ValueError(
+            f"it should have {vertices} vertices and {faces} faces, and ends before"
+        )
+    return vertices, faces
+
+
+def _parse_vertices(rows: Sequence[_Row], least: int) -> np.ndarray:
+    """Parses the numbers of vertices; what short rows lack is NaN."""
+    parsed = []
+    for k, (line, words) in enumerate(rows):
+        try:
+            numbers = list(map(text.parse_float, words))
+        except ValueError:
+            raise _error(f"vertex {k}", rows[k]) from None
+        if len(numbers) < least:
+            raise ValueError(
+                f"vertex {k} in line {line} has {len(numbers)} numbers, fewer than "
+                f"{least}"
+            )
+        parsed.append(numbers)
+    width = max(map(len, parsed), default=least)
+    if all(len(numbers) == width for numbers in parsed):
+        return np.array(parsed, float).reshape(-1, width)
+    # no more than colours and texture coordinates may be missing
+    width = min(width, least + 6)
+    values = np.full((len(rows), width), np.nan)
+    for value, numbers in zip(values, parsed, strict=True):
+        value[: len(numbers)] = numbers[:width]
+    return values
+
+
+def _scale_colors(
+    colors: np.ndarray, subject: str
+) -> tuple[np.ndarray | None, list[str]]:
+    """Scales colours ``[N, 4]``, NaN where there is none, to ``[N, 3]`` in [0, 1]."""
+    colors[np.any(np.isnan(colors[:, :3]), axis=1)] = np.nan
+    if np.all(np.isnan(colors)):
+        return None, []
+    scaled, notes = text.scale_colors(colors, subject)
+    notes = list(notes)
+    if np.any(scaled[:, 3] < 1):
+        notes.append(f"transparent colours of {subject} are made opaque")
+    return scaled[:, :3], notes
+
+
+class _Faces(NamedTuple):
+    """Polygons.
+
+    Attributes:
+        corners: ``[C]`` vertex indices of all polygons.
+        counts: ``[N]`` number of corners of each.
+        colors: ``[N, 4]`` numbers that follow the corners; NaN where there are none.
+        notes: what is left out.
+    """
+
+    corners: np.ndarray
+    counts: np.ndarray
+    colors: np.ndarray
+    notes: list[str]
+
+
+def _parse_faces(rows: Sequence[_Row]) -> _Faces:
+    """Parses polygons and their colours."""
+    corners, counts = [], []
+    colors, odd = np.full((len(rows), 4), np.nan), 0
+    for k, row in enumerate(rows):
+        subject, words = "the number of corners of face", row.words
+        try:
+            count = int(words[0])
+            subject = "face"
+            indices = list(map(int, words[1 : 1 + max(count, 0)]))
+            extra, subject = words[1 + max(count, 0) :], "the colour of face"
+            if len(extra) >= 3:
+                numbers = list(map(text.parse_float, extra[:4]))
+                colors[k, : len(numbers)] = numbers
+            elif extra:
+                odd += 1
+        except ValueError:
+            raise _error(f"{subject} {k}", row) from None
+        if len(indices) != count:
+            raise ValueError(
+                f"face {k} in line {row.line} has fewer than its "
+                f"{text.show(words[0])} corners"
+            )
+        corners += indices
+        counts.append(count)
+    notes = []
+    if odd:
+        notes.append(
+            f"colours of faces that are not red, green and blue: {odd}, left out"
+        )
+    return _Faces(text.as_indices(corners), np.array(counts, int), colors, notes)
+
+
+def read(path: Path) -> Surface:
+    """Reads a text OFF file.
 
     Returns:
-        Vertices ``[V, 3]`` and faces ``[F, 3]`` in the file's order, numpy arrays, with
-        the texture of the file.
+        Vertices and faces in the file's order, with the colours of the vertices or
+        else of the faces.
 
     Raises:
         ValueError: invalid content; the message is meant to follow the name of the
             file.
     """
-    # some programs begin a file with a byte order mark
-    text = re.sub(r"#.*", "", path.read_text("utf-8-sig", errors="replace"))
-    # the counts may follow on the first line, in some collections without a space
-    header = re.match(r"\s*(C?N?)OFF\b|\s*(C?)OFF(?=\d)", text)
-    if header is None:
-        raise ValueError("it does not begin with OFF, COFF, NOFF or CNOFF")
-    prefix = header[1] or header[2] or ""
-    rows = [line.split() for line in text[header.end() :].splitlines() if line.strip()]
-    try:
-        vertex_count, face_count = map(int, rows.pop(0)[:2])
-    except (IndexError, ValueError):
-        raise ValueError("the numbers of vertices and faces are missing") from None
-    if len(rows) < vertex_count + face_count or min(vertex_count, face_count) < 0:
-        raise ValueError(
-            f"it should have {vertex_count} vertices and {face_count} faces, and ends "
-            "before"
-        )
-    vertex_rows = rows[:vertex_count]
-    polygons = rows[vertex_count : vertex_count + face_count]
+    prefix, rows = _read_rows(path)
+    vertex_count, face_count = _parse_counts(rows)
+    vertex_rows, face_rows = rows[1 : 1 + vertex_count], rows[1 + vertex_count :]
+    size = 4 if b"4" in prefix else 3
+    after = size + (size if b"N" in prefix else 0)
+    st = 2 if b"ST" in prefix else 0
+    values = _parse_vertices(vertex_rows, after + st)
+    faces = _parse_faces(face_rows[:face_count])
+    notes = faces.notes
+    if extra := len(face_rows) - face_count:
+        notes.append(f"lines after the last face: {extra}, left out")
+    vertices = values[:, :3] / values[:, 3:4] if size == 4 else values[:, :3]
 
-    vertices = [
-        _parse("vertex", k, row[:3], float) for k, row in enumerate(vertex_rows)
-    ]
-    for k, vertex in enumerate(vertices):
-        if len(vertex) < 3:
-            raise ValueError(f"vertex {k} has fewer than three coordinates")
-
-    faces, owners, face_colors = [], [], []
-    for k, (size, *words) in enumerate(polygons):
-        [count] = _parse("the number of corners of face", k, [size], int)
-        corners = _parse("face", k, words[:count], int)
-        if len(corners) != count:
-            raise ValueError(f"face {k} has fewer than its {size} corners")
-        for b, c in zip(corners[1:-1], corners[2:], strict=True):
-            faces.append((corners[0], b, c))
-            owners.append(k)
-        face_colors.append(words[count:])
-
-    texture: Texture | None = None
-    if "C" in prefix:
-        start = 6 if "N" in prefix else 3
-        colors = _parse_colors(
-            "vertex", [row[start:] for row in vertex_rows], path.name
-        )
-        texture = None if colors is None else VertexColors(colors)
-    if texture is None:
-        colors = _parse_colors("face", face_colors, path.name)
-        texture = None if colors is None else FaceColors(colors[owners])
-    return Mesh(
-        np.array(vertices, float).reshape(-1, 3),
-        np.array(faces, int).reshape(-1, 3),
-        texture,
+    colors = None
+    if b"C" in prefix.replace(b"ST", b""):
+        wide = min(values.shape[1] - after - st, 4)
+        numbers = np.full((len(values), 4), np.nan)
+        numbers[:, :wide] = values[:, after : after + wide]
+        colors, more = _scale_colors(numbers, "vertices")
+        notes += more
+    face_colors, more = _scale_colors(faces.colors, "faces")
+    notes += more
+    triangles = polygons.triangulate(vertices, faces.corners, faces.counts)
+    if colors is not None and face_colors is not None:
+        notes.append("the colours of faces are left out beside those of vertices")
+        face_colors = None
+    index = faces.corners[triangles.corners]
+    uvs = None
+    if st:
+        uvs = values[:, -2:][np.clip(index, 0, max(len(values) - 1, 0))]
+    return Surface(
+        vertices,
+        index,
+        colors,
+        None if face_colors is None else face_colors[triangles.owners],
+        uvs,
+        notes=(*notes, *triangles.notes),
     )
 
 

@@ -63,7 +63,7 @@ def _floating(name: str, value: ArrayLike, dtype) -> jax.Array:
 def as_kernel_attributes(
     face_attributes: FaceAttributes,
     face_light: FaceLight | None,
-    wrap: texture.Wrap,
+    wrap: texture.Wrap | None,
     batch: tuple[int, ...],
     corners: jax.Array,
 ) -> tuple[shading.Attributes, shading.Lookup]:
@@ -72,7 +72,8 @@ def as_kernel_attributes(
     Args:
         face_attributes: attributes of the faces.
         face_light: light at their corners.
-        wrap: continuation of a texture image beyond its edges.
+        wrap: continuation of a texture image beyond its edges; None stands for the
+            texture's own, or else ``"clamp"``.
         batch: leading axes of the faces.
         corners: ``[B, F, 3, D]`` the faces, for their number and dtype.
 
@@ -110,6 +111,7 @@ def as_kernel_attributes(
         texels = _broadcast("the texture image", image, images, *image.shape[-3:])
         height, width, channels = texels.shape[1:]
         texels = texels.reshape(len(texels), height * width, channels)
+        wrap = wrap or face_attributes.wrap or "clamp"
         lookup = shading.Lookup("image", (height, width), wrap)
     else:
         values = _floating("face_attributes", face_attributes, dtype)

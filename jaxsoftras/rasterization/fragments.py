@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, deterministic, geometry
+from jaxsoftras import checks, deterministic, geometry, guesses
 from jaxsoftras.kernels import dispatch, pairs, shading
 from jaxsoftras.kernels.options import FrontFace, Implementation, RasterOptions
 from jaxsoftras.kernels.scene import Scene, Task
@@ -34,6 +34,7 @@ class Fragments(NamedTuple):
     depth: jax.Array
 
 
+@guesses.answers
 def find_fragments(
     face_vertices: ArrayLike,
     image_size: int | tuple[int, int],
@@ -215,17 +216,16 @@ def shade_visible(
 
     values, light = take_rows(attributes.values), take_rows(attributes.light)
     texels = attributes.texels
-    first = None
+    found = None
     if texels is not None:
-        textures, texels_each, channels = texels.shape
-        index, first = shading.footprint(
+        textures, texels_each, _ = texels.shape
+        index = shading.footprint(
             task.lookup, seen.weights, values, seen.number[:, None, None]
         )
         texture = (seen.image // (batch // textures))[:, None, None]
-        rows = texture * texels_each + index
-        table = texels.reshape(-1, channels)
-        texels = jnp.moveaxis(deterministic.take(table, rows), -1, -3)
-    color = shading.color(task.lookup, seen.weights, values, texels, first, light)
+        index = texture * texels_each + index
+        found = shading.look_up(task.lookup, texels, index, deterministic.take)
+    color = shading.color(task.lookup, seen.weights, values, found, light)
     color = jnp.moveaxis(color.reshape(batch, height, width, -1), -1, 1)
     return jnp.where(face[:, None] >= 0, color, background)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, probability, texture
+from jaxsoftras import checks, guesses, probability, texture
 from jaxsoftras import conorm as conorms
 from jaxsoftras.kernels import dispatch, pairs
 from jaxsoftras.kernels.options import (
@@ -43,6 +43,7 @@ def _(primals, tangents):
     return _opacity(total), change * jnp.exp(-total)
 
 
+@guesses.answers
 def silhouette(
     face_vertices: ArrayLike,
     image_size: int | tuple[int, int],
@@ -153,6 +154,7 @@ def _silhouette(
     return alpha.reshape(*batch, height, width).astype(dtype)
 
 
+@guesses.answers
 def rasterize(
     face_vertices: ArrayLike,
     face_attributes: FaceAttributes,
@@ -174,7 +176,7 @@ def rasterize(
     front_face: FrontFace | None = None,
     interpolation: Interpolation = "perspective",
     face_light: FaceLight | None = None,
-    wrap: texture.Wrap = "clamp",
+    wrap: texture.Wrap | None = None,
     supersampling: int = 1,
     match_softras: bool = False,
     implementation: Implementation | None = None,
@@ -229,7 +231,8 @@ def rasterize(
         interpolation: ``"perspective"``, linear on the face; or ``"affine"``, linear on
             the screen.
         face_light: factor and summand of the colours, at the corners.
-        wrap: continuation of a texture image beyond its edges.
+        wrap: continuation of a texture image beyond its edges; None stands for the
+            texture's own, or else ``"clamp"``.
         supersampling: the image is rendered at this multiple of its size and averaged.
         match_softras: render as the original: affine interpolation, its weight of the
             background (epsilon counts twice), and no gradient through depth and

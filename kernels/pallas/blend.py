@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxsoftras import linear
 from jaxsoftras.kernels import batching, partitioning, shading
 from jaxsoftras.kernels.pallas import channel_groups, fixed_point
 from jaxsoftras.kernels.pallas.backend import Backend, Cotangents
@@ -195,21 +196,24 @@ def _(setting, primals, tangents):
     return _gradient(*primals, setting), tangent
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _blend(scene: Scene, setting: _Setting) -> Blend:
     return _render(scene, setting)[0]
 
 
-def _blend_forward(scene, setting):
+@_blend.defjvp
+def _(setting, primals, tangents):
+    (scene,) = primals
     image, softmax = _render(scene, setting)
-    return image, (scene, image.color, softmax)
-
-
-def _blend_backward(setting, residuals, cotangent):
-    return (_gradient(*residuals, cotangent, setting),)
-
-
-_blend.defvjp(_blend_forward, _blend_backward)
+    task = setting.task
+    change = linear.call(
+        lambda residuals, change: xla_blend.derivative(residuals[0], change, task),
+        lambda residuals, cotangent: _gradient(*residuals, cotangent, setting),
+        residuals=(scene, image.color, softmax),
+        values=tangents[0],
+        like=image,
+    )
+    return image, change
 
 
 def blend(
@@ -217,8 +221,9 @@ def blend(
 ) -> Blend:
     """Renders soft images, equal to the reference in value and gradient.
 
-    Derivatives of second order, forward over reverse, are left to `xla.blend`, as are
-    double precision, empty batches, and images beyond 23,000 pixels along both sides.
+    Derivatives in forward mode, of first and second order, are left to `xla.blend`, as
+    are double precision, empty batches, and images beyond 23,000 pixels along both
+    sides.
 
     Args:
         scene: a batch of faces; without depths, for alpha alone.

@@ -76,12 +76,12 @@ def _colors(scene: Scene, task: Task, pair: pairs.Pair) -> jax.Array:
     assert scene.attributes is not None
     values, texels, light = scene.attributes
     batch, faces = scene.face_vertices.shape[:2]
-    first = None
+    found = None
     if texels is not None:
         number = jnp.arange(faces)[:, None, None]
-        index, first = shading.footprint(task.lookup, pair.weights, values, number)
-        textures, texels_each, channels = texels.shape
+        index = shading.footprint(task.lookup, pair.weights, values, number)
+        textures, texels_each, _ = texels.shape
         texture = jnp.arange(batch)[:, None, None, None] // (batch // textures)
-        rows = texels.reshape(-1, channels)[texture * texels_each + index]
-        texels = jnp.moveaxis(rows, -1, -3)
-    return shading.color(task.lookup, pair.weights, values, texels, first, light)
+        index = texture * texels_each + index
+        found = shading.look_up(task.lookup, texels, index, lambda a, k: a[k])
+    return shading.color(task.lookup, pair.weights, values, found, light)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxsoftras import linear
 from jaxsoftras.kernels import pairs, shading
 from jaxsoftras.kernels.scene import Blend, Scene, Softmax, Task
 from jaxsoftras.kernels.xla import walk as walks
@@ -54,9 +55,7 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
     def second_pass(sums, items, faces):
         pair = walk.evaluate(scene, items, faces)
         footprint = walk.footprint(scene, items, faces, pair)
-        color = walk.color(
-            faces, pair, walks.gather_texels(scene, footprint), footprint
-        )
+        color = walk.color(faces, pair, walk.look_up(scene, footprint))
         level = worklist.gather_tiles(highest, items)
         relative = _relative(pair, items, level)
         # XLA computes an exponential once, and a product again for each channel.
@@ -106,7 +105,7 @@ def _backward(
             pair = walk.evaluate(scene, items, faces)
             values = [pair.contribution]
             if color is not None:
-                shade = walk.color(faces, pair, texels, footprint)
+                shade = walk.color(faces, pair, texels)
                 values += [pair.probability, pair.nearness, shade]
             return values, pair
 
@@ -118,7 +117,7 @@ def _backward(
             pair = walk.evaluate(scene, items, faces)
             footprint = walk.footprint(scene, items, faces, pair)
         values, pullback, pair = jax.vjp(
-            pair_values, faces, walks.gather_texels(scene, footprint), has_aux=True
+            pair_values, faces, walk.look_up(scene, footprint), has_aux=True
         )
         cotangents = [jnp.where(items.valid[:, None, None], at(by_total), 0)]
         if color is not None:
@@ -138,9 +137,9 @@ def _backward(
             by_faces,
         )
         if footprint is not None:
-            by_texels = jnp.moveaxis(by_texels, -3, -1)
+            by_texels = jnp.moveaxis(by_texels.values, -3, -1)
             in_use = items.valid[:, None, None]
-            index = jnp.where(in_use, footprint.index, len(texel_gradients))
+            index = jnp.where(in_use, footprint, len(texel_gradients))
             texel_gradients = walks.add(
                 texel_gradients,
                 index.reshape(-1),
@@ -228,22 +227,34 @@ def backward(
     return run(scene, color, softmax, cotangent)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def derivative(scene: Scene, change: Scene, task: Task) -> Blend:
+    """Computes the derivative of the image along a change of the scene."""
+
+    def draw(scene):
+        return forward(scene, task)[0]
+
+    return jax.jvp(draw, (scene,), (change,))[1]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _blend(scene: Scene, task: Task) -> Blend:
     return forward(scene, task)[0]
 
 
-def _blend_forward(scene: Scene, task: Task):
+@_blend.defjvp
+def _(task, primals, tangents):
+    (scene,) = primals
     image, softmax = forward(scene, task)
-    return image, (scene, image.color, softmax)
-
-
-def _blend_backward(task: Task, residuals, cotangent: Blend):
-    scene, color, softmax = residuals
-    return (backward(scene, color, softmax, cotangent, task),)
-
-
-_blend.defvjp(_blend_forward, _blend_backward)
+    change = linear.call(
+        lambda residuals, change: derivative(residuals[0], change, task),
+        lambda residuals, cotangent: backward(
+            *residuals, cotangent=cotangent, task=task
+        ),
+        residuals=(scene, image.color, softmax),
+        values=tangents[0],
+        like=image,
+    )
+    return image, change
 
 
 def blend(scene: Scene, task: Task) -> Blend:

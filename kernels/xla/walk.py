@@ -130,31 +130,39 @@ class Walk(NamedTuple):
 
     def footprint(
         self, scene: Scene, items: worklist.Items, faces: ItemFaces, pair: pairs.Pair
-    ) -> shading.Footprint | None:
-        """Finds the texels that pairs need, among the texels of all textures."""
+    ) -> jax.Array | None:
+        """Finds the texels that pairs need: indices among those of all textures."""
         attributes = scene.attributes
         if attributes is None or attributes.texels is None:
             return None
         images, faces_each = scene.face_vertices.shape[:2]
         textures, texels_each = attributes.texels.shape[:2]
         texture = items.image // (images // textures)
-        index, first = shading.footprint(
+        index = shading.footprint(
             self.task.lookup,
             pair.weights,
             faces.values,
             (items.face % faces_each)[:, None, None],
         )
-        return shading.Footprint(texture[:, None, None] * texels_each + index, first)
+        return texture[:, None, None] * texels_each + index
 
-    def color(self, faces: ItemFaces, pair: pairs.Pair, texels, footprint) -> jax.Array:
+    def look_up(
+        self, scene: Scene, footprint: jax.Array | None
+    ) -> shading.Texels | None:
+        """Looks up the texels of a footprint."""
+        attributes = scene.attributes
+        if footprint is None or attributes is None or attributes.texels is None:
+            return None
+        return shading.look_up(
+            self.task.lookup, attributes.texels, footprint, lambda a, k: a[k]
+        )
+
+    def color(
+        self, faces: ItemFaces, pair: pairs.Pair, texels: shading.Texels | None
+    ) -> jax.Array:
         """Computes the colours of pairs, ``[K, C, h, w]``."""
         return shading.color(
-            self.task.lookup,
-            pair.weights,
-            faces.values,
-            texels,
-            None if footprint is None else footprint.first,
-            faces.light,
+            self.task.lookup, pair.weights, faces.values, texels, faces.light
         )
 
     def blank(self, scene: Scene, *channels: int, fill: float = 0) -> jax.Array:
@@ -167,18 +175,6 @@ class Walk(NamedTuple):
 def has_texels(scene: Scene) -> bool:
     """Whether the scene has textures."""
     return scene.attributes is not None and scene.attributes.texels is not None
-
-
-def gather_texels(
-    scene: Scene, footprint: shading.Footprint | None
-) -> jax.Array | None:
-    """Looks up the texels of a footprint, ``[n, K, C, h, w]``."""
-    attributes = scene.attributes
-    if footprint is None or attributes is None or attributes.texels is None:
-        return None
-    table = attributes.texels
-    table = table.reshape(-1, table.shape[-1])
-    return jnp.moveaxis(table[footprint.index], -1, -3)
 
 
 def add(

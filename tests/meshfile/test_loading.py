@@ -16,12 +16,15 @@ SPHERE = mesh.icosphere(1)
     [
         ("a.obj", "", "has no faces"),
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n", "has no faces"),
-        ("a.obj", "v 0 0 0\nf 1 2 3\n", "do not exist: 0 to 2 of 1"),
+        ("a.obj", "v 0 0 0\nf 1 2 3\n", "line 2 of a.obj refers to vertex 2, .* 1"),
         ("a.obj", "v 0 0 zero\nf 1 1 1\n", "OBJ: line 1 of a.obj is not underst"),
-        ("a.obj", "v 0 0\nf 1 1 1\n", "fewer than three coordinates"),
+        ("a.obj", "v 0 0\nf 1 1 1\n", "line 1 of a.obj .* 'v 0 0'"),
+        ("a.obj", "v 0 0 1_0\nf 1 1 1\n", "line 1 of a.obj .* 'v 0 0 1_0'"),
         ("a.obj", "v 0 0 0\nf 0 1 1\n", "line 2 of a.obj .* 'f 0 1 1'"),
-        ("a.obj", "v 0 0 0\nf 1/2 1/2 1/2\n", "coordinates that do not exist"),
-        ("a.obj", "v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
+        ("a.obj", "v 0 0 0\nf -2 1 1\n", "line 2 of a.obj .* 'f -2 1 1'"),
+        ("a.obj", "v 0 0 0\nf 1/2 1 1\n", "line 2 of .* texture coordinates 2, .* 0"),
+        ("a.obj", f"v 0 0 0\nf 1 1 {10**30}\n", "line 2 of a.obj refers to vertex"),
+        ("a.obj", "v 0 0 nan\nv 1 0 0\nf 2 2 1\n", r"not finite.* 1, .* vertex 0 "),
         ("a.obj", "v 0 0 1e300\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
         ("a.ply", "", "cannot be read as PLY"),
         ("a.ply", "ply\nformat ascii 1.0\nelement vertex 9\n", "read as PLY"),
@@ -52,6 +55,31 @@ def test_cut_off(ending, tmp_path):
         load_mesh(path)
 
 
+@pytest.mark.parametrize("bad", ["nan nan nan", "1e300 0 0", "-nan(ind) 0 1.#QNAN"])
+def test_unused_vertices_may_be_anything(bad, tmp_path):
+    text = f"v 2 0 0\nv 3 0 0\nv 2 1 0\nv {bad}\nf 1 2 3\n"
+    (tmp_path / "a.obj").write_text(text)
+    loaded = load_mesh(tmp_path / "a.obj")
+    assert loaded.vertices.shape == (4, 3)
+    np.testing.assert_array_equal(loaded.vertices[:3, 0], [2, 3, 2])
+    save_mesh(tmp_path / "b.glb", loaded)
+    assert len(load_mesh(tmp_path / "b.glb").faces) == 1
+
+
+def test_one_warning_names_all_that_is_missing(tmp_path):
+    (tmp_path / "a.mtl").write_text("newmtl a\nmap_Kd one.png\nd 0.5\n")
+    (tmp_path / "a.obj").write_text(
+        "mtllib a.mtl two.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl a\nf 1 2 3\nl 1 2\n"
+    )
+    with pytest.warns(UserWarning) as caught:
+        load_mesh(tmp_path / "a.obj")
+    (message,) = (str(warning.message) for warning in caught)
+    assert caught[0].filename == __file__
+    for part in ("a.obj: ", "one.png", "two.mtl", "lines", "transparent materials: a"):
+        assert part in message
+    assert message.endswith(".") and "\n" not in message
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*a\.obj\.$"):
         load_mesh(tmp_path / "a.obj")
@@ -66,6 +94,11 @@ def test_normalize(tmp_path):
     np.testing.assert_allclose(
         vertices, [[-1, -0.5, -0.25], [1, -0.5, -0.25], [-1, 0.5, 0.25]]
     )
+    (tmp_path / "a.obj").write_text(
+        (tmp_path / "a.obj").read_text() + "v nan 9 9\nv 1e99 0 0\n"
+    )
+    spoilt = load_mesh(tmp_path / "a.obj", normalize=True).vertices
+    np.testing.assert_array_equal(spoilt[:3], vertices)
     save_mesh(tmp_path / "b.obj", box._replace(vertices=np.ones((3, 3))))
     with pytest.raises(ValueError, match="no extent"):
         load_mesh(tmp_path / "b.obj", normalize=True)

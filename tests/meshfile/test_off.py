@@ -59,29 +59,64 @@ def test_vertex_colors_after_normals(tmp_path):
     np.testing.assert_allclose(loaded.values, expected, atol=1e-6)
 
 
-def test_incomplete_colors_are_left_out_with_a_warning(tmp_path):
+def test_colors_by_index_are_left_out_with_a_warning(tmp_path):
     (tmp_path / "a.off").write_text(
         f"OFF\n4 2 0\n{CORNERS}3 0 1 2 255 0 0\n3 0 2 3 7\n"
     )
-    with pytest.warns(UserWarning, match="a.off has no red, .* for 1 of its 2 face"):
+    with pytest.warns(UserWarning, match="not red, green and blue: 1, left out"):
         loaded = load_mesh(tmp_path / "a.off")
-    assert loaded.texture is None and len(loaded.faces) == 2
+    assert isinstance(loaded.texture, texture.FaceColors)
+    np.testing.assert_array_equal(loaded.texture.values, [[1, 0, 0], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("numbers", ["51 102 255 255", "0.2 0.4 1 1", "0.2 0.4 1.0"])
+def test_colors_of_vertices(numbers, tmp_path):
+    rows = "".join(f"{row} {numbers}\n" for row in CORNERS.splitlines())
+    (tmp_path / "a.off").write_text(f"COFF\n4 1 0\n{rows}3 0 1 2\n")
+    loaded = load_mesh(tmp_path / "a.off").texture
+    assert isinstance(loaded, texture.VertexColors)
+    np.testing.assert_allclose(loaded.values, np.tile([0.2, 0.4, 1], (4, 1)))
+
+
+def test_coordinates_in_a_texture(tmp_path):
+    rows = "0 0 0 0 0\n1 0 0 1 0\n1 1 0 1 1\n"
+    (tmp_path / "a.off").write_text(f"STOFF\n3 1 0\n{rows}3 0 1 2\n")
+    loaded = load_mesh(tmp_path / "a.off").texture
+    assert isinstance(loaded, texture.UVTexture)
+    np.testing.assert_array_equal(loaded.coordinates, [[[0, 0], [1, 0], [1, 1]]])
+
+
+def test_fourth_coordinate_divides(tmp_path):
+    (tmp_path / "a.off").write_text("4OFF\n3 1 0\n2 4 6 2\n1 0 0 1\n0 1 0 1\n3 0 1 2\n")
+    loaded = load_mesh(tmp_path / "a.off").vertices
+    np.testing.assert_array_equal(loaded, [[1, 2, 3], [1, 0, 0], [0, 1, 0]])
+
+
+def test_more_lines_than_counted_are_named(tmp_path):
+    text = f"OFF\n4 1 0\n{CORNERS}3 0 1 2\n3 0 2 3\n"
+    (tmp_path / "a.off").write_text(text)
+    with pytest.warns(UserWarning, match="lines after the last face: 1, left out"):
+        assert len(load_mesh(tmp_path / "a.off").faces) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "does not begin with OFF"),
+        ("nOFF\n4\n3 1 0\n", "does not begin with OFF"),
+        ("OFF BINARY\n\0\0\0", "binary OFF file; save it as text"),
         ("OFF\n", "numbers of vertices and faces are missing"),
         ("OFF\nthree 1 0\n", "numbers of vertices and faces are missing"),
         ("OFF\n3 1 0\n0 0 0\n", "3 vertices and 1 faces, and ends"),
-        ("OFF\n1 1 0\n0 0\n3 0 0 0\n", "vertex 0 has fewer than three coord"),
-        ("OFF\n1 1 0\n0 0 x\n3 0 0 0\n", "vertex 0 is not understood: '0 0 x'"),
-        ("OFF\n1 1 0\n0 0 0\n3 0 0\n", "face 0 has fewer than its 3"),
-        ("OFF\n1 1 0\n0 0 0\n3 0 0 1.5\n", "face 0 is not understood: '0 0 1.5'"),
-        ("OFF\n1 1 0\n0 0 0\nx 0 0 0\n", "number of corners of face 0 is not"),
-        ("OFF\n1 1 0\n0 0 0\n-3 0 0 0\n", "face 0 has fewer than its -3"),
-        ("OFF\n1 1 0\n0 0 0\n3 0 0 0 1 0 x\n", "colour of face 0 is not under"),
+        ("OFF\n1 1 0\n0 0\n3 0 0 0\n", "vertex 0 in line 3 has 2 numbers"),
+        ("NOFF\n1 1 0\n0 0 0\n3 0 0 0\n", "vertex 0 in line 3 has 3 numbers, .* 6"),
+        ("OFF\n1 1 0\n# x\n0 0 x\n3 0 0 0\n", "vertex 0 in line 4 .*: '0 0 x'"),
+        ("OFF\n1 1 0\r\n0 0 1_0\n3 0 0 0\n", "number in line 3 .*: '0 0 1_0'"),
+        ("OFF\n1 1 0\n0 0 0\n3 0 0\n", "face 0 in line 4 has fewer than its 3"),
+        ("OFF\n1 1 0\n0 0 0\n3 0 0 1.5\n", "face 0 in line 4 .*: '3 0 0 1.5'"),
+        ("OFF\n1 1 0\n0 0 0\nx 0 0 0\n", "number of corners of face 0 in line 4"),
+        ("OFF\n1 1 0\n0 0 0\n-3 0 0 0\n", "face 0 .* has fewer than its -3"),
+        ("OFF\n1 1 0\n0 0 0\n3 0 0 0 1 0 x\n", "the colour of face 0 in line 4"),
         ("OFF\n1 1 0\n0 0 0\n3 0 0 7\n", "do not exist: 0 to 7 of 1"),
     ],
 )

@@ -1,11 +1,14 @@
 """Saving: round trips in every format, refusals, and what an error leaves."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxsoftras import mesh, texture, topology
 from jaxsoftras.meshfile import load_mesh, save_mesh
+
+SAMPLE = jax.jit(texture.sample, static_argnums=2)
 
 FORMATS = ["obj", "off", "ply", "stl", "glb"]
 RNG = np.random.default_rng(0)
@@ -57,7 +60,7 @@ class TestRoundTrip:
             ("off", "face", 1e-6),
             ("ply", "vertex", EIGHT_BITS),
             ("ply", "face", EIGHT_BITS),
-            ("glb", "vertex", EIGHT_BITS),
+            ("glb", "vertex", 1e-6),
         ],
     )
     def test_colors(self, ending, kind, tolerance, tmp_path):
@@ -79,7 +82,7 @@ class TestRoundTrip:
         np.testing.assert_array_equal(loaded.vertices, SPHERE.vertices)
         np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
         assert isinstance(loaded.texture, texture.UVTexture)
-        coordinates, image = TEXTURES["uv"]
+        coordinates, image, _ = TEXTURES["uv"]
         np.testing.assert_allclose(loaded.texture.coordinates, coordinates, atol=1e-6)
         np.testing.assert_allclose(loaded.texture.image, image, atol=EIGHT_BITS)
 
@@ -92,6 +95,37 @@ class TestRoundTrip:
         assert isinstance(loaded, texture.UVTexture)
         baked = jax.jit(texture.bake, static_argnums=1)(loaded, resolution)
         np.testing.assert_allclose(baked.texels, texels, atol=EIGHT_BITS)
+
+    @pytest.mark.parametrize("ending", ["obj", "off", "ply", "glb"])
+    def test_colors_out_of_range_are_clipped(self, ending, tmp_path):
+        colors = np.tile([1.02, 0.5, -0.2], (42, 1))
+        given = SPHERE._replace(texture=texture.VertexColors(colors))
+        save_mesh(tmp_path / f"a.{ending}", given)
+        loaded = load_mesh(tmp_path / f"a.{ending}").texture
+        assert isinstance(loaded, texture.VertexColors)
+        expected = np.tile([1, 0.5, 0], (42, 1))
+        np.testing.assert_allclose(loaded.values, expected, atol=EIGHT_BITS)
+
+    def test_half_precision(self, tmp_path):
+        colors = jnp.full((42, 3), 0.25, jnp.bfloat16)
+        given = SPHERE._replace(texture=texture.VertexColors(colors))
+        save_mesh(tmp_path / "a.off", given)
+        loaded = load_mesh(tmp_path / "a.off").texture
+        assert loaded is not None and np.all(np.asarray(loaded[0]) == 0.25)
+
+    @pytest.mark.parametrize("ending", ["obj", "glb"])
+    @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
+    def test_continuation_of_the_image(self, ending, wrap, tmp_path):
+        coordinates, image, _ = TEXTURES["uv"]
+        uv = 3 * coordinates - 1
+        given = texture.UVTexture(uv, image, wrap)
+        save_mesh(tmp_path / f"a.{ending}", SPHERE._replace(texture=given))
+        loaded = load_mesh(tmp_path / f"a.{ending}").texture
+        assert isinstance(loaded, texture.UVTexture)
+        expected = SAMPLE(image, uv.reshape(-1, 2), wrap)
+        for way in {wrap, loaded.wrap}:
+            seen = SAMPLE(loaded.image, loaded.coordinates.reshape(-1, 2), way)
+            np.testing.assert_allclose(seen, expected, atol=2 * EIGHT_BITS)
 
     def test_grey_and_padding(self, tmp_path):
         small = mesh.Mesh(SPHERE.vertices[:3], np.array([[0, 1, 2]]))
@@ -140,12 +174,38 @@ class TestRefusals:
                 SPHERE._replace(texture=texture.VertexColors(np.ones((42, 2)))),
                 "1 or 3 channels; the texture has 2",
             ),
+            (
+                SPHERE._replace(texture=texture.VertexColors(np.ones((42, 3), int))),
+                "VertexColors must be floating-point, not int64; divide 8-bit colours",
+            ),
+            (
+                SPHERE._replace(
+                    texture=TEXTURES["uv"]._replace(image=np.ones((2, 2, 3), np.uint8))
+                ),
+                "UVTexture must be floating-point, not uint8; divide 8-bit colours",
+            ),
+            (
+                SPHERE._replace(texture=texture.FaceColors(np.full((80, 3), np.nan))),
+                "FaceColors must be finite; 240 of 240 are not",
+            ),
+            (
+                SPHERE._replace(
+                    texture=TEXTURES["uv"]._replace(
+                        coordinates=np.full((80, 3, 2), np.inf)
+                    )
+                ),
+                "coordinates of UVTexture must be finite",
+            ),
         ],
     )
     def test_bad_meshes(self, given, message, tmp_path):
         with pytest.raises(ValueError, match=message):
             save_mesh(tmp_path / "a.obj", given)
         assert not list(tmp_path.iterdir())
+
+    def test_formats_that_are_only_read(self, tmp_path):
+        with pytest.raises(ValueError, match="GLTF files are not written; save"):
+            save_mesh(tmp_path / "a.gltf", SPHERE)
 
     def test_missing_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="no folder .*gone to write to"):

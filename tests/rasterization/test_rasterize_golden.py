@@ -167,7 +167,7 @@ def original_footprint(tie, lookup, weights, values, face):
     upper = b * resolution + a
     lower = (resolution - 1 - b) * resolution + resolution - 1 - a
     cell = jnp.where(rest <= 1 + tie, upper, lower)
-    return shading.Footprint((face * resolution**2 + cell)[None], None)
+    return (face * resolution**2 + cell)[None]
 
 
 @pytest.mark.parametrize(

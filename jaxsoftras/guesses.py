@@ -1,0 +1,307 @@
+"""Answers to names of other libraries, and to near misses, in place of bare errors.
+
+`TABLE` has the names that users of PyTorch3D, nvdiffrast, Kaolin, Soft Rasterizer and
+trimesh know. `answers` makes classes and functions say ours when they are given one of
+those, or a name that is nearly right; `answer_module` does so for a module.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+TABLE: dict[str, dict[str, str]] = {
+    # module
+    "jaxsoftras": {
+        "icosphere(level)": "ico_sphere icosahedron sphere ico_sphere_mesh uv_sphere",
+        "load_mesh(path)": "load_obj load_objs_as_meshes load_ply load_off load_stl "
+        "load_glb load_gltf load import_mesh read_mesh IO",
+        "save_mesh(path, mesh)": "save_obj save_ply save_glb export_mesh write_mesh",
+        "save_image(path, image)": "imsave imwrite write_image",
+        "show(mesh)": "plot_scene view imshow display",
+        "Mesh(vertices, faces, texture)": "Meshes Trimesh TriangleMesh SurfaceMesh",
+        "stack_meshes(meshes)": "join_meshes_as_batch batch_meshes pad_meshes",
+        "unstack_meshes(mesh)": "split_meshes unbatch_meshes",
+        "join_meshes(meshes)": "join_meshes_as_scene concatenate merge_meshes",
+        "perspective_camera(eye, target, fov=...)": "PerspectiveCamera "
+        "FoVPerspectiveCameras OpenGLPerspectiveCameras look_at_view_transform",
+        "from_pytorch3d(R, T, focal_length, principal_point, image_size)": ""
+        "PerspectiveCameras OrthographicCameras",
+        "orthographic_camera(eye, target, scale=...)": "FoVOrthographicCameras "
+        "OpenGLOrthographicCameras OrthographicCamera",
+        "look_at(eye, target)": "look_at_rotation look look_at_matrix",
+        "eye_from_angles(distance, elevation, azimuth)": "camera_position_from_"
+        "spherical_angles get_points_from_angles spherical_to_cartesian",
+        "rotation_from_axis_angle(axis_angle)": "axis_angle_to_matrix so3_exp_map "
+        "so3_exponential_map rodrigues",
+        "project(camera, points)": "transform_points project_points",
+        "find_fragments(face_vertices, image_size)": "rasterize_meshes "
+        "MeshRasterizer RasterizeCudaContext RasterizeGLContext",
+        "interpolate(fragments, face_attributes)": "interpolate_face_attributes",
+        "rasterize(face_vertices, face_attributes, image_size)": "soft_rasterize "
+        "dibr_rasterization SoftRasterizeFunction",
+        "silhouette(face_vertices, image_size)": "SoftSilhouetteShader antialias "
+        "render_silhouette rasterize_silhouettes",
+        "render(mesh, camera, lights, settings)": "MeshRenderer Renderer SoftRenderer "
+        "SoftRasterizer MeshRendererWithFragments SoftPhongShader HardPhongShader "
+        "SoftGouraudShader HardGouraudShader HardFlatShader render_mesh",
+        "Settings(...)": "RasterizationSettings BlendParams RenderSettings",
+        "face_vertices(vertices, faces)": "vertices_to_faces index_vertices_by_faces",
+        "UVTexture(coordinates, image)": "TexturesUV",
+        "VertexColors(values)": "TexturesVertex",
+        "SurfaceTexture(texels)": "TexturesAtlas",
+        "PointLight(position, color)": "PointLights",
+        "DirectionalLight(direction, color)": "DirectionalLights DirectionalLighting",
+        "AmbientLight(color)": "AmbientLights AmbientLighting",
+        "Material(shininess, specular)": "Materials",
+        "subdivide(mesh)": "SubdivideMeshes subdivide_trianglemesh",
+        "sample_points(key, mesh, count)": "sample_points_from_meshes sample_surface",
+        "texture.sample(image, uv)": "texture_mapping grid_sample",
+        "voxels.voxelize(vertices, faces)": "voxelize trianglemeshes_to_voxelgrids "
+        "voxelization",
+        "losses.laplacian(vertices, faces)": "mesh_laplacian_smoothing LaplacianLoss "
+        "laplacian_loss uniform_laplacian_smoothing",
+        "losses.flatten(vertices, faces)": "FlattenLoss flatten_loss",
+        "losses.normal_consistency(vertices, faces)": "mesh_normal_consistency",
+        "losses.edge_length(vertices, faces)": "mesh_edge_loss average_edge_length",
+        "losses.chamfer_distance(points, others)": "chamfer_distance",
+        "losses.point_mesh_distance(points, vertices, faces)": ""
+        "point_mesh_face_distance point_to_mesh_distance",
+        "losses.silhouette_iou(predicted, target)": "iou_loss neg_iou_loss mask_iou",
+    },
+    # attributes and keywords
+    "Mesh": {
+        "texture": "textures tex visual colors vertex_colors face_colors uv uvs",
+        "vertices": "verts_packed verts_padded verts_list get_mesh_verts_faces",
+        "faces": "faces_packed faces_padded faces_list",
+        "face_vertices(mesh.vertices, mesh.faces)": "triangles face_vertices",
+        "face_normals(face_vertices(mesh.vertices, mesh.faces))": "face_normals "
+        "faces_normals_packed faces_normals_padded",
+        "vertex_normals(mesh.vertices, mesh.faces)": "vertex_normals normals "
+        "verts_normals_packed verts_normals_padded",
+        "topology.edges(mesh.faces)": "edges edges_packed edges_unique",
+        "topology.is_watertight(mesh.faces)": "is_watertight",
+        "len(mesh.vertices)": "num_vertices n_vertices num_verts_per_mesh",
+        "len(mesh.faces)": "num_faces n_faces num_faces_per_mesh",
+        "mesh._replace(vertices=...)": "offset_verts update_padded clone copy detach "
+        "scale_verts apply_transform apply_translation apply_scale replace",
+        "jax.device_put(mesh)": "to cuda cpu device",
+        "save_mesh(path, mesh)": "export save write",
+        "show(mesh)": "show plot view",
+        "to_trimesh(mesh)": "to_trimesh as_trimesh",
+        "stack_meshes(meshes)": "extend",
+        "sample_points(key, mesh, count)": "sample",
+        "subdivide(mesh)": "subdivide",
+        "frame(mesh)": "bounds extents get_bounding_boxes",
+    },
+    "Camera": {
+        "perspective_camera(eye, ...) to make one, position to read it": "eye location "
+        "origin camera_center get_camera_center",
+        "perspective_camera(eye, target, fov=...) to make one": "target at look_at "
+        "up fov half_fov aspect dist elev azim",
+        "axes": "R rotation",
+        "focal_length": "focal f focal_lengths",
+        "from_pytorch3d(R, T, ...) or position": "T translation",
+        "to_opencv(camera, image_size)": "K intrinsics extrinsics",
+        "to_opengl(camera)": "view_matrix projection_matrix view_transform "
+        "get_world_to_view_transform",
+        "project(camera, points)": "transform_points project_points project transform",
+        "Settings(near=..., far=..., image_size=...)": "near far znear zfar image_size",
+    },
+    "Settings": {
+        "lights=... of render()": "lights light",
+        "material=... of render()": "material materials",
+        "Mesh(vertices, faces, texture), by its kind": "texture_type texture",
+        "perspective_camera(eye, fov=..., aspect=...)": "fov eye aspect camera cameras",
+    },
+    "render": {
+        "mesh=Mesh(vertices, faces, texture)": "vertices faces verts textures texture",
+        "camera=perspective_camera(eye, target, fov=...)": "eye fov location R T K "
+        "position target viewing_angle intrinsics extrinsics",
+    },
+    "perspective_camera": {
+        "eye_from_angles(distance, elevation, azimuth) for eye": "dist distance elev "
+        "elevation azim azimuth",
+        "from_pytorch3d(R, T, ...) or camera_from_axes(axes, position, ...)": "R T",
+        "from_opencv(K, ...) or camera_from_axes(..., focal_length)": "K intrinsics "
+        "focal_length principal_point",
+        "aspect=width / height": "image_size height width size resolution",
+        "Settings(near=..., far=...)": "near far znear zfar",
+    },
+    "orthographic_camera": {
+        "scale, 2 / height of the image in world units": "fov half_fov height "
+        "scale_xyz width",
+        "Settings(near=..., far=...)": "near far znear zfar",
+    },
+    "UVTexture": {
+        "coordinates=verts_uvs[faces_uvs]": "faces_uvs verts_uvs uv_idx",
+        "wrap": "padding_mode boundary_mode wrap_mode sampling_mode",
+    },
+    # wherever the left one is a name
+    "": {
+        "vertices": "verts v vtx points pos positions coords",
+        "faces": "tri tris triangles f face pos_idx indices",
+        "mesh": "meshes",
+        "camera": "cameras cam",
+        "lights": "light",
+        "settings": "raster_settings render_settings blend_params options",
+        "image_size": "size img_size imsize resolution res image_shape height width",
+        "sigma": "sigma_val blur_radius",
+        "gamma": "gamma_val",
+        "distance": "dist_func dist radius r",
+        "aggregation": "aggr_func_rgb aggr_func aggr_rgb",
+        "conorm": "aggr_func_alpha aggr_alpha t_conorm tconorm",
+        "background": "background_color bg_color bg background_image",
+        "background_epsilon": "eps epsilon",
+        "supersampling": "anti_aliasing antialiasing aa ssaa samples",
+        "near": "znear near_plane z_near",
+        "far": "zfar far_plane z_far",
+        "double_sided": "fill_back cull_backfaces two_sided doublesided",
+        "shading": "shader shade_mode",
+        "interpolation": "perspective_correct",
+        "implementation": "backend impl",
+        "half_fov": "viewing_angle",
+        "fov": "field_of_view fovy yfov vfov fov_y",
+        "eye": "location position camera_position cam_pos origin",
+        "position": "location pos",
+        "target": "at center look_at lookat",
+        "up": "up_vector world_up camera_up camera_up_direction",
+        "aspect": "aspect_ratio",
+        "elevation": "elev el",
+        "azimuth": "azim az",
+        "level": "subdivisions subdivs subdiv order depth n",
+        "count": "num_samples n_samples num_points n",
+        "path": "filename file file_name fname f obj_file",
+        "face_vertices": "face_verts face_coords triangles",
+        "face_attributes": "attributes features face_features face_colors textures",
+        "coordinates": "uv uvs face_uvs texcoords tex_coords",
+        "image": "maps map img texture_image picture",
+        "values": "verts_features verts_rgb vertex_colors colors rgb",
+        "texels": "atlas values",
+        "color": "intensity ambient_color diffuse_color rgb colour",
+        "specular": "specular_color",
+        "leave it out: every face counts at every pixel": "faces_per_pixel bin_size "
+        "max_faces_per_bin",
+        "leave it out: JAX chooses the device": "device",
+        "leave it out: textures are always loaded": "load_textures "
+        "create_texture_atlas texture_atlas_size",
+    },
+}
+"""Names of others by ours: first by owner, then by what to say."""
+
+# functions with an argument that has fields of its own
+_HOMES = {"render": ("settings", "Settings")}
+# names of the arguments, or fields, of all that has been given to `answers`
+_KNOWN: dict[str, tuple[str, ...]] = {}
+
+
+@functools.cache
+def _inverse(owner: str) -> dict[str, list[str]]:
+    """Ours by names of others."""
+    found: dict[str, list[str]] = {}
+    for ours, others in TABLE.get(owner, {}).items():
+        for other in others.split():
+            found.setdefault(other, []).append(ours)
+    return found
+
+
+def _translate(owner: str, name: str) -> str | None:
+    """What to say for a name in the table, or that belongs into another argument."""
+    for ours in _inverse(owner).get(name, ()):
+        return ours
+    for ours in _inverse("").get(name, ()):
+        if ours in _KNOWN[owner] or ours.startswith("leave"):
+            return ours
+    if owner in _HOMES:
+        argument, home = _HOMES[owner]
+        ours = name if name in _KNOWN[home] else _translate(home, name)
+        return f"{argument}={home}({ours}=...)" if ours in _KNOWN[home] else ours
+    return None
+
+
+def _answer(start: str, owner: str, name: str, known: Iterable[str]) -> str:
+    """Completes an error message by our name."""
+    ours = _translate(owner, name)
+    if ours is not None:
+        return f"{start}; {'' if ours.startswith('leave') else 'use '}{ours}."
+    if close := difflib.get_close_matches(name, known, 1, 0.7):
+        return f"{start}; did you mean {close[0]}?"
+    return f"{start}; it has {', '.join(known)}."
+
+
+def _check_keywords(owner: str, function: Callable) -> Callable:
+    names = inspect.signature(function).parameters
+    _KNOWN[owner] = tuple(name for name in names if name not in ("_cls", "self"))
+    allowed = frozenset(_KNOWN[owner])
+
+    @functools.wraps(function)
+    def checked(*arguments, **options):
+        if options and not options.keys() <= allowed:
+            name = min(options.keys() - allowed)
+            start = f"{owner}() has no argument {name!r}"
+            raise TypeError(_answer(start, owner, name, _KNOWN[owner]))
+        return function(*arguments, **options)
+
+    return checked
+
+
+def _check_attributes(owner: str, kind: Any) -> None:
+    own = (name for name in vars(kind) if name[0] != "_")
+    known = tuple(dict.fromkeys([*_KNOWN[owner], *own]))
+
+    def missing(self: Any, name: str) -> NoReturn:
+        start = f"{owner} has no attribute {name!r}"
+        if name.startswith("_"):  # of Python and JAX, which ask often
+            raise AttributeError(start)
+        raise AttributeError(_answer(start, owner, name, known))
+
+    kind.__getattr__ = missing
+
+
+def answers(target: T) -> T:
+    """Decorates a class or a function to answer unknown names with ours.
+
+    Signatures stay as they are, for type checkers and for ``help``. A call passes one
+    more frame, which counts where it warns with a ``stacklevel``.
+
+    Args:
+        target: a function, a dataclass, or a named tuple.
+    """
+    kind: Any = target
+    if not isinstance(kind, type):
+        return _check_keywords(kind.__name__, kind)  # pyright: ignore[reportReturnType]
+    maker = "__new__" if issubclass(kind, tuple) else "__init__"
+    setattr(kind, maker, _check_keywords(kind.__name__, getattr(kind, maker)))
+    _check_attributes(kind.__name__, kind)
+    return target
+
+
+def answer_module(owner: str) -> None:
+    """Makes a package answer unknown names, those in an import statement included."""
+    module = sys.modules[owner]
+
+    def missing(name: str) -> NoReturn:
+        start = f"{owner} has no {name!r}"
+        if name.startswith("_"):
+            raise AttributeError(start)
+        known = [other for other in vars(module) if other[0] != "_"]
+        if ours := _inverse(owner).get(name):
+            message = f"{start}; use {ours[0]}."
+            # ``from package import name`` hides an AttributeError, and asks from here
+            if sys._getframe(1).f_code.co_name == "_handle_fromlist":
+                raise ImportError(message)
+            raise AttributeError(message)
+        if importlib.util.find_spec(f"{owner}.{name}"):
+            raise AttributeError(f"{start} yet; import {owner}.{name} first.")
+        if close := difflib.get_close_matches(name, known, 1, 0.7):
+            raise AttributeError(f"{start}; did you mean {close[0]}?")
+        raise AttributeError(f"{start}.")
+
+    vars(module)["__getattr__"] = missing

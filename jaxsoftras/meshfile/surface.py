@@ -1,0 +1,277 @@
+"""Contents of a mesh file, whatever its format, and their conversion to a `Mesh`.
+
+Readers return a `Surface`, which holds colours of several kinds side by side. A `Mesh`
+has one texture; `to_mesh` chooses the simplest kind that shows the same colours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsoftras.mesh import Mesh
+from jaxsoftras.meshfile import atlas, text
+from jaxsoftras.texture import FaceColors, Texture, UVTexture, VertexColors, Wrap
+
+
+class Material(NamedTuple):
+    """Appearance of some of the faces.
+
+    Attributes:
+        name: name in the file, for messages.
+        color: ``[3]`` in [0, 1], sRGB-encoded as images are; the colour of faces that
+            do not show the image.
+        image: ``[H, W, 3]`` or, with opacity, ``[H, W, 4]`` float32 in [0, 1], already
+            multiplied by all that the format multiplies it by; row 0 is at the top.
+        wrap: continuation of the image beyond its edges.
+        opacity: 1 for an opaque material.
+    """
+
+    name: str = ""
+    color: np.ndarray = np.ones(3)
+    image: np.ndarray | None = None
+    wrap: Wrap = "repeat"
+    opacity: float = 1.0
+
+
+class Surface(NamedTuple):
+    """Triangles of a mesh file, with all their colours.
+
+    The colour of a point is the product of the vertex colours, the face colours and
+    the material.
+
+    Attributes:
+        vertices: ``[V, 3]`` float64.
+        faces: ``[F, 3]`` vertex indices.
+        vertex_colors: ``[V, 3]`` in [0, 1], sRGB-encoded; NaN where there is none.
+        face_colors: ``[F, 3]`` in [0, 1], sRGB-encoded; NaN where there is none.
+        uvs: ``[F, 3, 2]`` u (right) and v (up) of the corners; NaN where a face has
+            none.
+        material_index: ``[F]`` index of the material of each face, -1 for none.
+        materials: all materials.
+        notes: contents of the file that are left out, such as "images are missing:
+            a.png"; the loader makes one warning of them.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    vertex_colors: np.ndarray | None = None
+    face_colors: np.ndarray | None = None
+    uvs: np.ndarray | None = None
+    material_index: np.ndarray | None = None
+    materials: tuple[Material, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _stack(
+    rows: Sequence[np.ndarray | None], shapes: Sequence[tuple[int, ...]], fill: float
+) -> np.ndarray | None:
+    """Concatenates arrays, of which missing ones are filled; None if all are."""
+    if all(row is None for row in rows):
+        return None
+    return np.concatenate(
+        [
+            np.full(shape, fill) if row is None else row
+            for row, shape in zip(rows, shapes, strict=True)
+        ]
+    )
+
+
+def join(surfaces: Sequence[Surface]) -> Surface:
+    """Joins surfaces into one, in order.
+
+    Colours, coordinates and materials that only some of them have are white, NaN and
+    -1 on the others. Materials that are the same object are kept once.
+    """
+    vertices = [surface.vertices for surface in surfaces]
+    starts = np.cumsum([0, *map(len, vertices)])
+    by_vertex = [(len(v), 3) for v in vertices]
+    by_face = [(len(surface.faces), 3) for surface in surfaces]
+
+    materials: dict[int, Material] = {}
+    rank: dict[int, int] = {}
+    indices = []
+    for surface in surfaces:
+        for material in surface.materials:
+            materials.setdefault(id(material), material)
+            rank.setdefault(id(material), len(rank))
+        table = np.array([*(rank[id(m)] for m in surface.materials), -1])
+        index = surface.material_index
+        indices.append(None if index is None else table[index])
+    index = _stack(indices, [(count,) for count, _ in by_face], -1)
+    return Surface(
+        np.concatenate([np.zeros((0, 3)), *vertices]),
+        np.concatenate(
+            [
+                np.zeros((0, 3), int),
+                *(s.faces + k for s, k in zip(surfaces, starts[:-1], strict=True)),
+            ]
+        ),
+        _stack([s.vertex_colors for s in surfaces], by_vertex, 1),
+        _stack([s.face_colors for s in surfaces], by_face, 1),
+        _stack([s.uvs for s in surfaces], [(n, 3, 2) for n, _ in by_face], np.nan),
+        None if index is None else index.astype(int),
+        tuple(materials.values()),
+        tuple(dict.fromkeys(note for s in surfaces for note in s.notes)),
+    )
+
+
+def _filled(colors: np.ndarray) -> np.ndarray:
+    """Clips colours to [0, 1]; those that are missing, NaN, become white."""
+    return np.where(np.isnan(colors), 1, np.clip(colors, 0, 1))
+
+
+def _tints(surface: Surface) -> np.ndarray:
+    """Product of vertex and face colours at the corners of the faces: ``[F, 3, 3]``."""
+    product = np.ones((len(surface.faces), 3, 3))
+    if surface.vertex_colors is not None:
+        product *= _filled(surface.vertex_colors)[surface.faces]
+    if surface.face_colors is not None:
+        product *= _filled(surface.face_colors)[:, None]
+    return product
+
+
+def _plain_texture(surface: Surface, corners: np.ndarray) -> Texture:
+    """Chooses the texture of a surface without images from its corners' colours."""
+    if surface.vertex_colors is not None:
+        values = _filled(surface.vertex_colors)
+        values[surface.faces] = corners
+        if np.array_equal(values[surface.faces], corners):
+            return VertexColors(values)
+    if np.all(corners == corners[:, :1]):
+        return FaceColors(corners[:, 0])
+    return UVTexture(*atlas.paint(corners), wrap="clamp")
+
+
+def _image_texture(
+    surface: Surface, shows: np.ndarray, tints: np.ndarray, corners: np.ndarray
+) -> tuple[UVTexture, list[str]]:
+    """Puts the images of a surface, and the colours of other faces, into one image.
+
+    Args:
+        surface: the surface, with materials and coordinates.
+        shows: ``[F]`` whether a face shows the image of its material.
+        tints: ``[F, 3, 3]`` colours that images are multiplied by.
+        corners: ``[F, 3, 3]`` colours of the corners of other faces.
+
+    Returns:
+        The texture, and notes on colours that it does not have.
+    """
+    assert surface.material_index is not None and surface.uvs is not None
+    coordinates, index = np.array(surface.uvs), np.full(len(shows), -1)
+    images: list[np.ndarray] = []
+    wraps: list[Wrap] = []
+    found: dict[tuple, int] = {}
+    lost = 0
+    several = len(np.unique(surface.material_index[shows])) > 1
+    for k, material in enumerate(surface.materials):
+        faces = shows & (surface.material_index == k)
+        if not np.any(faces) or material.image is None:
+            continue
+        image, tint = material.image[..., :3], tints[faces]
+        if not np.all(tint == tint[0, 0]):
+            lost += len(tint)
+        elif np.any(tint != 1):
+            image = image * tint[0, 0].astype(np.float32)
+        # objects often have copies of one image
+        pixels = (
+            hashlib.sha256(np.ascontiguousarray(image).data).digest()
+            if several
+            else b""
+        )
+        key = (pixels, image.shape, material.wrap)
+        if key not in found:
+            found[key] = len(images)
+            images.append(image)
+            wraps.append(material.wrap)
+        index[faces] = found[key]
+    plain = ~shows
+    if np.any(plain):
+        coordinates[plain], painted = atlas.paint(corners[plain])
+        index[plain] = len(images)
+        images.append(painted.astype(np.float32))
+        wraps.append("clamp")
+    notes = [f"colours of faces with an image: {lost}, left out"] if lost else []
+    return atlas.merge(coordinates, index, images, wraps), notes
+
+
+def _transparency(surface: Surface, used: Sequence[int], shown: set[int]) -> list[str]:
+    """Notes on the opacity of materials, which a `Mesh` does not have."""
+    names = []
+    for k in used:
+        material = surface.materials[k]
+        image = material.image
+        has_alpha = k in shown and image is not None and image.shape[-1] == 4
+        if material.opacity < 1 or (
+            has_alpha and image is not None and np.any(image[..., 3] < 1)
+        ):
+            names.append(material.name or "one without a name")
+    if not names:
+        return []
+    return [f"transparent materials: {text.list_names(names)}, made opaque"]
+
+
+def _mean_color(material: Material) -> np.ndarray:
+    """Colour of a material on faces that do not show its image."""
+    if material.image is None:
+        return _filled(np.asarray(material.color, float))
+    return material.image[..., :3].mean(axis=(0, 1), dtype=float)
+
+
+def to_mesh(surface: Surface) -> tuple[Mesh, tuple[str, ...]]:
+    """Converts a surface to a mesh with one texture.
+
+    In this order: an `UVTexture` if a face shows an image, with all images and all
+    colours of other faces packed into one; `VertexColors` if every vertex has one
+    colour; `FaceColors` if every face has; an `UVTexture` with a few texels for each
+    face otherwise. Texture coordinates without images get a white texel.
+
+    Args:
+        surface: faces must be in range.
+
+    Returns:
+        The mesh, numpy arrays, and the notes of the surface with those on what a mesh
+        cannot hold.
+
+    Raises:
+        ValueError: images that are repeated too often to be packed; the message is
+            meant to follow the name of the file.
+    """
+    notes = list(surface.notes)
+    uvs, index = surface.uvs, surface.material_index
+    placed = np.zeros(len(surface.faces), bool)
+    if uvs is not None:
+        # as `not <=`, this also leaves out NaN
+        placed = np.all(np.abs(uvs) <= np.finfo(np.float32).max, axis=(1, 2))
+    used = [] if index is None else [int(k) for k in np.unique(index) if k >= 0]
+    shows = np.zeros_like(placed)
+    if index is not None:
+        pictured = [m.image is not None for m in surface.materials]
+        pictured = np.array([*pictured, False])[index]
+        shows = pictured & placed
+        if bare := np.sum(pictured & ~placed):
+            notes.append(
+                f"faces with an image but no texture coordinates: {bare}, shown in its "
+                "mean colour"
+            )
+        notes += _transparency(surface, used, set(np.unique(index[shows]).tolist()))
+    colors = np.ones((len(surface.materials) + 1, 3))
+    for k in used:
+        if not np.all(shows[index == k]):
+            colors[k] = _mean_color(surface.materials[k])
+    tints = _tints(surface)
+    corners = tints if index is None else tints * colors[index][:, None]
+    texture: Texture | None = None
+    if np.any(shows):
+        texture, lost = _image_texture(surface, shows, tints, corners)
+        notes += lost
+    elif used or surface.vertex_colors is not None or surface.face_colors is not None:
+        texture = _plain_texture(surface, corners)
+    elif uvs is not None and np.any(placed):
+        # keeps the coordinates for an image that is set later
+        white = np.ones((1, 1, 3))
+        texture = UVTexture(np.where(placed[:, None, None], uvs, 0), white, "repeat")
+    return Mesh(surface.vertices, surface.faces, texture), tuple(notes)

@@ -1,0 +1,205 @@
+"""Merging of the vertices of files that repeat them for each face or normal."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsoftras.meshfile.surface import Surface
+
+# Faces whose normals differ from opposite ones by less, in the cosine, lie on each
+# other; single precision does not tell smaller angles from none.
+_FLAT = 1e-6
+# Faces at one edge that are compared with each other.
+_MOST_AT_EDGE = 8
+
+
+def _rank_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers the different rows of an array, in the order of their first occurrence.
+
+    Returns:
+        The first occurrence of each, and ``[N]`` the number of each row.
+    """
+    order = np.lexsort(rows.T[::-1])
+    rows = rows[order]
+    new = np.ones(len(rows), bool)
+    new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
+    group = np.cumsum(new) - 1
+    first = np.minimum.reduceat(order, np.flatnonzero(new)) if len(order) else order
+    rank = np.empty(len(first), int)
+    rank[np.argsort(first)] = np.arange(len(first))
+    number = np.empty(len(order), int)
+    number[order] = rank[group]
+    return np.sort(first), number
+
+
+def _unit_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit normals ``[F, 3]``; zero for faces without an area."""
+    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    normals = np.cross(b - a, c - a)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
+
+
+class _Pairs(NamedTuple):
+    """Pairs of sides of faces that run along one edge in opposite directions.
+
+    Side k of a face runs from its corner k to the next, and has the number 3 f + k.
+
+    Attributes:
+        one: ``[P]`` a side.
+        other: ``[P]`` another one.
+        cosine: ``[P]`` cosine of the angle between the normals of their faces.
+    """
+
+    one: np.ndarray
+    other: np.ndarray
+    cosine: np.ndarray
+
+
+def _pair_faces(vertices: np.ndarray, faces: np.ndarray) -> _Pairs:
+    """Pairs the sides of faces."""
+    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    edge = np.minimum(start, end) * len(vertices) + np.maximum(start, end)
+    order = np.argsort(edge)
+    edge = edge[order]
+    ones, others = [], []
+    for shift in range(1, _MOST_AT_EDGE):
+        same = edge[shift:] == edge[:-shift]
+        one, other = order[shift:][same], order[:-shift][same]
+        opposite = start[one] != start[other]
+        ones.append(one[opposite])
+        others.append(other[opposite])
+    one, other = np.concatenate(ones), np.concatenate(others)
+    normals = _unit_normals(vertices, faces)
+    return _Pairs(one, other, np.sum(normals[one // 3] * normals[other // 3], axis=1))
+
+
+def _label(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Numbers the connected components of a graph of ``count`` nodes: ``[count]``."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(one)), (one, other)), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+
+def _sum_outlines(faces: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Fingerprints of the outlines of groups of faces.
+
+    Each edge has a random number, with the sign of the direction in which a face lists
+    it. Edges within a group cancel: its sum is that of its outline, the negative of the
+    sum of a group with the reversed outline, and 0 for a closed surface.
+
+    Args:
+        faces: ``[F, 3]``.
+        labels: ``[F]`` group of each face.
+
+    Returns:
+        int64, one for each group.
+    """
+    start, end = faces, np.roll(faces, -1, axis=1)
+    edges = np.stack([np.minimum(start, end), np.maximum(start, end)], axis=-1)
+    _, edge = _rank_rows(edges.reshape(-1, 2))
+    numbers = np.random.default_rng(0).integers(1, 2**62, edge.max() + 1)
+    sides = np.sign(end - start) * numbers[edge].reshape(-1, 3)
+    sums = np.zeros(labels.max() + 1, np.int64)
+    np.add.at(sums, labels, sides.sum(axis=1))  # wraps around
+    return sums
+
+
+def _find_sheets(faces: np.ndarray, pairs: _Pairs, count: int) -> np.ndarray:
+    """Finds the faces that are one of the two sides of a sheet.
+
+    These are triangles, or flat groups of them, with the same outline as others in the
+    opposite direction. In a closed surface with other faces they are left as they are,
+    such as a fin without thickness, since it would no longer be closed.
+
+    Args:
+        faces: ``[F, 3]``.
+        pairs: their pairs.
+        count: number of vertices.
+
+    Returns:
+        ``[F]`` bool.
+    """
+    number = np.arange(len(faces))
+    flat = pairs.cosine > 1 - _FLAT
+    sheet = np.zeros(len(faces), bool)
+    for labels in (
+        number,
+        _label(len(faces), pairs.one[flat] // 3, pairs.other[flat] // 3),
+    ):
+        sums = _sum_outlines(faces, labels)
+        sheet |= (np.isin(-sums, sums) & (sums != 0))[labels]
+    whole = _label(count, faces.ravel(), np.roll(faces, 1, axis=1).ravel())[faces[:, 0]]
+    closed = _sum_outlines(faces, whole) == 0
+    mixed = np.zeros(len(closed), bool)
+    mixed[whole[~sheet]] = True
+    return sheet & ~(closed & mixed)[whole]
+
+
+def _split_sheets(surface: Surface) -> Surface:
+    """Gives the two sides of sheets vertices of their own.
+
+    A sheet is often drawn as faces in opposite directions. At vertices that both sides
+    share, their normals would cancel. A vertex is split if its faces fall apart into
+    groups once the two sides are not joined.
+    """
+    vertices, faces = surface.vertices, surface.faces
+    pairs = _pair_faces(vertices, faces)
+    folded = pairs.cosine < _FLAT - 1
+    if not np.any(folded):
+        return surface
+    sheet = _find_sheets(faces, pairs, len(vertices))
+    folded &= sheet[pairs.one // 3] & sheet[pairs.other // 3]
+    touched = np.zeros(len(vertices), bool)
+    for side in (pairs.one[folded], pairs.other[folded]):
+        touched[faces.ravel()[side]] = True
+    # sides that are joined have both corners in common, in opposite order
+    one, other = pairs.one[~folded], pairs.other[~folded]
+    following = np.arange(faces.size).reshape(-1, 3)[:, [1, 2, 0]].ravel()
+    links = np.append(one, following[one]), np.append(following[other], other)
+    group = _label(faces.size, *links)
+    corners = np.flatnonzero(touched[faces.ravel()])
+    rows = np.stack([faces.ravel()[corners], group[corners]], axis=1)
+    first, number = _rank_rows(rows)
+    # the first group keeps the vertex, and the others get new ones
+    owner = rows[first, 0]
+    new = np.ones(len(owner), bool)
+    new[np.unique(owner, return_index=True)[1]] = False
+    index = np.where(new, len(vertices) - 1 + np.cumsum(new), owner)
+    split = faces.ravel().copy()
+    split[corners] = index[number]
+    colors = surface.vertex_colors
+    if colors is not None:
+        colors = np.concatenate([colors, colors[owner[new]]])
+    return surface._replace(
+        vertices=np.concatenate([vertices, vertices[owner[new]]]),
+        faces=split.reshape(-1, 3),
+        vertex_colors=colors,
+    )
+
+
+def weld(surface: Surface) -> Surface:
+    """Merges vertices at the same position and with the same colour, in order.
+
+    Closed surfaces become closed by this. The two sides of a sheet, drawn as faces in
+    opposite directions, are not merged: their normals would cancel.
+
+    Args:
+        surface: faces must be in range.
+    """
+    with np.errstate(over="ignore"):
+        keys = surface.vertices.astype(np.float32) + 0.0  # -0 equals 0
+    colors = surface.vertex_colors
+    if colors is not None:
+        keys = np.concatenate([keys, colors], axis=1)
+    first, number = _rank_rows(keys)
+    welded = surface._replace(
+        vertices=surface.vertices[first],
+        faces=number[surface.faces],
+        vertex_colors=None if colors is None else colors[first],
+    )
+    return _split_sheets(welded)
