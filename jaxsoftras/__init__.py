@@ -1,5 +1,6 @@
 """Differentiable soft rasterization of triangle meshes in JAX."""
 
+from jaxsoftras import losses as losses
 from jaxsoftras.camera import Camera as Camera
 from jaxsoftras.camera import Projection as Projection
 from jaxsoftras.camera import camera_from_axes as camera_from_axes
@@ -19,6 +20,11 @@ from jaxsoftras.conventions import to_blender as to_blender
 from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d
+from jaxsoftras.framing import frame as frame
+from jaxsoftras.guesses import answer_module as _answer_module
+from jaxsoftras.images import save_image as save_image
+from jaxsoftras.joining import join_meshes as join_meshes
+from jaxsoftras.joining import unstack_meshes as unstack_meshes
 from jaxsoftras.kernels.options import Aggregation as Aggregation
 from jaxsoftras.kernels.options import Distance as Distance
 from jaxsoftras.kernels.options import FrontFace as FrontFace
@@ -34,6 +40,7 @@ from jaxsoftras.lighting import Light as Light
 from jaxsoftras.lighting import Material as Material
 from jaxsoftras.lighting import PointLight as PointLight
 from jaxsoftras.lighting import illuminate as illuminate
+from jaxsoftras.looking import show as show
 from jaxsoftras.mesh import Mesh as Mesh
 from jaxsoftras.mesh import face_vertices as face_vertices
 from jaxsoftras.mesh import icosphere as icosphere
@@ -69,5 +76,9 @@ from jaxsoftras.texture import Texture as Texture
 from jaxsoftras.texture import UVTexture as UVTexture
 from jaxsoftras.texture import VertexColors as VertexColors
 from jaxsoftras.texture import Wrap as Wrap
+from jaxsoftras.trimesh_conversion import from_trimesh as from_trimesh
+from jaxsoftras.trimesh_conversion import to_trimesh as to_trimesh
 
 __version__ = "0.1.0"
+
+_answer_module(__name__)

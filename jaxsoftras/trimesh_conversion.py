@@ -1,0 +1,318 @@
+"""Conversion of meshes from and to trimesh."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.meshfile import atlas, imagefile, srgb, surface
+from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+def _colors(values: Any, rows: int | None = None) -> np.ndarray:
+    """Converts colours to 8 bits, ``[..., 3]`` or with opacity ``[..., 4]``.
+
+    Args:
+        values: ``[..., C]``.
+        rows: length that the first axis must have, if any.
+    """
+    array = np.asarray(values)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(
+            f"Colours must be floating-point, not {array.dtype}; divide 8-bit colours "
+            "by 255."
+        )
+    if array.shape[-1] not in (1, 3, 4):
+        raise ValueError(
+            f"trimesh has colours of 1, 3 or 4 channels; the texture has "
+            f"{array.shape[-1]}."
+        )
+    if rows is not None and len(array) != rows:
+        raise ValueError(f"The texture must have {rows} rows, not {len(array)}.")
+    if not np.all(np.isfinite(array)):
+        raise ValueError("The texture has colours that are not finite.")
+    if array.shape[-1] == 1:
+        array = np.repeat(array, 3, axis=-1)
+    return imagefile.to_bytes(array)
+
+
+def _check_one(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices, faces without padding, and a mask of the faces that exist."""
+    if not isinstance(mesh, Mesh):
+        raise ValueError(f"to_trimesh takes a Mesh, not a {type(mesh).__name__}.")
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(mesh)):
+        raise ValueError(
+            "The values of the mesh are not known while it is traced; call to_trimesh "
+            "outside of jit."
+        )
+    shapes = np.shape(mesh.vertices), np.shape(mesh.faces)
+    if len(shapes[0]) != 2 or len(shapes[1]) != 2 or shapes[0][1] != 3:
+        raise ValueError(
+            "to_trimesh takes one mesh, with vertices [V, 3] and faces [F, 3], not "
+            f"{list(shapes[0])} and {list(shapes[1])}; unstack_meshes splits a batch."
+        )
+    faces = np.asarray(checked_faces(mesh.faces, len(mesh.vertices)))
+    exists = faces[:, 0] >= 0
+    return np.asarray(mesh.vertices), faces[exists], exists
+
+
+def _split(
+    vertices: np.ndarray, faces: np.ndarray, coordinates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Repeats vertices at which faces have different texture coordinates.
+
+    All vertices keep their place; repeated ones follow.
+
+    Args:
+        vertices: ``[V, 3]``.
+        faces: ``[F, 3]``.
+        coordinates: ``[F, 3, 2]``.
+
+    Returns:
+        Vertices, faces, and coordinates of the vertices ``[..., 2]``.
+    """
+    corners = np.concatenate(
+        [faces.reshape(-1, 1), coordinates.reshape(-1, 2).astype(float)], axis=1
+    )
+    _, first, inverse = np.unique(
+        corners, axis=0, return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    pairs = corners[first[order]]
+    owner = pairs[:, 0].astype(int)
+    again = np.ones(len(pairs), bool)
+    again[np.unique(owner, return_index=True)[1]] = False
+    place = np.where(again, len(vertices) + np.cumsum(again) - 1, owner)
+    uv = np.zeros((len(vertices) + again.sum(), 2))
+    uv[place] = pairs[:, 1:]
+    index = place[np.argsort(order)][inverse.ravel()]
+    return np.concatenate([vertices, vertices[owner[again]]]), index.reshape(-1, 3), uv
+
+
+def _simplify(texture: Any, exists: np.ndarray) -> Any:
+    """Converts texels to colours of faces or to an image."""
+    if not isinstance(texture, SurfaceTexture):
+        return texture
+    texels = np.asarray(texture.texels)
+    if len(texels) != len(exists):
+        raise ValueError(
+            f"The texture must have {len(exists)} rows, not {len(texels)}."
+        )
+    if texture.resolution == 1:
+        return FaceColors(texels[:, 0])
+    image = atlas.unfold(SurfaceTexture(texels[exists]))
+    coordinates = np.zeros((len(exists), 3, 2))
+    coordinates[exists] = image.coordinates
+    return UVTexture(coordinates, image.image, "clamp")
+
+
+def _picture(image: np.ndarray) -> Any:
+    """Material that shows an image ``[H, W, 3 or 4]`` uint8, on both sides."""
+    from PIL import Image
+    from trimesh.visual.material import PBRMaterial
+
+    blends = image.shape[-1] == 4 and np.any(image[..., 3] < 255)
+    return PBRMaterial(
+        baseColorTexture=Image.fromarray(image),
+        metallicFactor=0.0,
+        doubleSided=True,
+        alphaMode="BLEND" if blends else "OPAQUE",
+    )
+
+
+def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
+    """Converts a mesh to a ``trimesh.Trimesh``, with its colours.
+
+    Vertices keep their order. trimesh has texture coordinates by vertex, so vertices at
+    which faces have different ones are repeated, after all others. Colours have 8 bits
+    in trimesh and are clipped. Padding is left out.
+
+    Args:
+        mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; colours in [0, 1] of
+            1, 3 or 4 channels. Texels of a `SurfaceTexture` become an image.
+
+    Returns:
+        A ``trimesh.Trimesh``, with faces that are not processed.
+
+    Raises:
+        ValueError: a batch, traced arrays, or a texture that does not fit.
+
+    Example:
+        >>> solid = jaxsoftras.to_trimesh(jaxsoftras.icosphere(2))
+        >>> print(len(solid.faces), solid.is_watertight)
+        320 True
+    """
+    vertices, faces, exists = _check_one(mesh)
+    from trimesh import Trimesh
+    from trimesh.visual import ColorVisuals, TextureVisuals
+
+    visual: Any = None
+    match _simplify(mesh.texture, exists):
+        case None:
+            pass
+        case VertexColors(values):
+            visual = ColorVisuals(vertex_colors=_colors(values, len(vertices)))
+        case FaceColors(values):
+            visual = ColorVisuals(face_colors=_colors(values, len(exists))[exists])
+        case UVTexture(coordinates, image, wrap):
+            coordinates = np.asarray(coordinates)
+            if coordinates.shape != (len(exists), 3, 2) or np.ndim(image) != 3:
+                raise ValueError(
+                    f"The UVTexture must have coordinates [{len(exists)}, 3, 2] and an "
+                    f"image [H, W, C], not {list(coordinates.shape)} and "
+                    f"{list(np.shape(image))}."
+                )
+            coordinates = coordinates[exists]
+            if wrap != "repeat" and np.any(np.abs(coordinates - 0.5) > 0.5):
+                warnings.warn(
+                    "The image is clamped beyond its edges, which trimesh does not "
+                    "know; other programs repeat it.",
+                    stacklevel=2,
+                )
+            vertices, faces, uv = _split(vertices, faces, coordinates)
+            visual = TextureVisuals(uv, material=_picture(_colors(image)))
+        case other:
+            raise ValueError(
+                f"The texture is a {type(other).__name__}, of no kind here."
+            )
+    return Trimesh(vertices, faces, process=False, visual=visual)
+
+
+def _material(given: Any) -> surface.Material:
+    """Converts a material of trimesh; SimpleMaterial and PBRMaterial are its kinds."""
+    from trimesh.visual.color import DEFAULT_COLOR
+    from trimesh.visual.material import PBRMaterial
+
+    name = str(given.name or "")
+    pictured = getattr(given, "baseColorTexture", getattr(given, "image", None))
+    image = None if pictured is None else imagefile.from_pillow(pictured)
+    if not isinstance(given, PBRMaterial):
+        color = np.asarray(given.main_color) / 255
+        if image is not None or np.array_equal(given.main_color, DEFAULT_COLOR):
+            color = np.ones(4)  # trimesh does not multiply by it, or it is not set
+        return surface.Material(name, color[:3], image, opacity=float(color[3]))
+    factor = given.baseColorFactor
+    factor = np.ones(4) if factor is None else np.asarray(factor) / 255
+    # a factor of linear light, as in glTF
+    if image is not None and np.any(factor[:3] != 1):
+        light = srgb.decode(image[..., :3].astype(float)) * factor[:3]
+        image = np.concatenate([srgb.encode(light), image[..., 3:]], axis=-1)
+    opaque = given.alphaMode in (None, "OPAQUE")
+    if opaque and image is not None:
+        image = image[..., :3]
+    opacity = 1.0 if opaque else float(factor[3])
+    return surface.Material(name, srgb.encode(factor[:3]), image, opacity=opacity)
+
+
+def _visual(geometry: Any) -> dict[str, Any]:
+    """Converts the colours of a ``trimesh.Trimesh`` to fields of a `Surface`."""
+    visual, count = geometry.visual, len(geometry.faces)
+    if visual.kind in ("vertex", "face"):
+        name = f"{visual.kind}_colors"
+        colors = np.asarray(getattr(visual, name)) / 255
+        note = "some colours are transparent, and are made opaque"
+        notes = (note,) if np.any(colors[:, 3] < 1) else ()
+        return {name: colors[:, :3], "notes": notes}
+    if visual.kind != "texture":
+        return {}
+    found: dict[str, Any] = {}
+    several = getattr(visual.material, "materials", [visual.material])
+    index = visual.face_materials
+    found["materials"] = tuple(map(_material, several))
+    found["material_index"] = np.zeros(count, int) if index is None else np.array(index)
+    if visual.uv is not None:
+        if len(visual.uv) != len(geometry.vertices):
+            raise ValueError(
+                f"The Trimesh has {len(geometry.vertices)} vertices, but texture "
+                f"coordinates for {len(visual.uv)}."
+            )
+        found["uvs"] = np.asarray(visual.uv, float)[geometry.faces]
+        wrap = "repeat" if np.any(np.abs(found["uvs"] - 0.5) > 0.5) else "clamp"
+        found["materials"] = tuple(m._replace(wrap=wrap) for m in found["materials"])
+    if "color" in visual.vertex_attributes:
+        colors = np.asarray(visual.vertex_attributes["color"])
+        top = np.iinfo(colors.dtype).max if colors.dtype.kind in "iu" else 1
+        found["vertex_colors"] = colors[:, :3] / top
+    return found
+
+
+def _surfaces(source: Any) -> Iterator[surface.Surface]:
+    """Surfaces of a ``trimesh.Trimesh``, or of all nodes of a scene, in place."""
+    import trimesh
+
+    if isinstance(source, trimesh.Trimesh):
+        nodes = [(np.eye(4), source)]
+    else:
+        graph = source.graph
+        nodes = [
+            (transform, source.geometry[name])
+            for transform, name in (graph[node] for node in graph.nodes_geometry)
+        ]
+    visuals: dict[int, dict[str, Any]] = {}  # of geometries that several nodes show
+    for transform, geometry in nodes:
+        if not isinstance(geometry, trimesh.Trimesh):
+            kind = type(geometry).__name__
+            note = f"a {kind} is left out, which has no triangles"
+            yield surface.Surface(
+                np.zeros((0, 3)), np.zeros((0, 3), int), notes=(note,)
+            )
+            continue
+        if id(geometry) not in visuals:
+            visuals[id(geometry)] = _visual(geometry)
+        fields = dict(visuals[id(geometry)])
+        vertices = np.asarray(geometry.vertices) @ transform[:3, :3].T
+        faces = np.asarray(checked_faces(geometry.faces, len(vertices)), int)
+        if np.linalg.det(transform[:3, :3]) < 0:  # a mirrored surface is inside out
+            faces = faces[:, ::-1]
+            if "uvs" in fields:
+                fields["uvs"] = fields["uvs"][:, ::-1]
+        yield surface.Surface(vertices + transform[:3, 3], faces, **fields)
+
+
+def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
+    """Converts a ``trimesh.Trimesh`` or ``trimesh.Scene`` to a mesh, with its colours.
+
+    The objects of a scene are placed by their transforms and joined. Vertices keep
+    their order, also those that trimesh repeats at seams of texture coordinates.
+
+    Args:
+        source: what ``trimesh.load`` returns, for example.
+
+    Returns:
+        Numpy arrays: vertices ``[V, 3]`` float32, faces ``[F, 3]`` int32 and a texture,
+        of the simplest kind that shows the same colours; see `load_mesh`.
+
+    Raises:
+        ValueError: anything else, no triangles, or arrays that do not fit together.
+
+    Example:
+        >>> import trimesh
+        >>> box = jaxsoftras.from_trimesh(trimesh.creation.box())
+        >>> print(box.vertices.shape, box.faces.shape)
+        (8, 3) (12, 3)
+    """
+    import trimesh
+
+    if not isinstance(source, (trimesh.Trimesh, trimesh.Scene)):
+        raise ValueError(
+            "from_trimesh takes a trimesh.Trimesh or a trimesh.Scene, not a "
+            f"{type(source).__name__}."
+        )
+    whole = surface.join(list(_surfaces(source)))
+    if not len(whole.faces):
+        raise ValueError(f"The {type(source).__name__} has no triangles.")
+    mesh, notes = surface.to_mesh(whole)
+    if notes:
+        warnings.warn(f"from_trimesh: {'; '.join(notes)}.", stacklevel=2)
+    single = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), mesh)
+    return single._replace(faces=np.asarray(mesh.faces, np.int32))

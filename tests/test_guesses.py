@@ -1,0 +1,132 @@
+import copy
+import inspect
+import pickle
+import pkgutil
+import re
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import jaxsoftras
+from jaxsoftras import guesses
+
+SPHERE: Any = jaxsoftras.icosphere(0)
+CAMERA: Any = jaxsoftras.perspective_camera((0.0, 0.0, 3.0))
+ours: Any = jaxsoftras  # unchecked names
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("load_obj", "use load_mesh(path)."),
+        ("ico_sphere", "use icosphere(level)."),
+        ("Meshes", "use Mesh(vertices, faces, texture)."),
+        ("FoVPerspectiveCameras", "use perspective_camera(eye, target, fov=...)."),
+        ("mesh_laplacian_smoothing", "use losses.laplacian(vertices, faces)."),
+        ("stack_mesh", "did you mean stack_meshes?"),
+        ("models", "yet; import jaxsoftras.models first."),
+        ("entirely_unknown", "jaxsoftras has no 'entirely_unknown'."),
+    ],
+)
+def test_module(name, message, monkeypatch):
+    monkeypatch.delattr(jaxsoftras, "models", raising=False)  # imported by others
+    with pytest.raises(AttributeError, match=re.escape(message) + "$"):
+        getattr(ours, name)
+
+
+def test_import_statements():
+    with pytest.raises(ImportError, match="use load_mesh"):
+        exec("from jaxsoftras import load_obj")
+    with pytest.raises(ImportError, match="cannot import name 'entirely_unknown'"):
+        exec("from jaxsoftras import entirely_unknown")
+    exec("from jaxsoftras import terminal")  # a module that nothing else imports
+    exec("from jaxsoftras import *")
+    assert not hasattr(jaxsoftras, "load_obj")
+
+
+@pytest.mark.parametrize(
+    "thing, name, message",
+    [
+        (SPHERE, "verts", "Mesh has no attribute 'verts'; use vertices."),
+        (SPHERE, "verts_packed", "use vertices."),
+        (SPHERE, "vertexes", "did you mean vertices?"),
+        (SPHERE, "foo", "it has vertices, faces, texture."),
+        (CAMERA, "R", "use axes."),
+        (CAMERA, "fov", "use perspective_camera(eye, target, fov=...)"),
+        (CAMERA, "focal_lenght", "did you mean focal_length?"),
+        (jaxsoftras.Settings(), "sigma_val", "use sigma."),
+        (jaxsoftras.UVTexture(np.ones(1), np.ones(1)), "maps", "use image."),
+    ],
+)
+def test_attributes(thing, name, message):
+    with pytest.raises(AttributeError, match=re.escape(message)):
+        getattr(thing, name)
+    assert not hasattr(thing, name)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: ours.Mesh(verts=1, faces=1),
+            "Mesh() has no argument 'verts'; use ver",
+        ),
+        (lambda: ours.Camera(eye=1), "use perspective_camera(eye"),
+        (lambda: ours.Settings(gamma_val=1), "use gamma."),
+        (lambda: ours.Settings(faces_per_pixel=1), "; leave it out: every face"),
+        (lambda: ours.perspective_camera(location=1), "use eye."),
+        (lambda: ours.perspective_camera(1, azim=1), "use eye_from_angles(distance"),
+        (lambda: ours.orthographic_camera(1, fov=1), "use scale"),
+        (lambda: ours.PointLight(location=1), "use position."),
+        (lambda: ours.icosphere(subdivisions=1), "use level."),
+        (lambda: ours.render(1, cameras=1), "use camera."),
+        (
+            lambda: ours.render(1, 1, image_size=1),
+            "use settings=Settings(image_size=...)",
+        ),
+        (lambda: ours.render(1, 1, size=1), "use settings=Settings(image_size=...)"),
+        (lambda: ours.render(1, 1, setting=1), "did you mean settings?"),
+        (lambda: ours.render(1, 1, foo=1), "it has mesh, camera, lights, settings"),
+        (lambda: ours.rasterize(1, 1, 1, aa=1), "use supersampling."),
+        (lambda: ours.load_mesh(1, load_textures=1), "; leave it out: textures"),
+    ],
+)
+def test_keywords(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
+
+
+def test_signatures_and_copies_stay():
+    assert list(inspect.signature(jaxsoftras.Mesh).parameters) == list(SPHERE._fields)
+    assert "image_size" in inspect.signature(jaxsoftras.Settings).parameters
+    assert list(inspect.signature(jaxsoftras.render).parameters)[:2] == [
+        "mesh",
+        "camera",
+    ]
+    settings = jaxsoftras.Settings(image_size=8)
+    assert copy.deepcopy(settings) == settings == pickle.loads(pickle.dumps(settings))
+    loaded = pickle.loads(pickle.dumps(SPHERE))
+    jax.tree.map(np.testing.assert_array_equal, loaded, SPHERE)
+    assert SPHERE._replace(texture=None) is not SPHERE
+
+
+def test_answers_name_what_exists():
+    """Names before a bracket are public; single names belong to the owner."""
+    elsewhere = {"len", "jax.device_put", "mesh._replace"}
+    for owner, table in guesses.TABLE.items():
+        for answer in table:
+            for name in re.findall(r"([A-Za-z_][\w.]*)\(", answer):
+                if name not in elsewhere:
+                    pkgutil.resolve_name(f"jaxsoftras.{name}")
+            if owner not in ("", "jaxsoftras") and answer.isidentifier():
+                assert answer in guesses._KNOWN[owner], f"{owner}: {answer}"
+            elif owner == "" and answer.isidentifier():
+                assert any(answer in known for known in guesses._KNOWN.values()), answer
+
+
+def test_no_name_of_ours_is_taken_for_a_wrong_one():
+    for owner, known in guesses._KNOWN.items():
+        assert not set(known) & set(guesses._inverse(owner)), owner
+    assert not set(vars(jaxsoftras)) & set(guesses._inverse("jaxsoftras"))
