@@ -92,8 +92,8 @@ class TestRotation:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_line_of_sight_along_up(up, tilt, sign):
     """Orthonormal axes with bounded derivatives, from straight above and below."""
-    up = np.array(up, np.float32)
     aside = np.array([up[2], up[0], up[1]]) * (1, 0.5, -1)
+    up = jnp.array(up, jnp.float32)
 
     @jax.jit
     def axes(tilt):
