@@ -213,7 +213,7 @@ def _inverse(owner: str) -> dict[str, list[str]]:
 
 
 def _translate(owner: str, name: str) -> str | None:
-    """What to say for a name in the table, or that belongs into another argument."""
+    """Our name for one in the table, or for one that belongs into another argument."""
     for ours in _inverse(owner).get(name, ()):
         return ours
     for ours in _inverse("").get(name, ()):

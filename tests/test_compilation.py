@@ -1,13 +1,11 @@
 """Public functions outside of `jax.jit`: each compiles once for each shape."""
 
-import logging
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxsoftras
+from tests.support.compilations import check_compiles_once, compilations
 
 SPHERE = jaxsoftras.icosphere(0)
 VERTICES = np.float32(SPHERE.vertices)
@@ -29,14 +27,6 @@ FUNCTIONS = {
 }
 
 
-def compilations(caplog, function, *arguments):
-    """How many programs a call compiles."""
-    caplog.clear()
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
-        jax.block_until_ready(function(*arguments))
-    return sum("Finished XLA compilation" in text for text in caplog.messages)
-
-
 @pytest.mark.parametrize(
     "name",
     [
@@ -47,15 +37,7 @@ def compilations(caplog, function, *arguments):
     ],
 )
 def test_second_call_compiles_nothing(name, caplog):
-    function, argument = FUNCTIONS[name]
-
-    def gradient(argument):
-        return jax.grad(lambda x: jnp.sum(function(x) ** 2))(argument)
-
-    jax.clear_caches()
-    for call in (function, gradient):
-        assert compilations(caplog, call, argument) > 0
-        assert compilations(caplog, call, 1.01 * argument) == 0
+    check_compiles_once(caplog, *FUNCTIONS[name])
 
 
 def test_changed_numbers_compile_nothing(caplog):

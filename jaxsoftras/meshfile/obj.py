@@ -6,6 +6,7 @@ closed surface would no longer be closed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -152,13 +153,12 @@ def _parse_rows(
         least: least number of words of a row.
     """
     width = max(map(len, rows), default=least)
-    try:
+    # fast, where all rows are alike; a word that is no number is looked for below
+    with contextlib.suppress(ValueError):
         if least <= min(map(len, rows), default=least) == width <= 8:
             flat = list(itertools.chain.from_iterable(rows))
             if not any(b"_" in word for word in flat):
                 return np.array(list(map(float, flat))).reshape(-1, width)
-    except ValueError:
-        pass  # found again below
     values = np.full((len(rows), min(width, 8)), np.nan)
     for k, (row, number) in enumerate(zip(rows, lines, strict=True)):
         try:

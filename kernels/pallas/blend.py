@@ -14,7 +14,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxsoftras import linear
 from jaxsoftras.kernels import batching, partitioning, shading
 from jaxsoftras.kernels.pallas import channel_groups, fixed_point
 from jaxsoftras.kernels.pallas.backend import Backend, Cotangents
@@ -205,13 +204,12 @@ def _blend(scene: Scene, setting: _Setting) -> Blend:
 def _(setting, primals, tangents):
     (scene,) = primals
     image, softmax = _render(scene, setting)
-    task = setting.task
-    change = linear.call(
-        lambda residuals, change: xla_blend.derivative(residuals[0], change, task),
-        lambda residuals, cotangent: _gradient(*residuals, cotangent, setting),
-        residuals=(scene, image.color, softmax),
-        values=tangents[0],
-        like=image,
+
+    def pull(*arguments):
+        return _gradient(*arguments, setting)
+
+    change = xla_blend.derivative(
+        scene, image, softmax, tangents[0], setting.task, pull
     )
     return image, change
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -227,13 +228,43 @@ def backward(
     return run(scene, color, softmax, cotangent)
 
 
-def derivative(scene: Scene, change: Scene, task: Task) -> Blend:
-    """Computes the derivative of the image along a change of the scene."""
+def derivative(
+    scene: Scene,
+    image: Blend,
+    softmax: Softmax | None,
+    change: Scene,
+    task: Task,
+    pull: Callable[[Scene, jax.Array | None, Softmax | None, Blend], Scene],
+) -> Blend:
+    """Computes the derivative of an image along a change of its scene.
 
-    def draw(scene):
-        return forward(scene, task)[0]
+    Args:
+        scene: a batch of faces.
+        image: of the scene, by any backend.
+        softmax: normalizer of its weights.
+        change: of the scene.
+        task: the image to render.
+        pull: maps the scene, colour, normalizer and cotangent of the image to the
+            cotangent of the scene, for reverse mode.
+    """
 
-    return jax.jvp(draw, (scene,), (change,))[1]
+    def along(residuals, change):
+        def draw(scene):
+            return forward(scene, task)[0]
+
+        return jax.jvp(draw, residuals[:1], (change,))[1]
+
+    def back(residuals, cotangent):
+        scene, color, softmax = residuals
+        return pull(scene, color, softmax, cotangent)
+
+    return linear.call(
+        along,
+        back,
+        residuals=(scene, image.color, softmax),
+        values=change,
+        like=image,
+    )
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -245,16 +276,8 @@ def _blend(scene: Scene, task: Task) -> Blend:
 def _(task, primals, tangents):
     (scene,) = primals
     image, softmax = forward(scene, task)
-    change = linear.call(
-        lambda residuals, change: derivative(residuals[0], change, task),
-        lambda residuals, cotangent: backward(
-            *residuals, cotangent=cotangent, task=task
-        ),
-        residuals=(scene, image.color, softmax),
-        values=tangents[0],
-        like=image,
-    )
-    return image, change
+    pull = functools.partial(backward, task=task)
+    return image, derivative(scene, image, softmax, tangents[0], task, pull)
 
 
 def blend(scene: Scene, task: Task) -> Blend:

@@ -9,7 +9,7 @@ import pytest
 
 import jaxsoftras
 from jaxsoftras import losses
-from tests.test_compilation import compilations
+from tests.support.compilations import check_compiles_once, compilations
 
 SPHERE = jaxsoftras.icosphere(0)
 VERTICES = np.float32(SPHERE.vertices)
@@ -78,13 +78,7 @@ SLOW |= {f"{name}-batch" for name in ("normal_consistency", "edge_length", "flat
     ],
 )
 def test_second_call_compiles_nothing(function, argument, caplog):
-    def gradient(argument):
-        return jax.grad(lambda x: jnp.sum(function(x) ** 2))(argument)
-
-    jax.clear_caches()
-    for call in (function, gradient):
-        assert compilations(caplog, call, argument) > 0
-        assert compilations(caplog, call, 1.01 * argument) == 0
+    check_compiles_once(caplog, function, argument)
 
 
 def test_every_loss_is_here():
