@@ -384,12 +384,19 @@ def project(camera: Camera, points: ArrayLike) -> jax.Array:
             f"{list(points.shape[:-2])}, must broadcast."
         ) from None
     seen = pose.transform_to_camera(points, camera.axes, camera.position)
+    return project_from_camera(camera, seen)
+
+
+def project_from_camera(camera: Camera, points: jax.Array) -> jax.Array:
+    """The second half of `project`: from camera space, ``[..., N, 3]``, to NDC."""
     plane = (
-        _divide_by_depth(seen) if camera.projection == "perspective" else seen[..., :2]
+        _divide_by_depth(points)
+        if camera.projection == "perspective"
+        else points[..., :2]
     )
     if camera.distortion is not None:
         plane = _distort(plane, camera.distortion)
     focal_length, principal_point = camera.focal_length, camera.principal_point
     xy = focal_length[..., None, :] * plane + principal_point[..., None, :]
-    depth = jnp.broadcast_to(seen[..., 2:], (*xy.shape[:-1], 1))
+    depth = jnp.broadcast_to(points[..., 2:], (*xy.shape[:-1], 1))
     return jnp.concatenate([xy, depth], axis=-1)
