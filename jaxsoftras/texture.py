@@ -16,8 +16,6 @@ from jaxsoftras import checks, deterministic, guesses
 Wrap = Literal["clamp", "repeat"]
 """Continuation of an image beyond its edges: its border texels, or the image again."""
 
-_UV_ARRAYS = ("coordinates", "image")
-
 
 @guesses.answers
 class FaceColors(NamedTuple):
@@ -25,9 +23,11 @@ class FaceColors(NamedTuple):
 
     Attributes:
         values: ``[..., F, C]``.
+        transparent: whether the last channel is the opacity, in [0, 1]; static.
     """
 
     values: jax.Array | np.ndarray
+    transparent: bool = False
 
 
 @guesses.answers
@@ -36,9 +36,11 @@ class VertexColors(NamedTuple):
 
     Attributes:
         values: ``[..., V, C]``.
+        transparent: whether the last channel is the opacity, in [0, 1]; static.
     """
 
     values: jax.Array | np.ndarray
+    transparent: bool = False
 
 
 @guesses.answers
@@ -50,9 +52,11 @@ class SurfaceTexture(NamedTuple):
 
     Attributes:
         texels: ``[..., F, R * R, C]``; R = 1 gives one value per face.
+        transparent: whether the last channel is the opacity, in [0, 1]; static.
     """
 
     texels: jax.Array | np.ndarray
+    transparent: bool = False
 
     @property
     def resolution(self) -> int:
@@ -69,41 +73,53 @@ class SurfaceTexture(NamedTuple):
 
 @guesses.answers
 class UVTexture(NamedTuple):
-    """An image, and coordinates in it for every corner of every face; a pytree.
+    """One or several images, and coordinates for every corner of a face; a pytree.
 
     Attributes:
         coordinates: ``[..., F, 3, 2]`` u (right) and v (up); [0, 1] spans the image
             from edge to edge.
-        image: ``[..., H, W, C]``; row 0 is at the top, v = 1.
+        image: ``[..., H, W, C]``; row 0 is at the top, v = 1. With an ``image_index``,
+            a tuple of images ``[H, W, C]`` of any sizes, the same for a whole batch.
         wrap: continuation of the image beyond its edges, static; None leaves the choice
             to the renderer, which clamps unless it is told otherwise.
+        transparent: whether the last channel is the opacity, in [0, 1]; static.
+        image_index: ``[..., F]`` integers, the image that a face shows; None for one
+            image.
     """
 
     coordinates: jax.Array | np.ndarray
-    image: jax.Array | np.ndarray
+    image: Any
     wrap: Wrap | None = None
+    transparent: bool = False
+    image_index: jax.Array | np.ndarray | None = None
 
 
-def _flatten(texture: UVTexture):
-    return (texture.coordinates, texture.image), texture.wrap
+def _register(kind: Any, *static: str) -> None:
+    """Makes a named tuple a pytree some of whose fields are not leaves."""
+    arrays = [name for name in kind._fields if name not in static]
+    keys = [jax.tree_util.GetAttrKey(name) for name in arrays]
+
+    def flatten(value):
+        constants = tuple(getattr(value, name) for name in static)
+        return tuple(getattr(value, name) for name in arrays), constants
+
+    def flatten_with_keys(value):
+        children, constants = flatten(value)
+        return tuple(zip(keys, children, strict=True)), constants
+
+    def unflatten(constants, children):
+        return kind(
+            **dict(zip(arrays, children, strict=True)),
+            **dict(zip(static, constants, strict=True)),
+        )
+
+    jax.tree_util.register_pytree_with_keys(kind, flatten_with_keys, unflatten, flatten)
 
 
-def _flatten_with_names(texture: UVTexture):
-    arrays, wrap = _flatten(texture)
-    return tuple(
-        zip(map(jax.tree_util.GetAttrKey, _UV_ARRAYS), arrays, strict=True)
-    ), wrap
-
-
-def _unflatten(wrap: Any, arrays: Any) -> UVTexture:
-    coordinates, image = arrays
-    return UVTexture(coordinates, image, wrap)
-
-
-# as a named tuple alone, the name of the continuation would be a leaf
-jax.tree_util.register_pytree_with_keys(
-    UVTexture, _flatten_with_names, _unflatten, _flatten
-)
+_register(FaceColors, "transparent")
+_register(VertexColors, "transparent")
+_register(SurfaceTexture, "transparent")
+_register(UVTexture, "wrap", "transparent")
 
 
 Texture: TypeAlias = FaceColors | VertexColors | SurfaceTexture | UVTexture
