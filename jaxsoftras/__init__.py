@@ -63,9 +63,11 @@ from jaxsoftras.rasterization.fragments import find_fragments as find_fragments
 from jaxsoftras.rasterization.fragments import interpolate as interpolate
 from jaxsoftras.rasterization.soft import rasterize as rasterize
 from jaxsoftras.rasterization.soft import silhouette as silhouette
-from jaxsoftras.renderer import Settings as Settings
-from jaxsoftras.renderer import Shading as Shading
+from jaxsoftras.renderer import Output as Output
+from jaxsoftras.renderer import Rendering as Rendering
 from jaxsoftras.renderer import render as render
+from jaxsoftras.settings import Settings as Settings
+from jaxsoftras.settings import Shading as Shading
 from jaxsoftras.subdivision import SubdivisionScheme as SubdivisionScheme
 from jaxsoftras.subdivision import subdivide as subdivide
 from jaxsoftras.surface_sampling import SurfacePoints as SurfacePoints

@@ -375,6 +375,13 @@ def project(camera: Camera, points: ArrayLike) -> jax.Array:
         raise ValueError(
             f"points must have the shape [..., N, 3], not {list(points.shape)}."
         )
+    check_leading_axes(camera, points)
+    seen = pose.transform_to_camera(points, camera.axes, camera.position)
+    return project_from_camera(camera, seen)
+
+
+def check_leading_axes(camera: Camera, points: jax.Array | np.ndarray) -> None:
+    """Raises a ValueError unless leading axes of camera and points broadcast."""
     batch = np.broadcast_shapes(camera.axes.shape[:-2], camera.position.shape[:-1])
     try:
         np.broadcast_shapes(batch, points.shape[:-2])
@@ -383,8 +390,6 @@ def project(camera: Camera, points: ArrayLike) -> jax.Array:
             f"The leading axes of the camera, {list(batch)}, and those of the points, "
             f"{list(points.shape[:-2])}, must broadcast."
         ) from None
-    seen = pose.transform_to_camera(points, camera.axes, camera.position)
-    return project_from_camera(camera, seen)
 
 
 def project_from_camera(camera: Camera, points: jax.Array) -> jax.Array:

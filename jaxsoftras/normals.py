@@ -37,8 +37,14 @@ def area_vectors(corners: jax.Array) -> jax.Array:
     return jnp.cross(corners[..., 1, :] - origin, corners[..., 2, :] - origin)
 
 
-def _normalize(vectors: jax.Array) -> jax.Array:
-    """Vectors of length 1, or 0 where they are too short to have a direction."""
+def normalize(vectors: jax.Array) -> jax.Array:
+    """Vectors of length 1, or 0 where they are too short to have a direction.
+
+    Example:
+        >>> print(normals.normalize(jnp.array([[0.0, 3, 4], [0, 0, 0]])))
+        [[0.  0.6 0.8]
+         [0.  0.  0. ]]
+    """
     length2 = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
     enough = length2 > _NO_AREA
     # both branches of `where` stay finite, so that their derivatives do
@@ -60,7 +66,7 @@ def face_normals(corners: jax.Array) -> jax.Array:
         >>> print(jaxsoftras.face_normals(corners))
         [[0. 0. 1.]]
     """
-    return _normalize(area_vectors(corners))
+    return normalize(area_vectors(corners))
 
 
 def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
@@ -113,4 +119,4 @@ def vertex_normals_from_corners(
     """
     areas = area_vectors(corners)
     shares = jnp.broadcast_to(areas[..., None, :], (*areas.shape[:-1], 3, 3))
-    return _normalize(vertex_sums(shares, faces, count))
+    return normalize(vertex_sums(shares, faces, count))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,10 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, guesses, normals, summaries
+from jaxsoftras import checks, guesses, normals, survey, view
 from jaxsoftras import texture as textures
-from jaxsoftras.camera import Camera, check_camera, project
-from jaxsoftras.kernels.options import FrontFace, RasterOptions
+from jaxsoftras.camera import Camera, check_camera, check_leading_axes
+from jaxsoftras.kernels.options import FrontFace
 from jaxsoftras.known import KnownArray
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
@@ -27,64 +28,35 @@ from jaxsoftras.lighting import (
     illuminate,
 )
 from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
-from jaxsoftras.rasterization import inputs, soft
-from jaxsoftras.rasterization.attributes import FaceAttributes, FaceLight
+from jaxsoftras.rasterization import fragments, inputs, soft
+from jaxsoftras.rasterization.attributes import (
+    FaceAttributes,
+    FaceLight,
+    SurfacePieces,
+)
+from jaxsoftras.settings import DEFAULT_SETTINGS, Settings
 
-Shading = Literal["smooth", "flat"]
-"""Light at the vertices, by their normals; or one light for each face, by its own."""
+Output = Literal["depth", "normals", "face"]
+"""What `render` returns beside the image, of the nearest face at each pixel centre."""
 
 
-@guesses.answers
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings(RasterOptions):
-    """Settings of `render`: the options of the rasterizer and more; a pytree.
-
-    The numbers may be traced; ``image_size``, ``shading`` and all options are static.
+class Rendering(NamedTuple):
+    """An image, and what has been asked for beside it; None for the rest.
 
     Attributes:
-        sigma: sharpness of the silhouette; see `rasterize`.
-        gamma: sharpness of the choice among depths; see `rasterize`.
-        background: a scalar, ``[C]`` or ``[..., C]``.
-        image_size: pixels, of a square image or (height, width).
-        shading: see `Shading`.
-        front_face: order of the corners of a front face on the screen; None: as the
-            camera shows faces that are counter-clockwise seen from outside. The camera
-            must then be known when tracing, unless ``double_sided``.
-
-    See `RasterOptions` for the others. With ``double_sided`` faces, light falls on the
-    side that is seen.
+        image: ``[..., H, W, C + 1]`` colour, and alpha last.
+        depth: ``[..., H, W]`` along the optical axis, world units; `far` where there is
+            no face. Differentiable at a given visibility.
+        normals: ``[..., H, W, 3]`` unit normals, world space: interpolated between the
+            vertices, or the face's own with ``shading="flat"``; 0 where there is no
+            face.
+        face: ``[..., H, W]`` int32 index of the face, -1 where there is none.
     """
 
-    sigma: ArrayLike = 1e-4
-    gamma: ArrayLike = 1e-4
-    background: ArrayLike = 0.0
-    image_size: int | tuple[int, int] = dataclasses.field(
-        default=256, metadata={"static": True}
-    )
-    shading: Shading = dataclasses.field(default="smooth", metadata={"static": True})
-
-    def __post_init__(self) -> None:
-        """Checks the static fields."""
-        super().__post_init__()
-        checks.check_choice("shading", self.shading, Shading)
-
-    def __repr__(self) -> str:
-        defaults = vars(DEFAULT_SETTINGS).items()
-        changed = (
-            f"{name}={summaries.number(getattr(self, name))}"
-            for name, default in defaults
-            if not summaries.same(getattr(self, name), default)
-        )
-        return f"Settings({', '.join(changed)})"
-
-    def raster_options(self) -> RasterOptions:
-        """The options of the rasterizer among the settings."""
-        names = (field.name for field in dataclasses.fields(RasterOptions))
-        return RasterOptions(**{name: getattr(self, name) for name in names})
-
-
-DEFAULT_SETTINGS = Settings()
+    image: jax.Array
+    depth: jax.Array | None = None
+    normals: jax.Array | None = None
+    face: jax.Array | None = None
 
 
 def _front_face(camera: Camera, settings: Settings) -> FrontFace:
@@ -104,15 +76,6 @@ def _front_face(camera: Camera, settings: Settings) -> FrontFace:
     return "clockwise" if mirrored.flat[0] else "counterclockwise"
 
 
-def _zero_nonfinite(points: jax.Array) -> jax.Array:
-    """Moves points ``[..., 3]`` that are not finite to the origin.
-
-    Their faces are not drawn, and no NaN gets into the gradients of other arguments.
-    """
-    finite = jnp.all(jnp.isfinite(points), axis=-1, keepdims=True)
-    return jnp.where(finite, points, 0)
-
-
 def _light(
     mesh: Mesh,
     camera: Camera,
@@ -129,7 +92,7 @@ def _light(
     else:
         points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
     light = illuminate(
-        _zero_nonfinite(points),
+        view.zero_nonfinite(points),
         directions,
         lights,
         camera.position,
@@ -162,23 +125,23 @@ def _check_mesh(mesh: Mesh) -> Mesh:
     )
 
 
-def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
-    """Colours at the corners of the faces, ``[..., F, 3, C]``; white if none."""
-    texture = mesh.texture
+def _colors(mesh: Mesh, batch: tuple[int, ...]) -> jax.Array:
+    """Colours at the corners of the faces, ``[*batch, F, 3, C]``; white if none."""
+    texture, faces = mesh.texture, mesh.faces.shape[-2]
     if texture is None:
-        return jnp.ones(corners.shape, corners.dtype)
+        return jnp.ones((*batch, faces, 3, 3), jnp.asarray(mesh.vertices).dtype)
     assert isinstance(texture, (textures.VertexColors, textures.FaceColors))
     values = jnp.asarray(texture.values)
     by_vertex = isinstance(texture, textures.VertexColors)
-    count = mesh.vertices.shape[-2] if by_vertex else corners.shape[-3]
+    count = mesh.vertices.shape[-2] if by_vertex else faces
     try:
         if values.ndim < 2 or values.shape[-2] != count:
             raise ValueError
-        np.broadcast_shapes(values.shape[:-2], corners.shape[:-3])
+        np.broadcast_shapes(values.shape[:-2], batch)
     except ValueError:
         raise ValueError(
             f"The values of {type(texture).__name__} must have the shape [..., {count},"
-            f" C] with leading axes like {list(corners.shape[:-3])}; they have "
+            f" C] with leading axes like {list(batch)}; they have "
             f"{list(values.shape)}."
         ) from None
     if not jnp.issubdtype(values.dtype, jnp.floating):
@@ -190,9 +153,84 @@ def _colors(mesh: Mesh, corners: jax.Array) -> jax.Array:
         values = gather_corners(values, mesh.faces, 0.0)
     else:  # one value at all corners, to be multiplied by the light there
         values = jnp.stack([values] * 3, axis=-2)
-    return jnp.broadcast_to(values, (*corners.shape[:-1], values.shape[-1]))
+    return jnp.broadcast_to(values, (*batch, faces, 3, values.shape[-1]))
 
 
+def _attributes(
+    mesh: Mesh, seen: view.View, light: FaceLight | None
+) -> tuple[FaceAttributes, FaceLight | None]:
+    """Colours of the faces of a view, and light that is not part of them yet."""
+    texture = mesh.texture
+    if light is not None:
+        light = FaceLight(*map(seen.gather, map(jnp.asarray, light)))
+    match texture:
+        case textures.UVTexture(coordinates=coordinates, image_index=index):
+            corners = seen.gather(jnp.asarray(coordinates))
+            if index is not None and seen.pieces is not None:
+                index = jnp.concatenate([jnp.asarray(index)] * 2, axis=-1)
+            return texture._replace(coordinates=corners, image_index=index), light
+        case textures.SurfaceTexture():
+            if seen.pieces is None:
+                return texture, light
+            corners = jnp.eye(3, dtype=seen.corners.dtype)
+            count = texture.texels.shape[-3]
+            corners = seen.gather(jnp.broadcast_to(corners, (count, 3, 3)))
+            return SurfacePieces(texture, corners), light
+    colors = seen.gather(_colors(mesh, seen.corners.shape[:-3]))
+    if light is not None:
+        opacity = colors[..., 3:]
+        colors = colors[..., :3] * light.diffuse + light.specular
+        colors = jnp.concatenate([colors, opacity], axis=-1)
+    return colors, None
+
+
+def _channels(texture: textures.Texture | None) -> tuple[int, bool]:
+    """The number of channels of a texture, and whether the last is the opacity."""
+    match texture:
+        case None:
+            return 3, False
+        case textures.UVTexture(image=tuple() as images):
+            return np.shape(images[0])[-1], texture.transparent
+        case textures.UVTexture(image=source):
+            return np.shape(source)[-1], texture.transparent
+    return np.shape(texture[0])[-1], texture.transparent
+
+
+def _check_channels(texture: textures.Texture | None) -> None:
+    if texture is not None and np.ndim(jax.tree.leaves(texture)[-1]) < 2:
+        return  # an array without channels, which is refused later
+    count, transparent = _channels(texture)
+    if count != 3 + transparent:
+        opacity = " and the opacity" if transparent else ""
+        raise ValueError(
+            f"Lights need colours of 3 channels{opacity}, not {count}; with "
+            "lights=None colours of any number of channels are shown. A fourth channel "
+            "is the opacity if the texture is made with transparent=True."
+        )
+
+
+@overload
+def render(
+    mesh: Mesh,
+    camera: Camera,
+    lights: Light | Sequence[Light] | None = ...,
+    settings: Settings = ...,
+    *,
+    material: Material = ...,
+    background: ArrayLike | None = ...,
+    outputs: tuple[()] = ...,
+) -> jax.Array: ...
+@overload
+def render(
+    mesh: Mesh,
+    camera: Camera,
+    lights: Light | Sequence[Light] | None = ...,
+    settings: Settings = ...,
+    *,
+    material: Material = ...,
+    background: ArrayLike | None = ...,
+    outputs: Output | Sequence[Output],
+) -> Rendering: ...
 @guesses.answers
 def render(
     mesh: Mesh,
@@ -201,13 +239,16 @@ def render(
     settings: Settings = DEFAULT_SETTINGS,
     *,
     material: Material = DEFAULT_MATERIAL,
-) -> jax.Array:
+    background: ArrayLike | None = None,
+    outputs: Output | Sequence[Output] = (),
+) -> jax.Array | Rendering:
     """Renders a mesh, or a batch of meshes.
 
     The colour of a face is ``texture * diffuse + specular`` (`illuminate`), blended by
     `rasterize`. Differentiable in all arrays: vertices, texture, camera, lights,
-    material and the numbers of the settings. A face with a vertex that is not finite,
-    or not in front of the camera, is not drawn and has no gradient.
+    material and the numbers of the settings. A face that reaches behind the camera is
+    cut there (see `Settings.clip`). A face with a vertex that is not finite is not
+    drawn and has no gradient. Warns, outside of traces, where an image shows nothing.
 
     Args:
         mesh: vertices ``[..., V, 3]`` in world space, faces ``[F, 3]`` (or ``[..., F,
@@ -219,14 +260,19 @@ def render(
             with any number of channels.
         settings: how to render.
         material: highlights of the surface.
+        background: in place of that of the settings: a scalar, ``[C]``, ``[..., C]``,
+            or an image ``[H, W, C]`` or ``[..., H, W, C]``.
+        outputs: names of what is wanted beside the image; see `Rendering`. The depth,
+            normals and faces are those of an ordinary rasterizer, whatever the opacity.
 
     Returns:
         ``[..., H, W, C + 1]`` colour, neither clamped nor gamma-corrected, and alpha
-        last; row 0 is at the top.
+        last; row 0 is at the top. A `Rendering` if there are outputs. Images have the
+        dtype of the vertices; half precision is computed in single.
 
     Raises:
         ValueError: an argument of wrong shape, dtype or range or, under lights, a
-            texture without exactly three channels.
+            texture without exactly three channels of colour.
 
     Example:
         >>> camera = jaxsoftras.perspective_camera(eye=(0, 0, 3))
@@ -243,14 +289,21 @@ def render(
     inputs.check_positive(sigma=settings.sigma, gamma=settings.gamma)
     if lights is not None:
         lights = as_lights(lights)
+        _check_channels(mesh.texture)
     check_material(material)
+    check_leading_axes(camera, mesh.vertices)
+    outputs = _as_outputs(outputs)
     settings = dataclasses.replace(
         settings,
         sigma=inputs.as_argument(settings.sigma),
         gamma=inputs.as_argument(settings.gamma),
-        background=inputs.as_argument(settings.background),
+        background=inputs.as_argument(
+            settings.background if background is None else background
+        ),
         image_size=checks.as_image_size(settings.image_size),
         front_face=_front_face(camera, settings),
+        clip=settings.clip
+        and survey.may_need_clipping(mesh.vertices, camera, settings),
     )
     faces = mesh.faces
     # The topology of one mesh is a constant, for faster gradients. Topologies of a
@@ -259,10 +312,34 @@ def render(
         faces.ndim == 2 or isinstance(mesh.vertices, Tracer)
     ):
         faces = KnownArray.of(faces)
-    return _render(mesh._replace(faces=None), faces, camera, lights, settings, material)
+    rendering = _render(
+        mesh._replace(faces=None), faces, camera, lights, settings, material, outputs
+    )
+    survey.warn_if_nothing_is_seen(rendering.image, mesh, camera, settings)
+    return rendering if outputs else rendering.image
 
 
-@jax.jit
+def _as_outputs(outputs: Output | Sequence[Output]) -> tuple[Output, ...]:
+    """Makes names of outputs a tuple without repetitions, in a fixed order."""
+    given = [outputs] if isinstance(outputs, str) else list(outputs)
+    for name in given:
+        checks.check_choice("outputs", name, Output)
+    return tuple(name for name in get_args(Output) if name in given)
+
+
+def _to_single(tree: Any) -> Any:
+    """Converts arrays of half precision: normals and projections need more."""
+
+    def convert(leaf):
+        if jnp.issubdtype(dtype := jnp.result_type(leaf), jnp.floating):
+            single = jnp.promote_types(dtype, jnp.float32)
+            return leaf if dtype == single else jnp.asarray(leaf, single)
+        return leaf
+
+    return jax.tree.map(convert, tree)
+
+
+@functools.partial(jax.jit, static_argnames=("outputs",))
 def _render(
     mesh: Mesh,
     faces: KnownArray | jax.Array,
@@ -270,47 +347,66 @@ def _render(
     lights: tuple[Light, ...] | None,
     settings: Settings,
     material: Material,
-) -> jax.Array:
+    outputs: tuple[Output, ...],
+) -> Rendering:
     """`render` of arguments whose values have been checked, compiled once."""
+    dtype = mesh.vertices.dtype
+    mesh, camera, lights, settings, material = _to_single(
+        (mesh, camera, lights, settings, material)
+    )
     mesh = mesh._replace(faces=faces.array if isinstance(faces, KnownArray) else faces)
-    vertices = jnp.asarray(mesh.vertices)
-    finite = jnp.all(jnp.isfinite(vertices), axis=-1, keepdims=True)
-    points = project(camera, _zero_nonfinite(vertices))
-    points = jnp.where(finite, points, jnp.nan)
-    if mesh.faces.ndim > 2:
-        try:
-            batch = np.broadcast_shapes(points.shape[:-2], mesh.faces.shape[:-2])
-        except ValueError:
-            raise ValueError(
-                f"The leading axes of the faces, {list(mesh.faces.shape[:-2])}, and "
-                "those of vertices and camera together, "
-                f"{list(points.shape[:-2])}, must broadcast."
-            ) from None
-        points = jnp.broadcast_to(points, (*batch, *points.shape[-2:]))
-    corners = gather_corners(points, mesh.faces)
+    seen = view.look(mesh, camera, settings, settings.clip)
     light = None
     if lights is not None:
         light = _light(mesh, camera, lights, material, settings)
-    match mesh.texture:
-        case textures.SurfaceTexture(source) | textures.UVTexture(image=source):
-            attributes: FaceAttributes = mesh.texture
-        case _:
-            attributes = source = _colors(mesh, corners)
-    if light is not None and np.ndim(source) > 2 and np.shape(source)[-1] != 3:
-        raise ValueError(
-            f"Lights need colours of 3 channels, not {np.shape(source)[-1]}; with "
-            "lights=None colours of any number of channels are shown."
-        )
-    if light is not None and isinstance(attributes, jax.Array):
-        attributes = attributes * light.diffuse + light.specular
-        light = None
-    return soft.rasterize_with(
+    attributes, light = _attributes(mesh, seen, light)
+    image = soft.rasterize_with(
         settings.raster_options(),
         settings.image_size,
-        corners,
+        seen.corners,
         attributes,
         sigma=settings.sigma,
         gamma=settings.gamma,
         background=settings.background,
         face_light=light,
+        transparent=_channels(mesh.texture)[1],
     )
+    rendering = Rendering(image)
+    if outputs:
+        rendering = _add_outputs(rendering, mesh, seen, settings, outputs)
+    return jax.tree.map(
+        lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a,
+        rendering,
+    )
+
+
+def _add_outputs(
+    rendering: Rendering,
+    mesh: Mesh,
+    seen: view.View,
+    settings: Settings,
+    outputs: tuple[Output, ...],
+) -> Rendering:
+    options = dataclasses.replace(settings.raster_options(), distance="hard")
+    found = fragments.find_fragments_with(options, settings.image_size, seen.corners)
+    if "depth" in outputs:
+        scale = seen.scale[..., None, None].astype(found.depth.dtype)
+        rendering = rendering._replace(depth=found.depth / scale)
+    if "normals" in outputs:
+        corners = gather_corners(jnp.asarray(mesh.vertices), mesh.faces)
+        if settings.shading == "smooth":
+            count = mesh.vertices.shape[-2]
+            of_vertices = normals.vertex_normals_from_corners(
+                corners, mesh.faces, count
+            )
+            directions = gather_corners(of_vertices, mesh.faces, padding=0.0)
+        else:
+            directions = jnp.stack([normals.face_normals(corners)] * 3, axis=-2)
+        batch = seen.corners.shape[:-3]
+        directions = jnp.broadcast_to(directions, (*batch, *directions.shape[-3:]))
+        smooth = fragments.interpolate(found, seen.gather(directions))
+        rendering = rendering._replace(normals=normals.normalize(smooth))
+    if "face" in outputs:
+        face = jnp.where(found.face < 0, -1, found.face % mesh.faces.shape[-2])
+        rendering = rendering._replace(face=face)
+    return rendering

@@ -152,7 +152,7 @@ def with_places(texels: jax.Array, width: int) -> jax.Array:
 
 
 def first_of_two(
-    position: jax.Array, place: jax.Array, size: int, wrap: Wrap
+    position: jax.Array, place: jax.Array, size: ArrayLike, wrap: Wrap
 ) -> jax.Array:
     """Finds the texel centre before a position from its column or row in the image.
 
@@ -182,7 +182,7 @@ def first_of_two(
     return jnp.where(inside, place, jnp.floor(lax.stop_gradient(position)))
 
 
-def texel(index: jax.Array, size: int, wrap: Wrap) -> jax.Array:
+def texel(index: jax.Array, size: ArrayLike, wrap: Wrap) -> jax.Array:
     """Index within the image of a texel that may lie beyond its edges."""
     return jnp.mod(index, size) if wrap == "repeat" else jnp.clip(index, 0, size - 1)
 

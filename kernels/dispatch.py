@@ -90,6 +90,10 @@ def explain_unavailable(name: str, operation: Operation = "blend") -> str | None
 def explain_unsupported(task: Task) -> str | None:
     """The reason why the Pallas kernels cannot render a task, if there is one."""
     options, usual = task.options, RasterOptions()
+    if task.lookup.transparent:
+        return "they draw opaque faces only"
+    if task.lookup.sizes:
+        return "they know textures of one image only"
     if (options.distribution, options.conorm) == (usual.distribution, usual.conorm):
         return None
     return "they know the logistic distribution and the probabilistic T-conorm only"

@@ -189,32 +189,37 @@ def _surface_point(options: RasterOptions, face: Triangle, location: geometry.Lo
     return (w0, w1, w2), depth
 
 
-def evaluate(
+class Cover(NamedTuple):
+    """How faces cover pixels, whatever their opacity; fields of one shape.
+
+    Attributes:
+        cdf: probability that the face covers the pixel.
+        log_survival: logarithm of the probability that it does not.
+        counts: whether the pixel is within reach of the face.
+        seen: whether the face has a colour there.
+        inside: whether the pixel lies within the face.
+        weights: weights of the corners' attributes, of sum 1.
+        depth: depth of the face there, world units.
+    """
+
+    cdf: jax.Array
+    log_survival: jax.Array
+    counts: jax.Array
+    seen: jax.Array
+    inside: jax.Array
+    weights: tuple[jax.Array, jax.Array, jax.Array]
+    depth: jax.Array
+
+
+def cover(
     options: RasterOptions,
     px: jax.Array,
     py: jax.Array,
     face: Triangle,
     sigma: jax.Array,
-    gamma: jax.Array,
-    *,
-    face_count: int,
-) -> Pair:
-    """Computes the contributions of faces to pixels.
-
-    Args:
-        options: of the rasterizer.
-        px: pixel centres, x, NDC.
-        py: pixel centres, y, NDC.
-        face: corners, NDC, finite, of positive depth.
-        sigma: sharpness of the probability map.
-        gamma: sharpness of the choice among depths.
-        face_count: number of faces of the mesh.
-
-    Returns:
-        All fields finite, with finite derivatives.
-    """
+) -> Cover:
+    """Computes how faces cover pixels; see `evaluate` for the arguments."""
     assert isinstance(options.distribution, probability.Distribution)
-    assert isinstance(options.conorm, conorms.Conorm)
     near, far = options.depth_range
     area = geometry.twice_area(face.corners)
     has_area = geometry.has_area(face.corners)
@@ -237,24 +242,81 @@ def evaluate(
         x = jnp.where(counts, signed * (1 / sigma), 0)
         cdf = probability.cdf(options.distribution, x)
         log_survival = probability.log_survival(options.distribution, x)
-
-    contribution = conorms.generator(options.conorm, cdf, log_survival, face_count)
     seen = (depth >= near) & (depth <= far)
-    if options.match_softras:
-        contribution = jnp.where(seen, contribution, lax.stop_gradient(contribution))
     if not options.double_sided:
-        seen = seen & ((area < 0) == (options.winding == "clockwise"))
-    colored = counts & seen
-    nearness = depth * (-1 / (gamma * (far - near)))
+        facing = (area < 0) == (options.winding == "clockwise")
+        return Cover(cdf, log_survival, counts, seen & facing, inside, weights, depth)
+    return Cover(cdf, log_survival, counts, seen, inside, weights, depth)
+
+
+def fade(cover: Cover, opacity: jax.Array) -> Cover:
+    """Multiplies the probabilities of faces by their opacity, in [0, 1]."""
+    opacity = _unit_interval(opacity)
+    cdf = opacity * cover.cdf
+    # 1 - o D is precise for small D one way, and for D near 1 the other
+    small = cover.cdf < 0.5
+    tiny = float(jnp.finfo(cdf.dtype).tiny)
+    survival = (1 - opacity) + opacity * jnp.exp(cover.log_survival)
+    survival = jnp.maximum(jnp.where(small, 1, survival), tiny)
+    log_survival = jnp.where(
+        small, jnp.log1p(-jnp.where(small, cdf, 0)), jnp.log(survival)
+    )
+    return cover._replace(cdf=cdf, log_survival=log_survival)
+
+
+def contribute(
+    options: RasterOptions, cover: Cover, gamma: jax.Array, *, face_count: int
+) -> Pair:
+    """Computes the contributions of faces from how they cover pixels."""
+    assert isinstance(options.conorm, conorms.Conorm)
+    near, far = options.depth_range
+    contribution = conorms.generator(
+        options.conorm, cover.cdf, cover.log_survival, face_count
+    )
+    if options.match_softras:
+        in_range = (cover.depth >= near) & (cover.depth <= far)
+        contribution = jnp.where(
+            in_range, contribution, lax.stop_gradient(contribution)
+        )
+    colored = cover.counts & cover.seen
+    nearness = cover.depth * (-1 / (gamma * (far - near)))
     return Pair(
-        jnp.where(counts, contribution, 0),
-        jnp.where(colored, cdf, 0),
+        jnp.where(cover.counts, contribution, 0),
+        jnp.where(colored, cover.cdf, 0),
         jnp.where(colored, nearness, 0),
         colored,
-        weights,
-        depth,
-        inside & seen,
+        cover.weights,
+        cover.depth,
+        cover.inside & cover.seen,
     )
+
+
+def evaluate(
+    options: RasterOptions,
+    px: jax.Array,
+    py: jax.Array,
+    face: Triangle,
+    sigma: jax.Array,
+    gamma: jax.Array,
+    *,
+    face_count: int,
+) -> Pair:
+    """Computes the contributions of opaque faces to pixels.
+
+    Args:
+        options: of the rasterizer.
+        px: pixel centres, x, NDC.
+        py: pixel centres, y, NDC.
+        face: corners, NDC, finite, of positive depth.
+        sigma: sharpness of the probability map.
+        gamma: sharpness of the choice among depths.
+        face_count: number of faces of the mesh.
+
+    Returns:
+        All fields finite, with finite derivatives.
+    """
+    covered = cover(options, px, py, face, sigma)
+    return contribute(options, covered, gamma, face_count=face_count)
 
 
 def background_logit(options: RasterOptions, gamma: jax.Array) -> jax.Array:

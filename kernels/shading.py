@@ -13,7 +13,9 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxsoftras import texture
 
@@ -30,11 +32,18 @@ class Lookup(NamedTuple):
             ``"image"``: an image at the interpolated coordinates u and v, bilinearly.
         size: (height, width) of the image, or (R, R) for a surface texture.
         wrap: continuation of the image beyond its edges.
+        sizes: (height, width) of each of several images, whose texels follow each
+            other; empty for one image.
+        faces: number of faces of a surface texture.
+        transparent: whether the last channel of the colour is the opacity.
     """
 
     kind: Literal["values", "surface", "image"] = "values"
     size: tuple[int, int] = (1, 1)
     wrap: texture.Wrap = "clamp"
+    sizes: tuple[tuple[int, int], ...] = ()
+    faces: int = 0
+    transparent: bool = False
 
 
 class Attributes(NamedTuple):
@@ -42,7 +51,10 @@ class Attributes(NamedTuple):
 
     Attributes:
         values: ``[B, F, n, A]`` attributes of the three corners (n = 3) or of the face
-            (n = 1): colours, or u and v. None for a surface texture.
+            (n = 1): colours; u and v, followed by the number of the image if there are
+            several; or, for a surface texture, None, or the barycentric coordinates of
+            the corners, all but the last, in a face of the texture (the faces of a
+            clipped scene are pieces of them).
         texels: ``[T, N, C]`` texels of T textures, or None. T divides B, and image b
             has texture ``b // (B // T)``.
         light: ``[B, F, 3, 2 C]`` factor and summand of the colour at the corners, or
@@ -70,32 +82,52 @@ def mix(weights: Weights, corners: Sequence[jax.Array]) -> jax.Array:
 
 
 def image_position(
-    lookup: Lookup, u: jax.Array, v: jax.Array
+    size: tuple[ArrayLike, ArrayLike], u: jax.Array, v: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Column and row in an image, in texels from the centre of the first texel."""
-    height, width = lookup.size
+    height, width = size
     return u * width - 0.5, (1 - v) * height - 0.5
 
 
-def surface_texel(lookup: Lookup, weights: Weights, face: jax.Array) -> jax.Array:
-    """Index of the nearest texel of a face, among the texels of its mesh."""
+def surface_texel(
+    lookup: Lookup, weights: Weights, corners: Sequence[Sequence[jax.Array]], face
+) -> jax.Array:
+    """Index of the nearest texel of a face, among the texels of its mesh.
+
+    Args:
+        lookup: of the texture.
+        weights: weights of the corners.
+        corners: barycentric coordinates of each corner, all but the last, in a face of
+            the texture; empty for the corners of that face.
+        face: number of the face.
+    """
     _, resolution = lookup.size
-    cell = texture.surface_cell(weights[0], weights[1], resolution)
-    return face * resolution**2 + cell
+    first, second, _ = weights
+    if corners:
+        first, second = (mix(weights, w) for w in zip(*corners, strict=True))
+        first, second = jnp.clip(first, 0, 1), jnp.clip(second, 0, 1)
+        face = face % lookup.faces
+    return face * resolution**2 + texture.surface_cell(first, second, resolution)
 
 
-def image_texels(lookup: Lookup, left: jax.Array, above: jax.Array) -> list[jax.Array]:
+def image_texels(
+    size: tuple[ArrayLike, ArrayLike],
+    wrap: texture.Wrap,
+    left: jax.Array,
+    above: jax.Array,
+) -> list[jax.Array]:
     """Indices of the 2 x 2 texels around a point, row by row.
 
     Args:
-        lookup: of the image.
+        size: (height, width) of the image.
+        wrap: continuation of the image beyond its edges.
         left: column of the upper left texel, int32.
         above: its row, int32.
     """
-    height, width = lookup.size
+    height, width = size
     return [
-        texture.texel(above + down, height, lookup.wrap) * width
-        + texture.texel(left + right, width, lookup.wrap)
+        texture.texel(above + down, height, wrap) * width
+        + texture.texel(left + right, width, wrap)
         for down, right in itertools.product((0, 1), repeat=2)
     ]
 
@@ -115,9 +147,33 @@ def interpolate(weights: Weights, values: jax.Array) -> jax.Array:
     return mix((w0, w1, w2), corners)
 
 
+def _image(lookup: Lookup, values: jax.Array):
+    """(height, width) of the images of faces, and the index of their first texels.
+
+    Args:
+        lookup: of one or several images.
+        values: ``[..., 3, 2]``; with several images ``[..., 3, 3]``.
+
+    Returns:
+        Integers, or arrays ``[..., 1, 1]``.
+    """
+    if not lookup.sizes:
+        return lookup.size, 0
+    number = values[..., 0, 2].astype(jnp.int32)[..., None, None]
+    counts = [height * width for height, width in lookup.sizes]
+    firsts = np.cumsum([0, *counts[:-1]])
+    heights, widths = np.asarray(lookup.sizes).T
+    height, width, first = (
+        jnp.asarray(table.astype(np.int32))[number]
+        for table in (heights, widths, firsts)
+    )
+    return (height, width), first
+
+
 def _position(lookup: Lookup, weights: Weights, values: jax.Array):
-    uv = interpolate(weights, values)
-    return image_position(lookup, uv[..., 0, :, :], uv[..., 1, :, :])
+    size, _ = _image(lookup, values)
+    uv = interpolate(weights, values[..., :2])
+    return image_position(size, uv[..., 0, :, :], uv[..., 1, :, :])
 
 
 def footprint(
@@ -128,7 +184,7 @@ def footprint(
     Args:
         lookup: the kind of texture, not ``"values"``.
         weights: weights of the corners, three arrays ``[..., h, w]``.
-        values: ``[..., 3, 2]`` u and v for an image.
+        values: see `Attributes`; ``[..., 3, A]``.
         face: index of the face within its image, broadcasts against ``[..., h, w]``.
 
     Returns:
@@ -138,8 +194,27 @@ def footprint(
         assert values is not None
         x, y = _position(lookup, weights, values)
         left, above = texture.texel_before(x), texture.texel_before(y)
-        return jnp.stack(image_texels(lookup, left, above))
-    return surface_texel(lookup, weights, face)[None]
+        size, first = _image(lookup, values)
+        return jnp.stack(image_texels(size, lookup.wrap, left, above)) + first
+    corners = ()
+    if values is not None:
+        corners = [[values[..., k, n, None, None] for n in range(2)] for k in range(3)]
+    return surface_texel(lookup, weights, corners, face)[None]
+
+
+def _with_places(lookup: Lookup, texels: jax.Array) -> jax.Array:
+    """Adds column and row in their image to texels ``[T, N, C]``."""
+    if not lookup.sizes:
+        return texture.with_places(texels, lookup.size[1])
+    counts = [height * width for height, width in lookup.sizes]
+    parts = jnp.split(texels, np.cumsum(counts[:-1]), axis=1)
+    return jnp.concatenate(
+        [
+            texture.with_places(part, width)
+            for part, (_, width) in zip(parts, lookup.sizes, strict=True)
+        ],
+        axis=1,
+    )
 
 
 class Texels(NamedTuple):
@@ -170,7 +245,7 @@ def look_up(
     """
     channels = texels.shape[-1]
     if lookup.kind == "image":
-        texels = texture.with_places(texels, lookup.size[1])
+        texels = _with_places(lookup, texels)
     rows = jnp.moveaxis(take(texels.reshape(-1, texels.shape[-1]), index), -1, -3)
     if lookup.kind != "image":
         return Texels(rows, None)
@@ -194,7 +269,7 @@ def color(
         light: ``[..., 3, 2 C]`` light at the corners, or None.
 
     Returns:
-        ``[..., C, h, w]``.
+        ``[..., C, h, w]``, with the opacity if the lookup is transparent.
     """
     if lookup.kind == "values":
         assert values is not None
@@ -204,13 +279,14 @@ def color(
     elif lookup.kind == "image":
         assert values is not None and texels is not None and texels.place is not None
         place = lax.stop_gradient(texels.place)
+        (height, width), _ = _image(lookup, values)
         across, down = (
             texture.two_weights(
                 position,
                 texture.first_of_two(position, place[..., k, :, :], size, lookup.wrap),
             )
             for k, (position, size) in enumerate(
-                zip(_position(lookup, weights, values), lookup.size[::-1], strict=True)
+                zip(_position(lookup, weights, values), (width, height), strict=True)
             )
         )
         texel_weights = (down[:, None] * across)[..., None, :, :]

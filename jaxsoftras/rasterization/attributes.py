@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import texture
+from jaxsoftras import checks, texture
 from jaxsoftras.kernels import shading
 
 
@@ -25,7 +25,20 @@ class FaceLight(NamedTuple):
     specular: ArrayLike
 
 
-FaceAttributes = ArrayLike | texture.SurfaceTexture | texture.UVTexture
+class SurfacePieces(NamedTuple):
+    """Pieces of the faces of a `SurfaceTexture`, as clipping makes them.
+
+    Attributes:
+        texture: of F faces.
+        corners: ``[..., N, 3, 3]`` barycentric coordinates of each corner (second to
+            last axis) in its face; piece k belongs to face k mod F.
+    """
+
+    texture: texture.SurfaceTexture
+    corners: jax.Array
+
+
+FaceAttributes = ArrayLike | texture.SurfaceTexture | texture.UVTexture | SurfacePieces
 """``[..., F, C]`` or ``[..., F, 3, C]`` numbers, or a texture."""
 
 
@@ -60,12 +73,62 @@ def _floating(name: str, value: ArrayLike, dtype) -> jax.Array:
     return array.astype(dtype)
 
 
+def _images(
+    image: Any,
+    batch: tuple[int, ...],
+    several: bool,
+    dtype,
+) -> tuple[jax.Array, shading.Lookup]:
+    """Texels ``[T, N, C]`` of one image, or of several that follow each other."""
+    if not several and isinstance(image, (tuple, list)):
+        raise ValueError(
+            "A UVTexture with a tuple of images needs an image_index: the image of each"
+            " face."
+        )
+    images = list(image) if several else [image]
+    images = [_floating("the texture image", one, dtype) for one in images]
+    for one in images:
+        if one.ndim < 3 or 0 in one.shape[-3:-1] or (several and one.ndim > 3):
+            raise ValueError(
+                f"The texture image must have the shape [{'' if several else '..., '}H,"
+                f" W, C]; it has {list(one.shape)}."
+            )
+    if len({one.shape[-1] for one in images}) != 1:
+        raise ValueError(
+            "The images of a texture must have one number of channels, not "
+            f"{', '.join(str(one.shape[-1]) for one in images) or 'none'}."
+        )
+    # one image for the whole batch is not copied
+    texels = []
+    for one in images:
+        axes = () if one.ndim == 3 else batch
+        whole = _broadcast("the texture image", one, axes, *one.shape[-3:])
+        texels.append(whole.reshape(len(whole), -1, whole.shape[-1]))
+    sizes = tuple((one.shape[-3], one.shape[-2]) for one in images)
+    lookup = shading.Lookup("image", sizes[0], sizes=sizes if several else ())
+    return jnp.concatenate(texels, axis=1), lookup
+
+
+def _image_numbers(index: ArrayLike, images: int) -> jax.Array:
+    """Checks the image of each face; returns ``[..., F]``."""
+    numbers = jnp.asarray(index)
+    if not jnp.issubdtype(numbers.dtype, jnp.integer):
+        raise ValueError(f"image_index must be integers, not {numbers.dtype}.")
+    checks.check_values(
+        f"image_index must be from 0 to {images - 1}, as there are {images} images.",
+        lambda number: (number >= 0) & (number < images),
+        numbers,
+    )
+    return numbers
+
+
 def as_kernel_attributes(
     face_attributes: FaceAttributes,
     face_light: FaceLight | None,
     wrap: texture.Wrap | None,
     batch: tuple[int, ...],
     corners: jax.Array,
+    transparent: bool = False,
 ) -> tuple[shading.Attributes, shading.Lookup]:
     """Checks attributes and brings them into the form of the kernels.
 
@@ -76,6 +139,8 @@ def as_kernel_attributes(
             texture's own, or else ``"clamp"``.
         batch: leading axes of the faces.
         corners: ``[B, F, 3, D]`` the faces, for their number and dtype.
+        transparent: whether the last attribute is the opacity; also if the texture says
+            so.
 
     Returns:
         The attributes, and how to look them up.
@@ -91,28 +156,32 @@ def as_kernel_attributes(
             "face_attributes must be gathered for the faces: give the values of "
             "FaceColors, or jaxsoftras.face_vertices(values, faces) of VertexColors."
         )
-    if isinstance(face_attributes, texture.SurfaceTexture):
-        resolution = face_attributes.resolution
-        texels = _floating("texels", face_attributes.texels, dtype)
-        texels = _broadcast("texels", texels, batch, count, resolution**2, None)
+    transparent = transparent or getattr(face_attributes, "transparent", False)
+    if isinstance(face_attributes, (texture.SurfaceTexture, SurfacePieces)):
+        faces = count
+        if isinstance(face_attributes, SurfacePieces):
+            skin, places = face_attributes
+            faces = skin.texels.shape[-3]
+            values = _broadcast("corners", places[..., :2], batch, count, 3, 2)
+        else:
+            skin = face_attributes
+        resolution = skin.resolution
+        texels = _floating("texels", skin.texels, dtype)
+        texels = _broadcast("texels", texels, batch, faces, resolution**2, None)
         texels = texels.reshape(len(texels), -1, texels.shape[-1])
-        lookup = shading.Lookup("surface", (resolution, resolution))
+        lookup = shading.Lookup("surface", (resolution, resolution), faces=faces)
     elif isinstance(face_attributes, texture.UVTexture):
         uv = _floating("UV coordinates", face_attributes.coordinates, dtype)
         values = _broadcast("UV coordinates", uv, batch, count, 3, 2)
-        image = _floating("the texture image", face_attributes.image, dtype)
-        if image.ndim < 3 or 0 in image.shape[-3:-1]:
-            raise ValueError(
-                "The texture image must have the shape [..., H, W, C]; it has "
-                f"{list(image.shape)}."
-            )
-        # one image for the whole batch is not copied
-        images = () if image.ndim == 3 else batch
-        texels = _broadcast("the texture image", image, images, *image.shape[-3:])
-        height, width, channels = texels.shape[1:]
-        texels = texels.reshape(len(texels), height * width, channels)
+        index = face_attributes.image_index
+        texels, lookup = _images(face_attributes.image, batch, index is not None, dtype)
+        if index is not None:
+            number = _image_numbers(index, len(lookup.sizes))[..., None, None]
+            number = _broadcast("image_index", number, batch, count, 1, 1)
+            number = jnp.broadcast_to(number, (*values.shape[:-1], 1))
+            values = jnp.concatenate([values, number.astype(dtype)], axis=-1)
         wrap = wrap or face_attributes.wrap or "clamp"
-        lookup = shading.Lookup("image", (height, width), wrap)
+        lookup = lookup._replace(wrap=wrap)
     else:
         values = _floating("face_attributes", face_attributes, dtype)
         if values.ndim == len(batch) + 2:
@@ -121,19 +190,26 @@ def as_kernel_attributes(
         each = 3 if by_corner else 1
         values = _broadcast("face_attributes", values, batch, count, each, None)
     channels = shading.Attributes(values, texels).channels
-    if channels == 0:
+    if channels == int(transparent):
         raise ValueError(
-            "face_attributes must have at least one channel; for alpha alone use "
+            "face_attributes must have at least one channel"
+            f"{' beside the opacity' if transparent else ''}; for alpha alone use "
             "jaxsoftras.silhouette."
         )
     light = None
     if face_light is not None:
-        parts = [
-            _broadcast(name, _floating(name, part, dtype), batch, count, 3, channels)
+        colors = channels - transparent
+        factor, summand = (
+            _broadcast(name, _floating(name, part, dtype), batch, count, 3, colors)
             for name, part in (
                 ("face_light.diffuse", face_light.diffuse),
                 ("face_light.specular", face_light.specular),
             )
-        ]
+        )
+        parts = [factor, summand]
+        if transparent:  # light does not change the opacity
+            one = jnp.ones_like(factor[..., :1])
+            parts = [factor, one, summand, 0 * one]
         light = jnp.concatenate(parts, axis=-1)
+    lookup = lookup._replace(transparent=transparent)
     return shading.Attributes(values, texels, light), lookup

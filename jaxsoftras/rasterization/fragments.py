@@ -85,11 +85,11 @@ def find_fragments(
         implementation=implementation,
     )
     size = checks.as_image_size(image_size)
-    return _find_fragments(options, size, inputs.as_argument(face_vertices))
+    return find_fragments_with(options, size, inputs.as_argument(face_vertices))
 
 
 @functools.partial(jax.jit, static_argnames=("options", "size"))
-def _find_fragments(
+def find_fragments_with(
     options: RasterOptions, size: tuple[int, int], face_vertices: ArrayLike
 ) -> Fragments:
     """`find_fragments` with its keywords as one record, compiled once."""
@@ -116,7 +116,8 @@ def interpolate(
         fragments: fields ``[..., H, W, ...]``.
         face_attributes: ``[..., F, 3, C]`` at the corners, such as the normals or the
             positions of the vertices.
-        background: a scalar, ``[C]`` or ``[..., C]``: where there is no face.
+        background: a scalar, ``[C]``, ``[..., C]`` or an image ``[..., H, W, C]``:
+            where there is no face.
 
     Returns:
         ``[..., H, W, C]``, differentiable in the attributes and in the weights.
@@ -147,8 +148,11 @@ def interpolate(
         fragments.face,
     )
     images = math.prod(batch)
-    outside = inputs.as_background(background, batch, channels, attributes.dtype)
-    outside = outside.reshape(*batch, 1, 1, channels)
+    height, width = fragments.face.shape[-2:]
+    size = height, width
+    outside = inputs.as_background(background, batch, channels, attributes.dtype, size)
+    outside = jnp.moveaxis(outside, 1, -1)
+    outside = outside.reshape(*batch, *outside.shape[1:])
     if count == 0:
         return jnp.broadcast_to(outside, (*fragments.face.shape, channels))
     face = fragments.face.reshape(images, -1)
@@ -193,13 +197,12 @@ def shade_visible(
         scene: a batch of faces with attributes.
         task: the image to render.
         face: ``[B, H, W]`` the nearest face, -1 for none.
-        background: ``[B, C]``.
+        background: ``[B, C, 1, 1]`` or ``[B, C, H, W]``.
 
     Returns:
         ``[B, C, H, W]``.
     """
     batch, height, width = face.shape
-    background = background[:, :, None, None]
     if scene.face_vertices.shape[1] == 0:
         return jnp.broadcast_to(background, (*background.shape[:2], height, width))
     seen = _look(scene, task, face)

@@ -99,22 +99,45 @@ def as_image_numbers(
 
 
 def as_background(
-    value: ArrayLike, batch: tuple[int, ...], channels: int, dtype: jnp.dtype
+    value: ArrayLike,
+    batch: tuple[int, ...],
+    channels: int,
+    dtype: jnp.dtype,
+    size: tuple[int, int],
 ) -> jax.Array:
-    """Broadcasts a scalar, ``[C]`` or ``[..., C]`` to ``[B, C]``.
+    """Broadcasts the background to the images of a batch.
+
+    Args:
+        value: a scalar, ``[C]``, ``[..., C]``, ``[H, W, C]`` or ``[..., H, W, C]``.
+        batch: the leading axes.
+        channels: C.
+        dtype: type of the result.
+        size: (H, W).
+
+    Returns:
+        ``[B, C, 1, 1]`` colours, or ``[B, C, H, W]`` images.
 
     Raises:
         ValueError: another shape.
     """
     value = jnp.asarray(value, dtype)
+    is_image = value.ndim >= 3 and value.shape[:-1] != batch
+    axes = size if is_image else (1, 1)
+    if not is_image and value.ndim:
+        value = value[..., None, None, :]
     try:
-        colors = jnp.broadcast_to(value, (*batch, channels))
+        if is_image and value.shape[-3:-1] != size:
+            raise ValueError
+        images = jnp.broadcast_to(value, (*batch, *axes, channels))
     except ValueError:
+        height, width = size
         raise ValueError(
-            f"background must be a scalar or of the shape [{channels}] or [..., "
-            f"{channels}], as there are {channels} channels, not {list(value.shape)}."
+            f"background must be a scalar, of the shape [{channels}] or [..., "
+            f"{channels}], as there are {channels} channels, or an image [..., "
+            f"{height}, {width}, {channels}] of the size of the result; it has "
+            f"{list(value.shape if is_image else value[..., 0, 0, :].shape)}."
         ) from None
-    return colors.reshape(math.prod(batch), channels)
+    return jnp.moveaxis(images.reshape(-1, *axes, channels), -1, 1)
 
 
 def match_sharding(face_vertices: jax.Array, arrays: Any) -> Any:

@@ -177,6 +177,7 @@ def rasterize(
     interpolation: Interpolation = "perspective",
     face_light: FaceLight | None = None,
     wrap: texture.Wrap | None = None,
+    transparent: bool = False,
     supersampling: int = 1,
     match_softras: bool = False,
     implementation: Implementation | None = None,
@@ -211,7 +212,8 @@ def rasterize(
         sigma: sharpness of the probability map; see `silhouette`.
         gamma: sharpness of the choice among depths, positive: a scalar, or one per
             image; may be traced. Small values approach the nearest face.
-        background: attributes of the background: a scalar, ``[C]`` or ``[..., C]``.
+        background: attributes of the background: a scalar, ``[C]``, ``[..., C]``, or
+            an image ``[H, W, C]`` or ``[..., H, W, C]``.
         background_epsilon: nearness of the background, in (0, 1).
         near: least depth at which a face has attributes, world units. None stands for
             0, and for 1 with ``match_softras``.
@@ -233,6 +235,11 @@ def rasterize(
         face_light: factor and summand of the colours, at the corners.
         wrap: continuation of a texture image beyond its edges; None stands for the
             texture's own, or else ``"clamp"``.
+        transparent: whether the last attribute is the opacity o of the face: D_j
+            becomes ``o D_j`` in alpha and in the weights, and the result lacks the
+            attribute. Also if the texture is ``transparent`` itself. Where opacity is
+            neither 0 nor 1, a face still hides what lies farther behind it than gamma
+            resolves, as it does at soft edges; alpha is right. Not in the GPU kernels.
         supersampling: the image is rendered at this multiple of its size and averaged.
         match_softras: render as the original: affine interpolation, its weight of the
             background (epsilon counts twice), and no gradient through depth and
@@ -285,10 +292,11 @@ def rasterize(
         gamma=inputs.as_argument(gamma),
         background=inputs.as_argument(background),
         face_light=face_light,
+        transparent=bool(transparent),
     )
 
 
-@functools.partial(jax.jit, static_argnames=("options", "size"))
+@functools.partial(jax.jit, static_argnames=("options", "size", "transparent"))
 def rasterize_with(
     options: RasterOptions,
     size: tuple[int, int],
@@ -299,17 +307,25 @@ def rasterize_with(
     gamma: ArrayLike,
     background: ArrayLike,
     face_light: FaceLight | None,
+    transparent: bool,
 ) -> jax.Array:
     """`rasterize` of arguments whose values have been checked, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
     scale = options.supersampling
     height, width = checks.as_image_size((scale * size[0], scale * size[1]))
     attributes, lookup = as_kernel_attributes(
-        face_attributes, face_light, options.wrap, batch, corners
+        face_attributes, face_light, options.wrap, batch, corners, transparent
     )
-    channels = attributes.channels
+    if lookup.transparent and options.aggregation == "hard":
+        raise ValueError(
+            "The nearest face is found by shape alone: transparent textures need "
+            "aggregation='softmax'."
+        )
+    channels = attributes.channels - lookup.transparent
     kind = corners.dtype
-    backgrounds = inputs.as_background(background, batch, channels, kind)
+    backgrounds = inputs.as_background(background, batch, channels, kind, size)
+    if backgrounds.shape[-2:] != (1, 1) and scale > 1:
+        backgrounds = jnp.repeat(jnp.repeat(backgrounds, scale, axis=2), scale, axis=3)
     sigmas = inputs.as_image_numbers("sigma", sigma, batch, kind)
     gammas = inputs.as_image_numbers("gamma", gamma, batch, kind)
     corners, (sigmas, gammas, attributes, backgrounds) = inputs.match_sharding(
@@ -331,7 +347,7 @@ def rasterize_with(
         weight = jax.nn.sigmoid(soft.logit - background_logit[:, None, None])
         # channel by channel: XLA fuses this with what makes and what takes them
         color = [
-            weight * soft.color[:, c] + (1 - weight) * backgrounds[:, c, None, None]
+            weight * soft.color[:, c] + (1 - weight) * backgrounds[:, c]
             for c in range(channels)
         ]
     assert isinstance(options.conorm, conorms.Conorm)

@@ -23,6 +23,7 @@ from jaxsoftras import (
     voxels,
 )
 from jaxsoftras.reconstruction import training
+from jaxsoftras.settings import Settings
 
 _CELL = 128  # width and height of each image, pixels
 _GAP = 6
@@ -44,7 +45,7 @@ _LIGHTS = (
     lighting.DirectionalLight(_TO_LIGHT, 0.6),
     lighting.DirectionalLight(-_TO_LIGHT, 0.6),
 )
-_SETTINGS = renderer.Settings(
+_SETTINGS = Settings(
     image_size=_CELL,
     aggregation="hard",
     shading="flat",

@@ -78,7 +78,7 @@ def _weighted_sum(weights: list[jax.Array], values: Sequence[jax.Array]) -> jax.
 def _image_position(layout: Layout, weights: shading.Weights, colors: Colors):
     """Column and row of pairs in their image, and the texel at or before them."""
     u, v = _mix_all(weights, colors.values)
-    position = shading.image_position(layout.lookup, u, v)
+    position = shading.image_position(layout.lookup.size, u, v)
     return position, [jnp.floor(lax.stop_gradient(p)) for p in position]
 
 
@@ -90,10 +90,10 @@ def find_texels(
     if lookup.kind == "values":
         return []
     if lookup.kind == "surface":
-        return [shading.surface_texel(lookup, weights, face)]
+        return [shading.surface_texel(lookup, weights, colors.values, face)]
     _, first = _image_position(layout, weights, colors)
     left, above = (p.astype(jnp.int32) for p in first)
-    return shading.image_texels(lookup, left, above)
+    return shading.image_texels(lookup.size, lookup.wrap, left, above)
 
 
 def shade(

@@ -13,11 +13,14 @@ LIMIT = 2**24
 """Most face-pixel pairs; with their gradients, these take about a gigabyte."""
 
 
-def evaluate_all(scene: Scene, task: Task) -> tuple[pairs.Pair, jax.Array]:
+def evaluate_all(
+    scene: Scene, task: Task
+) -> tuple[pairs.Pair, jax.Array | None, jax.Array]:
     """Computes the contribution of every face to every pixel.
 
     Returns:
-        Fields ``[B, F, H, W]``, and which faces are drawn ``[B, F, 1, 1]``.
+        Fields ``[B, F, H, W]``, colours ``[B, F, C, H, W]`` if there are attributes,
+        and which faces are drawn ``[B, F, 1, 1]``.
 
     Raises:
         ValueError: more face-pixel pairs than `LIMIT`.
@@ -34,10 +37,15 @@ def evaluate_all(scene: Scene, task: Task) -> tuple[pairs.Pair, jax.Array]:
     safe, valid = pairs.drawable_faces(scene.face_vertices)
     sigma, gamma = (s[:, None, None, None] for s in (scene.sigma, scene.gamma))
     triangles = pairs.triangle(safe[:, :, None, None])
-    pair = pairs.evaluate(
-        task.options, x, y[:, None], triangles, sigma, gamma, face_count=faces
-    )
-    return pair, valid[:, :, None, None]
+    covered = pairs.cover(task.options, x, y[:, None], triangles, sigma)
+    color = None
+    if scene.attributes is not None:
+        color = _colors(scene, task, covered.weights)
+        if task.lookup.transparent:
+            color, opacity = color[:, :, :-1], color[:, :, -1]
+            covered = pairs.fade(covered, opacity)
+    pair = pairs.contribute(task.options, covered, gamma, face_count=faces)
+    return pair, color, valid[:, :, None, None]
 
 
 def blend(scene: Scene, task: Task) -> Blend:
@@ -53,9 +61,9 @@ def blend(scene: Scene, task: Task) -> Blend:
     Raises:
         ValueError: more face-pixel pairs than `LIMIT`.
     """
-    pair, valid = evaluate_all(scene, task)
+    pair, color, valid = evaluate_all(scene, task)
     total = jnp.sum(jnp.where(valid, pair.contribution, 0), axis=1)
-    if scene.attributes is None:
+    if color is None:
         return Blend(total)
     colored = valid & pair.colored
     lowest = jnp.finfo(total.dtype).min
@@ -65,23 +73,23 @@ def blend(scene: Scene, task: Task) -> Blend:
     weight = jnp.where(colored, pair.probability * jnp.exp(relative), 0)
     weight_sum = jnp.sum(weight, axis=1)
 
-    color = _colors(scene, task, pair)  # [B, F, C, H, W]
     any_face = weight_sum > 0
     divisor = jnp.where(any_face, weight_sum, 1)
     mean = jnp.sum(weight[:, :, None] * color, axis=1) / divisor[:, None]
     return Blend(total, jnp.where(any_face, highest + jnp.log(divisor), lowest), mean)
 
 
-def _colors(scene: Scene, task: Task, pair: pairs.Pair) -> jax.Array:
+def _colors(scene: Scene, task: Task, weights: shading.Weights) -> jax.Array:
+    """Colours ``[B, F, C, H, W]``, with the opacity."""
     assert scene.attributes is not None
     values, texels, light = scene.attributes
     batch, faces = scene.face_vertices.shape[:2]
     found = None
     if texels is not None:
         number = jnp.arange(faces)[:, None, None]
-        index = shading.footprint(task.lookup, pair.weights, values, number)
+        index = shading.footprint(task.lookup, weights, values, number)
         textures, texels_each, _ = texels.shape
         texture = jnp.arange(batch)[:, None, None, None] // (batch // textures)
         index = texture * texels_each + index
         found = shading.look_up(task.lookup, texels, index, lambda a, k: a[k])
-    return shading.color(task.lookup, pair.weights, values, found, light)
+    return shading.color(task.lookup, weights, values, found, light)

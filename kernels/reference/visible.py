@@ -22,7 +22,7 @@ def visible(scene: Scene, task: Task) -> jax.Array:
     Raises:
         ValueError: more face-pixel pairs than `blend.LIMIT`.
     """
-    pair, valid = blend.evaluate_all(scene, task)
+    pair, _, valid = blend.evaluate_all(scene._replace(attributes=None), task)
     depth = jnp.where(valid & pair.visible, pair.depth, jnp.inf)
     if depth.shape[1] == 0:
         return jnp.full((len(depth), task.height, task.width), -1, jnp.int32)

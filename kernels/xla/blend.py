@@ -39,7 +39,11 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
 
     def first_pass(carry, items, faces):
         total, highest = carry
-        pair = walk.evaluate(scene, items, faces)
+        if walk.task.lookup.transparent:
+            texels = walk.look_up(scene, walk.footprint(scene, items, faces))
+            pair, _ = walk.shade(scene, items, faces, texels)
+        else:
+            pair = walk.contribute(scene, faces, walk.cover(items, faces))
         total = walk.add_to_tiles(total, items, pair.contribution)
         if highest is not None:
             nearness = lax.stop_gradient(pair.nearness)
@@ -54,9 +58,8 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
         return Blend(worklist.from_tiles(total, walk.grid)), None
 
     def second_pass(sums, items, faces):
-        pair = walk.evaluate(scene, items, faces)
-        footprint = walk.footprint(scene, items, faces, pair)
-        color = walk.color(faces, pair, walk.look_up(scene, footprint))
+        texels = walk.look_up(scene, walk.footprint(scene, items, faces))
+        pair, color = walk.shade(scene, items, faces, texels)
         level = worklist.gather_tiles(highest, items)
         relative = _relative(pair, items, level)
         # XLA computes an exponential once, and a product again for each channel.
@@ -64,7 +67,8 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
         values = jnp.concatenate([weight, weight * color], axis=1)
         return walk.add_to_tiles(sums, items, values)
 
-    sums = walk.blank(scene, 1 + attributes.channels)
+    channels = attributes.channels - walk.task.lookup.transparent
+    sums = walk.blank(scene, 1 + channels)
     sums = walk.fold(second_pass, sums, scene)
     weight, color = sums[:, :1], sums[:, 1:]
     any_face = weight > 0
@@ -103,20 +107,16 @@ def _backward(
         gradients, texel_gradients = carry
 
         def pair_values(faces, texels) -> tuple[list[jax.Array], pairs.Pair]:
-            pair = walk.evaluate(scene, items, faces)
-            values = [pair.contribution]
-            if color is not None:
-                shade = walk.color(faces, pair, texels)
-                values += [pair.probability, pair.nearness, shade]
-            return values, pair
+            if color is None:
+                pair = walk.contribute(scene, faces, walk.cover(items, faces))
+                return [pair.contribution], pair
+            pair, shade = walk.shade(scene, items, faces, texels)
+            return [pair.contribution, pair.probability, pair.nearness, shade], pair
 
         def at(image):
             return worklist.gather_windows(image, items)
 
-        footprint = None
-        if walks.has_texels(scene):
-            pair = walk.evaluate(scene, items, faces)
-            footprint = walk.footprint(scene, items, faces, pair)
+        footprint = walk.footprint(scene, items, faces)
         values, pullback, pair = jax.vjp(
             pair_values, faces, walk.look_up(scene, footprint), has_aux=True
         )

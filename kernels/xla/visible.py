@@ -16,7 +16,7 @@ def _visible(scene: Scene, walk: walks.Walk) -> jax.Array:
 
     def visit(carry, items, faces):
         nearest, winner = carry
-        pair = walk.evaluate(scene, items, faces)
+        pair = walk.contribute(scene, faces, walk.cover(items, faces))
         shown = pair.visible & items.valid[:, None, None]
         # compared with itself below: it must not be computed twice, rounded differently
         depth = lax.optimization_barrier(jnp.where(shown, pair.depth, jnp.inf))

@@ -114,22 +114,43 @@ class Walk(NamedTuple):
             windows=windows,
         )
 
-    def evaluate(
-        self, scene: Scene, items: worklist.Items, faces: ItemFaces
-    ) -> pairs.Pair:
-        """Computes the contributions of faces to all pixels of their items."""
-        return pairs.evaluate(
+    def cover(self, items: worklist.Items, faces: ItemFaces) -> pairs.Cover:
+        """Computes how faces cover all pixels of their items."""
+        return pairs.cover(
             self.task.options,
             items.x,
             items.y,
             pairs.triangle(faces.vertices[:, None, None]),
             faces.sigma[:, None, None],
-            faces.gamma[:, None, None],
-            face_count=scene.face_vertices.shape[1],
         )
 
+    def contribute(
+        self, scene: Scene, faces: ItemFaces, covered: pairs.Cover
+    ) -> pairs.Pair:
+        """Computes the contributions of faces from how they cover pixels."""
+        gamma, count = faces.gamma[:, None, None], scene.face_vertices.shape[1]
+        return pairs.contribute(self.task.options, covered, gamma, face_count=count)
+
+    def shade(
+        self,
+        scene: Scene,
+        items: worklist.Items,
+        faces: ItemFaces,
+        texels: shading.Texels | None,
+    ) -> tuple[pairs.Pair, jax.Array]:
+        """Computes the contributions of faces, and their colours ``[K, C, h, w]``."""
+        covered = self.cover(items, faces)
+        lookup = self.task.lookup
+        color = shading.color(
+            lookup, covered.weights, faces.values, texels, faces.light
+        )
+        if lookup.transparent:
+            color, opacity = color[:, :-1], color[:, -1]
+            covered = pairs.fade(covered, opacity)
+        return self.contribute(scene, faces, covered), color
+
     def footprint(
-        self, scene: Scene, items: worklist.Items, faces: ItemFaces, pair: pairs.Pair
+        self, scene: Scene, items: worklist.Items, faces: ItemFaces
     ) -> jax.Array | None:
         """Finds the texels that pairs need: indices among those of all textures."""
         attributes = scene.attributes
@@ -140,7 +161,7 @@ class Walk(NamedTuple):
         texture = items.image // (images // textures)
         index = shading.footprint(
             self.task.lookup,
-            pair.weights,
+            self.cover(items, faces).weights,
             faces.values,
             (items.face % faces_each)[:, None, None],
         )
@@ -155,14 +176,6 @@ class Walk(NamedTuple):
             return None
         return shading.look_up(
             self.task.lookup, attributes.texels, footprint, lambda a, k: a[k]
-        )
-
-    def color(
-        self, faces: ItemFaces, pair: pairs.Pair, texels: shading.Texels | None
-    ) -> jax.Array:
-        """Computes the colours of pairs, ``[K, C, h, w]``."""
-        return shading.color(
-            self.task.lookup, pair.weights, faces.values, texels, faces.light
         )
 
     def blank(self, scene: Scene, *channels: int, fill: float = 0) -> jax.Array:

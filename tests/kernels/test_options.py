@@ -20,7 +20,13 @@ def keywords(function):
 class TestKeywords:
     def test_rasterize_has_every_option_and_its_default(self):
         given = keywords(jaxsoftras.rasterize)
-        assert given.keys() - DEFAULTS == {"sigma", "gamma", "background", "face_light"}
+        assert given.keys() - DEFAULTS == {
+            "sigma",
+            "gamma",
+            "background",
+            "face_light",
+            "transparent",
+        }
         assert {name: given[name] for name in DEFAULTS} == DEFAULTS
 
     @pytest.mark.parametrize(
