@@ -33,6 +33,7 @@ from jaxsoftras.rasterization.attributes import (
     FaceAttributes,
     FaceLight,
     SurfacePieces,
+    check_image_index,
 )
 from jaxsoftras.settings import DEFAULT_SETTINGS, Settings
 
@@ -161,27 +162,26 @@ def _attributes(
 ) -> tuple[FaceAttributes, FaceLight | None]:
     """Colours of the faces of a view, and light that is not part of them yet."""
     texture = mesh.texture
+    if not isinstance(texture, (textures.UVTexture, textures.SurfaceTexture)):
+        colors = _colors(mesh, seen.corners.shape[:-3])
+        if light is not None:
+            opacity = colors[..., 3:]
+            lit = colors[..., :3] * light.diffuse + light.specular
+            colors = jnp.concatenate([lit, opacity], axis=-1)
+        return seen.gather(colors), None
     if light is not None:
         light = FaceLight(*map(seen.gather, map(jnp.asarray, light)))
-    match texture:
-        case textures.UVTexture(coordinates=coordinates, image_index=index):
-            corners = seen.gather(jnp.asarray(coordinates))
-            if index is not None and seen.pieces is not None:
-                index = jnp.concatenate([jnp.asarray(index)] * 2, axis=-1)
-            return texture._replace(coordinates=corners, image_index=index), light
-        case textures.SurfaceTexture():
-            if seen.pieces is None:
-                return texture, light
-            corners = jnp.eye(3, dtype=seen.corners.dtype)
-            count = texture.texels.shape[-3]
-            corners = seen.gather(jnp.broadcast_to(corners, (count, 3, 3)))
-            return SurfacePieces(texture, corners), light
-    colors = seen.gather(_colors(mesh, seen.corners.shape[:-3]))
-    if light is not None:
-        opacity = colors[..., 3:]
-        colors = colors[..., :3] * light.diffuse + light.specular
-        colors = jnp.concatenate([colors, opacity], axis=-1)
-    return colors, None
+    if seen.pieces is None:
+        return texture, light
+    if isinstance(texture, textures.UVTexture):
+        corners = seen.gather(jnp.asarray(texture.coordinates))
+        index = texture.image_index
+        if index is not None:
+            index = jnp.concatenate([jnp.asarray(index)] * 2, axis=-1)
+        return texture._replace(coordinates=corners, image_index=index), light
+    corners = jnp.eye(3, dtype=seen.corners.dtype)
+    corners = jnp.broadcast_to(corners, (texture.texels.shape[-3], 3, 3))
+    return SurfacePieces(texture, seen.gather(corners)), light
 
 
 def _channels(texture: textures.Texture | None) -> tuple[int, bool]:
@@ -292,6 +292,7 @@ def render(
         _check_channels(mesh.texture)
     check_material(material)
     check_leading_axes(camera, mesh.vertices)
+    check_image_index(mesh.texture)
     outputs = _as_outputs(outputs)
     settings = dataclasses.replace(
         settings,

@@ -38,10 +38,14 @@ def may_need_clipping(vertices: ArrayLike, camera: Camera, settings: Settings) -
     """Whether faces may reach behind the camera, or values are not known."""
     if settings.averages_faces:
         return False
-    if _is_traced(vertices, camera):
+    arguments = (vertices, camera.axes, camera.position)
+    if not _is_traced(arguments):
+        with jax.ensure_compile_time_eval():  # of constants within a trace, too
+            return bool(_reaches_back(*map(jnp.asarray, arguments)))
+    try:  # known under `jax.grad` alone
+        return bool(_reaches_back(*map(jnp.asarray, arguments)))
+    except jax.errors.ConcretizationTypeError:
         return True
-    with jax.ensure_compile_time_eval():  # of constants within a trace, too
-        return bool(_reaches_back(jnp.asarray(vertices), camera.axes, camera.position))
 
 
 @jax.jit

@@ -261,7 +261,9 @@ def fade(cover: Cover, opacity: jax.Array) -> Cover:
     log_survival = jnp.where(
         small, jnp.log1p(-jnp.where(small, cdf, 0)), jnp.log(survival)
     )
-    return cover._replace(cdf=cdf, log_survival=log_survival)
+    # a face that is not there must not set the level of the others' weights
+    seen = cover.seen & (cdf > 0)
+    return cover._replace(cdf=cdf, log_survival=log_survival, seen=seen)
 
 
 def contribute(

@@ -159,12 +159,13 @@ def _image(lookup: Lookup, values: jax.Array):
     """
     if not lookup.sizes:
         return lookup.size, 0
-    number = values[..., 0, 2].astype(jnp.int32)[..., None, None]
+    number = jnp.round(values[..., 0, 2]).astype(jnp.int32)[..., None, None]
     counts = [height * width for height, width in lookup.sizes]
-    firsts = np.cumsum([0, *counts[:-1]])
-    heights, widths = np.asarray(lookup.sizes).T
+    heights, widths = zip(*lookup.sizes, strict=True)
+    firsts = itertools.accumulate(counts[:-1], initial=0)
     height, width, first = (
-        jnp.asarray(table.astype(np.int32))[number]
+        # made of scalars: a constant array cannot be partitioned over devices
+        jnp.concatenate([jnp.full(1, entry, jnp.int32) for entry in table])[number]
         for table in (heights, widths, firsts)
     )
     return (height, width), first

@@ -109,16 +109,27 @@ def _images(
     return jnp.concatenate(texels, axis=1), lookup
 
 
-def _image_numbers(index: ArrayLike, images: int) -> jax.Array:
-    """Checks the image of each face; returns ``[..., F]``."""
+def check_image_index(face_attributes: Any) -> None:
+    """Raises a ValueError if a known image index is none of the images.
+
+    Args:
+        face_attributes: anything; only a `UVTexture` of several images is looked at.
+    """
+    index = getattr(face_attributes, "image_index", None)
+    if index is None:
+        return
+    count = len(face_attributes.image)
+    checks.check_values(
+        f"image_index must be from 0 to {count - 1}, as there are {count} images.",
+        lambda number: (number >= 0) & (number < count),
+        index,
+    )
+
+
+def _image_numbers(index: ArrayLike) -> jax.Array:
     numbers = jnp.asarray(index)
     if not jnp.issubdtype(numbers.dtype, jnp.integer):
         raise ValueError(f"image_index must be integers, not {numbers.dtype}.")
-    checks.check_values(
-        f"image_index must be from 0 to {images - 1}, as there are {images} images.",
-        lambda number: (number >= 0) & (number < images),
-        numbers,
-    )
     return numbers
 
 
@@ -176,7 +187,7 @@ def as_kernel_attributes(
         index = face_attributes.image_index
         texels, lookup = _images(face_attributes.image, batch, index is not None, dtype)
         if index is not None:
-            number = _image_numbers(index, len(lookup.sizes))[..., None, None]
+            number = _image_numbers(index)[..., None, None]
             number = _broadcast("image_index", number, batch, count, 1, 1)
             number = jnp.broadcast_to(number, (*values.shape[:-1], 1))
             values = jnp.concatenate([values, number.astype(dtype)], axis=-1)

@@ -14,7 +14,7 @@ from jaxsoftras import checks, deterministic, geometry, guesses
 from jaxsoftras.kernels import dispatch, pairs, shading
 from jaxsoftras.kernels.options import FrontFace, Implementation, RasterOptions
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.rasterization import inputs
+from jaxsoftras.rasterization import inputs, large_faces
 
 
 class Fragments(NamedTuple):
@@ -85,21 +85,33 @@ def find_fragments(
         implementation=implementation,
     )
     size = checks.as_image_size(image_size)
-    return find_fragments_with(options, size, inputs.as_argument(face_vertices))
+    face_vertices = inputs.as_argument(face_vertices)
+    large = large_faces.are_known(face_vertices)
+    return find_fragments_with(options, size, face_vertices, large=large)
 
 
-@functools.partial(jax.jit, static_argnames=("options", "size"))
+@functools.partial(jax.jit, static_argnames=("options", "size", "large"))
 def find_fragments_with(
-    options: RasterOptions, size: tuple[int, int], face_vertices: ArrayLike
+    options: RasterOptions,
+    size: tuple[int, int],
+    face_vertices: ArrayLike,
+    *,
+    large: bool = False,
 ) -> Fragments:
     """`find_fragments` with its keywords as one record, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
     height, width = size
     ones = jnp.ones_like(corners, shape=(len(corners),))
+    near = None
+    if large:
+        near = large_faces.bring_near(corners, options.perspective)
+        corners = near.corners
     scene, task = Scene(corners, ones, ones), Task(height, width, options)
     visible = dispatch.choose("visible", options.implementation, task, corners.dtype)
     face = visible(scene, task)
     weights, depth = _locate_visible(scene, task, face)
+    if near is not None:
+        weights = _of_given_corners(weights, face, near)
     return Fragments(
         face.reshape(*batch, height, width),
         weights.reshape(*batch, height, width, 3).astype(dtype),
@@ -231,6 +243,21 @@ def shade_visible(
     color = shading.color(task.lookup, seen.weights, values, found, light)
     color = jnp.moveaxis(color.reshape(batch, height, width, -1), -1, 1)
     return jnp.where(face[:, None] >= 0, color, background)
+
+
+def _of_given_corners(
+    weights: jax.Array, face: jax.Array, near: large_faces.Near
+) -> jax.Array:
+    """Weights of the corners as given, from weights ``[B, H, W, 3]`` of near ones."""
+    batch, count = near.far.shape
+    if count == 0:
+        return weights
+    flat = jnp.maximum(face, 0) + count * jnp.arange(batch)[:, None, None]
+    identity = jnp.eye(3, dtype=weights.dtype)
+    table = jnp.where(near.far[..., None, None], near.weights, identity)
+    rows = deterministic.take(table.reshape(-1, 9), flat)
+    rows = rows.reshape(*face.shape, 3, 3)
+    return jnp.sum(weights[..., None] * rows, axis=-2)
 
 
 def _locate_visible(

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import checks, guesses, probability, texture
 from jaxsoftras import conorm as conorms
-from jaxsoftras.kernels import dispatch, pairs
+from jaxsoftras.kernels import dispatch, pairs, shading
 from jaxsoftras.kernels.options import (
     Aggregation,
     Distance,
@@ -20,11 +20,12 @@ from jaxsoftras.kernels.options import (
     RasterOptions,
 )
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.rasterization import fragments, inputs
+from jaxsoftras.rasterization import fragments, inputs, large_faces
 from jaxsoftras.rasterization.attributes import (
     FaceAttributes,
     FaceLight,
     as_kernel_attributes,
+    check_image_index,
 )
 
 
@@ -119,21 +120,24 @@ def silhouette(
         implementation=implementation,
     )
     inputs.check_positive(sigma=sigma)
+    face_vertices = inputs.as_argument(face_vertices)
     return _silhouette(
         options,
         checks.as_image_size(image_size),
-        inputs.as_argument(face_vertices),
+        face_vertices,
         sigma=inputs.as_argument(sigma),
+        large=large_faces.are_known(face_vertices),
     )
 
 
-@functools.partial(jax.jit, static_argnames=("options", "size"))
+@functools.partial(jax.jit, static_argnames=("options", "size", "large"))
 def _silhouette(
     options: RasterOptions,
     size: tuple[int, int],
     face_vertices: ArrayLike,
     *,
     sigma: ArrayLike,
+    large: bool,
 ) -> jax.Array:
     """`silhouette` of arguments whose values have been checked, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=False)
@@ -143,6 +147,8 @@ def _silhouette(
     if corners.shape[-1] == 3:
         _, valid = pairs.drawable_faces(corners)
         corners = jnp.where(valid[..., None, None], corners[..., :2], jnp.inf)
+    if large:
+        corners = large_faces.bring_near(corners, perspective=False).corners
     task = Task(height, width, options)
     blend = dispatch.choose("blend", options.implementation, task, corners.dtype)
     total = blend(Scene(corners, sigmas, jnp.ones_like(sigmas)), task).total
@@ -198,6 +204,9 @@ def rasterize(
     as a face slides under a pixel. Results repeat bit for bit. Composes with `jax.jit`,
     `jax.vmap`, `jax.grad` and `jax.shard_map`; `jax.jvp` of `jax.grad` gives
     Hessian-vector products. The weights are stable for any gamma.
+
+    A face is not drawn, and receives no gradient, if a corner is not finite, or a
+    texture coordinate is not.
 
     docs/fidelity.md lists where this departs from the original, and how to match it.
 
@@ -283,20 +292,37 @@ def rasterize(
         implementation=implementation,
     )
     inputs.check_positive(sigma=sigma, gamma=gamma)
+    check_image_index(face_attributes)
+    face_vertices = inputs.as_argument(face_vertices)
     return rasterize_with(
         options,
         checks.as_image_size(image_size),
-        inputs.as_argument(face_vertices),
+        face_vertices,
         inputs.as_argument(face_attributes),
         sigma=inputs.as_argument(sigma),
         gamma=inputs.as_argument(gamma),
         background=inputs.as_argument(background),
         face_light=face_light,
         transparent=bool(transparent),
+        large=large_faces.are_known(face_vertices),
     )
 
 
-@functools.partial(jax.jit, static_argnames=("options", "size", "transparent"))
+def _hide_unplaced(
+    corners: jax.Array, attributes: shading.Attributes
+) -> tuple[jax.Array, shading.Attributes]:
+    """Takes away faces whose texture coordinates are not finite.
+
+    As with corners that are not finite, no NaN gets into the image or into gradients.
+    """
+    uv = attributes.values
+    assert uv is not None
+    placed = jnp.all(jnp.isfinite(uv), axis=(-2, -1), keepdims=True)
+    corners = jnp.where(placed, corners, jnp.inf)
+    return corners, attributes._replace(values=jnp.where(placed, uv, 0))
+
+
+@functools.partial(jax.jit, static_argnames=("options", "size", "transparent", "large"))
 def rasterize_with(
     options: RasterOptions,
     size: tuple[int, int],
@@ -308,6 +334,7 @@ def rasterize_with(
     background: ArrayLike,
     face_light: FaceLight | None,
     transparent: bool,
+    large: bool = False,
 ) -> jax.Array:
     """`rasterize` of arguments whose values have been checked, compiled once."""
     corners, batch, dtype = inputs.as_faces(face_vertices, depth=True)
@@ -321,6 +348,11 @@ def rasterize_with(
             "The nearest face is found by shape alone: transparent textures need "
             "aggregation='softmax'."
         )
+    if lookup.kind == "image":
+        corners, attributes = _hide_unplaced(corners, attributes)
+    if large and (lookup.kind != "surface" or attributes.values is not None):
+        near = large_faces.bring_near(corners, options.perspective)
+        corners, attributes = near.corners, near.move(attributes)
     channels = attributes.channels - lookup.transparent
     kind = corners.dtype
     backgrounds = inputs.as_background(background, batch, channels, kind, size)
