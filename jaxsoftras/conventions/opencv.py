@@ -86,6 +86,11 @@ def from_opencv(
     checks.check_choice("lens", lens, Lens)
     k, rotation, translation = checks.as_floats(intrinsics, rotation, translation)
     checks.check_shape("intrinsics", k, 3, 3)
+    if rotation.shape[-2:] != (3, 3):
+        raise ValueError(
+            f"rotation must have the shape [..., 3, 3], not {list(rotation.shape)}; "
+            "rotation_from_axis_angle makes matrices of rotation vectors [..., 3]."
+        )
     checks.check_finite({"intrinsics": k})
     common.check_last_row("intrinsics", k, 0, 0, 1)
     common.check_zero(
