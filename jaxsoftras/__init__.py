@@ -31,6 +31,7 @@ from jaxsoftras.kernels.options import FrontFace as FrontFace
 from jaxsoftras.kernels.options import Implementation as Implementation
 from jaxsoftras.kernels.options import Interpolation as Interpolation
 from jaxsoftras.kernels.options import RasterOptions as RasterOptions
+from jaxsoftras.lenses import Lens as Lens
 from jaxsoftras.lighting import DEFAULT_LIGHTS as DEFAULT_LIGHTS
 from jaxsoftras.lighting import DEFAULT_MATERIAL as DEFAULT_MATERIAL
 from jaxsoftras.lighting import AmbientLight as AmbientLight

@@ -14,15 +14,16 @@ Conventions, in numbers (docs/conventions.md states them in full):
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, guesses, pose, summaries
+from jaxsoftras import checks, guesses, lenses, pose
+from jaxsoftras.camera_model import Camera as Camera
+from jaxsoftras.camera_model import Projection as Projection
+from jaxsoftras.camera_model import camera_from_axes as camera_from_axes
+from jaxsoftras.camera_model import check_camera as check_camera
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.pose import Handedness as Handedness
 from jaxsoftras.pose import Pose as Pose
@@ -30,141 +31,9 @@ from jaxsoftras.pose import eye_from_angles as eye_from_angles
 from jaxsoftras.pose import look_at as look_at
 from jaxsoftras.pose import world_to_camera as world_to_camera
 
-Projection = Literal["perspective", "orthographic"]
-"""``"perspective"`` divides by the depth, ``"orthographic"`` does not."""
-
 # Stands for any smaller depth in the division. Points there land far outside of the
 # image, while x / depth^3, of second derivatives, still fits in single precision.
 _CLOSEST = 1e-10
-# r^2 beyond which the radial factor is constant, 89.4 degrees off the axis, so that r^7
-# does not overflow.
-_WIDEST = 1e4
-
-_SHAPES = {
-    "axes": (3, 3),
-    "position": (3,),
-    "focal_length": (2,),
-    "principal_point": (2,),
-    "distortion": (5,),
-}
-
-
-@guesses.answers
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
-class Camera:
-    """Pose, projection and lens of a camera; a pytree.
-
-    A point at (X, Y, Z) along the camera's axes has the ideal plane coordinates ``(x,
-    y) = (X / Z, Y / Z)``, or ``(X, Y)`` in an orthographic camera. The lens moves them
-    to (Brown-Conrady, ``r^2 = x^2 + y^2``) ::
-
-        x_d = x (1 + k1 r^2 + k2 r^4 + k3 r^6) + 2 p1 x y + p2 (r^2 + 2 x^2)
-        y_d = y (1 + k1 r^2 + k2 r^4 + k3 r^6) + p1 (r^2 + 2 y^2) + 2 p2 x y
-
-    and NDC is ``focal_length * (x_d, y_d) + principal_point``. As y is up here, p1 has
-    the opposite sign of p1 in a program whose y is down.
-
-    `perspective_camera`, `orthographic_camera`, `camera_from_axes` and the functions of
-    `jaxsoftras.conventions` make cameras.
-
-    Attributes:
-        axes: ``[..., 3, 3]`` orthonormal rows right, up and forward, world space. Their
-            determinant is -1 for a conventional camera and 1 for one whose images are
-            mirrored; see `jaxsoftras.pose.Handedness`.
-        position: ``[..., 3]`` world space.
-        focal_length: ``[..., 2]`` focal lengths in x and y: NDC per unit of the ideal
-            plane (in an orthographic camera, per world unit).
-        principal_point: ``[..., 2]`` where the optical axis meets the image, NDC.
-        distortion: ``[..., 5]`` k1, k2, p1, p2, k3, or None for an ideal lens.
-        projection: static, see `Projection`.
-    """
-
-    axes: jax.Array
-    position: jax.Array
-    focal_length: jax.Array
-    principal_point: jax.Array
-    distortion: jax.Array | None = None
-    projection: Projection = dataclasses.field(
-        default="perspective", metadata={"static": True}
-    )
-
-    def __post_init__(self):
-        checks.check_choice("projection", self.projection, Projection)
-
-    def __repr__(self) -> str:
-        return f"Camera({summaries.camera(self)})"
-
-
-def check_camera(camera: Camera) -> None:
-    """Raises a ValueError unless the argument is a camera."""
-    if not isinstance(camera, Camera):
-        raise ValueError(
-            "camera must be a Camera, such as perspective_camera makes, not "
-            f"{type(camera).__name__}."
-        )
-
-
-def camera_from_axes(
-    axes: ArrayLike,
-    position: VectorLike,
-    focal_length: VectorLike,
-    principal_point: VectorLike = (0.0, 0.0),
-    distortion: VectorLike | None = None,
-    projection: Projection = "perspective",
-) -> Camera:
-    """Makes a camera from its parts: checked, of one dtype and common leading axes.
-
-    Args:
-        axes: ``[..., 3, 3]`` rows right, up and forward, world space, as `look_at`
-            gives them. With a rotation R of `rotation_from_axis_angle`, ``axes @ R.T``
-            are the axes turned by R.
-        position: ``[..., 3]`` world space.
-        focal_length: ``[..., 2]`` NDC per unit of the ideal plane, positive.
-        principal_point: ``[..., 2]`` where the optical axis meets the image, NDC.
-        distortion: ``[..., 5]`` k1, k2, p1, p2, k3, or None.
-        projection: see `Projection`.
-
-    Raises:
-        ValueError: a wrong shape, axes that are not orthonormal within 1e-3, or a focal
-            length that is not positive.
-
-    Example:
-        >>> axes, position = jaxsoftras.look_at((0.0, 0.0, -2.0))
-        >>> camera = jaxsoftras.camera_from_axes(axes, position, (2.0, 2.0))
-        >>> print(jaxsoftras.project(camera, np.array([[0.0, 0.5, 0.0]])))
-        [[0.  0.5 2. ]]
-    """
-    given = {
-        "axes": axes,
-        "position": position,
-        "focal_length": focal_length,
-        "principal_point": principal_point,
-    }
-    if distortion is not None:
-        given["distortion"] = distortion
-    parts = dict(zip(given, checks.as_floats(*given.values()), strict=True))
-    for name, part in parts.items():
-        checks.check_shape(name, part, *_SHAPES[name])
-    checks.check_orthonormal("axes", parts["axes"])
-    checks.check_values(
-        "The focal lengths of a camera must be positive and finite, and so must be the "
-        "scale, aspect, lens or field of view that they come from.",
-        lambda length: (length > 0) & np.isfinite(length),
-        parts["focal_length"],
-    )
-    batches = [part.shape[: part.ndim - len(_SHAPES[n])] for n, part in parts.items()]
-    try:
-        batch = np.broadcast_shapes(*batches)
-    except ValueError:
-        raise ValueError(
-            f"The leading axes of {', '.join(parts)} must broadcast; they are "
-            f"{', '.join(str(list(axes)) for axes in batches)}."
-        ) from None
-    return Camera(
-        **{n: jnp.broadcast_to(part, batch + _SHAPES[n]) for n, part in parts.items()},
-        projection=projection,
-    )
 
 
 def _resolve_half_fov(half_fov: ArrayLike | None, fov: ArrayLike | None) -> ArrayLike:
@@ -194,6 +63,7 @@ def _resolve_half_fov(half_fov: ArrayLike | None, fov: ArrayLike | None) -> Arra
 
 def _square_pixels(vertical: ArrayLike, aspect: ArrayLike) -> jax.Array:
     """``[..., 2]`` focal lengths in an image with that ratio of width to height."""
+    checks.check_finite({"aspect": aspect})
     horizontal = jnp.divide(vertical, aspect)
     return jnp.stack(jnp.broadcast_arrays(horizontal, vertical), axis=-1)
 
@@ -285,29 +155,16 @@ def orthographic_camera(
     axes, position = look_at(
         eye, target, up, direction=direction, handedness=handedness
     )
+    checks.check_finite({"scale": scale})
     focal_length = _square_pixels(scale, aspect)
     return camera_from_axes(axes, position, focal_length, projection="orthographic")
-
-
-def _distort(plane: jax.Array, distortion: jax.Array) -> jax.Array:
-    """Brown-Conrady: `Camera` has the formula. ``[..., N, 2]``, ``[..., 5]``."""
-    k1, k2, p1, p2, k3 = jnp.moveaxis(distortion[..., None, :], -1, 0)
-    x, y = plane[..., 0], plane[..., 1]
-    r2 = jnp.minimum(x * x + y * y, _WIDEST)
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    return jnp.stack(
-        [
-            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
-        ],
-        axis=-1,
-    )
 
 
 def _divide_by_depth(points: jax.Array) -> jax.Array:
     return points[..., :2] / jnp.maximum(points[..., 2:], _CLOSEST)
 
 
+@guesses.answers
 def camera_to_ndc(
     points: ArrayLike,
     half_fov: ArrayLike | None = None,
@@ -337,7 +194,11 @@ def camera_to_ndc(
         >>> print(jaxsoftras.camera_to_ndc(np.array([[0.5, 0.0, 2.0]]), fov=90.0))
         [[0.25 0.   2.  ]]
     """
-    points, half_fov = checks.as_floats(points, _resolve_half_fov(half_fov, fov))
+    return _camera_to_ndc(*checks.as_floats(points, _resolve_half_fov(half_fov, fov)))
+
+
+@jax.jit
+def _camera_to_ndc(points: jax.Array, half_fov: jax.Array) -> jax.Array:
     focal_length = 1 / jnp.tan(jnp.deg2rad(half_fov))
     xy = focal_length[..., None, None] * _divide_by_depth(points)
     return jnp.concatenate([xy, points[..., 2:]], axis=-1)
@@ -346,6 +207,7 @@ def camera_to_ndc(
 perspective = camera_to_ndc
 
 
+@guesses.answers
 def project(camera: Camera, points: ArrayLike) -> jax.Array:
     """Projects points from world space to NDC, by the formulas of `Camera`.
 
@@ -399,9 +261,11 @@ def project_from_camera(camera: Camera, points: jax.Array) -> jax.Array:
         if camera.projection == "perspective"
         else points[..., :2]
     )
-    if camera.distortion is not None:
-        plane = _distort(plane, camera.distortion)
+    plane = lenses.distort(plane, camera.distortion, camera.lens)
     focal_length, principal_point = camera.focal_length, camera.principal_point
     xy = focal_length[..., None, :] * plane + principal_point[..., None, :]
+    if camera.skew is not None:
+        sheared = jnp.asarray(camera.skew)[..., None] * plane[..., 1]
+        xy = xy + jnp.stack([sheared, jnp.zeros_like(sheared)], axis=-1)
     depth = jnp.broadcast_to(points[..., 2:], (*xy.shape[:-1], 1))
     return jnp.concatenate([xy, depth], axis=-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, get_args
 
 import jax
@@ -60,7 +60,7 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
 
 def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
     """Raises a ValueError unless the shape of an array ends with the given sizes."""
-    if array.shape[-len(trailing) :] != trailing:
+    if array.shape[max(array.ndim - len(trailing), 0) :] != trailing:
         wanted = ", ".join(map(str, trailing))
         raise ValueError(
             f"{name} must have the shape [..., {wanted}], not {list(array.shape)}."
@@ -76,6 +76,23 @@ def check_values(message: str, holds: Callable, *arrays: ArrayLike) -> None:
         return
     if not np.all(holds(*map(np.asarray, arrays))):
         raise ValueError(message)
+
+
+def check_finite(arguments: Mapping[str, ArrayLike]) -> None:
+    """Raises a ValueError that names the first argument and entry not finite.
+
+    Like `check_values`, it checks only what is known.
+    """
+    for name, argument in arguments.items():
+        if isinstance(argument, Tracer):
+            continue
+        values = np.asarray(argument)
+        if not np.all(finite := np.isfinite(values)):
+            index = [int(i) for i in np.argwhere(~finite)[0]]
+            entry = f"its entry {index}" if index else "it"
+            raise ValueError(
+                f"{name} is not finite: {entry} is {values[tuple(index)]}."
+            )
 
 
 def check_orthonormal(name: str, matrix: jax.Array) -> None:

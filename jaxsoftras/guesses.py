@@ -31,12 +31,21 @@ TABLE: dict[str, dict[str, str]] = {
         "unstack_meshes(mesh)": "split_meshes unbatch_meshes",
         "join_meshes(meshes)": "join_meshes_as_scene concatenate merge_meshes",
         "perspective_camera(eye, target, fov=...)": "PerspectiveCamera "
-        "FoVPerspectiveCameras OpenGLPerspectiveCameras look_at_view_transform",
+        "FoVPerspectiveCameras OpenGLPerspectiveCameras look_at_view_transform "
+        "generate_perspective_projection PinholeCamera",
         "from_pytorch3d(R, T, focal_length, principal_point, image_size)": ""
         "PerspectiveCameras OrthographicCameras",
         "orthographic_camera(eye, target, scale=...)": "FoVOrthographicCameras "
-        "OpenGLOrthographicCameras OrthographicCamera",
-        "look_at(eye, target)": "look_at_rotation look look_at_matrix",
+        "OpenGLOrthographicCameras OrthographicCamera OrthographicIntrinsics",
+        "from_opencv(K, R, t, image_size, distortion)": "PinholeCameraIntrinsic "
+        "PinholeCameraParameters PinholeIntrinsics CameraExtrinsics from_intrinsics "
+        "cameras_from_opencv_projection camera_from_intrinsics FishEyeCameras "
+        "from_colmap",
+        "to_opencv(camera, image_size)": "opencv_from_cameras_projection",
+        "from_opengl(view, projection)": "from_matrices from_view_matrix",
+        "look_at(eye, target)": "look_at_rotation look look_at_matrix lookAt lookat "
+        "generate_rotate_translate_matrices",
+        "world_to_camera(points, eye, target)": "rotate_translate_points",
         "eye_from_angles(distance, elevation, azimuth)": "camera_position_from_"
         "spherical_angles get_points_from_angles spherical_to_cartesian",
         "rotation_from_axis_angle(axis_angle)": "axis_angle_to_matrix so3_exp_map "
@@ -107,7 +116,9 @@ TABLE: dict[str, dict[str, str]] = {
         "perspective_camera(eye, target, fov=...) to make one": "target at look_at "
         "up fov half_fov aspect dist elev azim",
         "axes": "R rotation",
-        "focal_length": "focal f focal_lengths",
+        "focal_length": "focal f focal_lengths fx fy",
+        "principal_point": "cx cy x0 y0 p0",
+        "distortion": "dist_coeffs distCoeffs D",
         "from_pytorch3d(R, T, ...) or position": "T translation",
         "to_opencv(camera, image_size)": "K intrinsics extrinsics",
         "to_opengl(camera)": "view_matrix projection_matrix view_transform "
@@ -131,7 +142,8 @@ TABLE: dict[str, dict[str, str]] = {
         "elevation azim azimuth",
         "from_pytorch3d(R, T, ...) or camera_from_axes(axes, position, ...)": "R T",
         "from_opencv(K, ...) or camera_from_axes(..., focal_length)": "K intrinsics "
-        "focal_length principal_point",
+        "focal_length principal_point fx fy cx cy skew distortion dist_coeffs lens",
+        "fov in degrees, np.rad2deg(angle)": "degrees",
         "aspect=width / height": "image_size height width size resolution",
         "Settings(near=..., far=...)": "near far znear zfar",
     },
@@ -139,6 +151,52 @@ TABLE: dict[str, dict[str, str]] = {
         "scale, 2 / height of the image in world units": "fov half_fov height "
         "scale_xyz width",
         "Settings(near=..., far=...)": "near far znear zfar",
+    },
+    "look_at": {
+        "eye_from_angles(distance, elevation, azimuth) for eye": "dist distance elev "
+        "elevation azim azimuth",
+    },
+    "eye_from_angles": {
+        "distance": "dist radius r",
+        "angles in degrees, np.rad2deg(angle)": "degrees",
+        "look_at(eye, target, up)": "at target up eye",
+    },
+    "camera_from_axes": {
+        "from_opencv(K, R, t, ...) or from_pytorch3d(R, T, ...)": "R T t K rotation "
+        "translation intrinsics extrinsics",
+        "perspective_camera(eye, target, fov=...)": "eye target up fov at",
+    },
+    "from_opencv": {
+        "intrinsics": "K camera_matrix cameraMatrix mtx intrinsic k",
+        "intrinsics=np.array([[fx, skew, cx], [0, fy, cy], [0, 0, 1]])": "fx fy cx cy "
+        "skew focal_length principal_point",
+        "rotation": "R rmat rotation_matrix",
+        "rotation=rotation_from_axis_angle(rvec)": "rvec rvecs axis_angle",
+        "rotation=M[:3, :3], translation=M[:3, 3]": "extrinsics extrinsic",
+        "translation": "t T tvec tvecs",
+        "distortion": "dist dist_coeffs distCoeffs D d coefficients",
+        'lens="fisheye"': "fisheye is_fisheye model camera_model",
+    },
+    "from_opengl": {
+        "view": "view_matrix modelview world_to_camera extrinsics w2c mv",
+        "projection": "projection_matrix proj proj_matrix P intrinsics",
+        'kind="orthographic"': "orthographic perspective",
+        "perspective_camera(eye, fov=..., aspect=...)": "fov fovy aspect eye",
+    },
+    "from_pytorch3d": {
+        "rotation": "R",
+        "translation": "T t",
+        "fov in degrees, np.rad2deg(angle)": "degrees",
+        "from_opencv(K, R, t, image_size)": "K",
+        "focal_length and principal_point in NDC": "in_ndc",
+        'kind="orthographic"': "orthographic",
+        "Settings(near=..., far=...)": "near far znear zfar",
+    },
+    "from_blender": {
+        "matrix_world": "matrix transform_matrix camera_to_world c2w pose",
+        "lens": "focal_length focal f",
+        "lens=sensor_width / (2 * np.tan(angle / 2))": "angle camera_angle_x fov",
+        "shift": "shift_x shift_y",
     },
     "UVTexture": {
         "coordinates=verts_uvs[faces_uvs]": "faces_uvs verts_uvs uv_idx",

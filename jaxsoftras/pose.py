@@ -60,7 +60,13 @@ def eye_from_angles(
         >>> print(jaxsoftras.eye_from_angles(2.0, 30.0, 180.0).round(3))
         [0.    1.    1.732]
     """
-    distance, elevation, azimuth = checks.as_floats(distance, elevation, azimuth)
+    return _eye_from_angles(*checks.as_floats(distance, elevation, azimuth))
+
+
+@jax.jit
+def _eye_from_angles(
+    distance: jax.Array, elevation: jax.Array, azimuth: jax.Array
+) -> jax.Array:
     elevation, azimuth = jnp.deg2rad(elevation), jnp.deg2rad(azimuth)
     direction = jnp.stack(
         jnp.broadcast_arrays(
@@ -187,9 +193,11 @@ def look_at(
         raise ValueError("A camera takes a target or a direction, not both.")
     target = (0.0, 0.0, 0.0) if target is None else target
     eye, aim, up = checks.as_floats(eye, target if direction is None else direction, up)
+    aim_name = "target" if direction is None else "direction"
     checks.check_shape("eye", eye, 3)
+    checks.check_shape(aim_name, aim, 3)
+    checks.check_finite({"eye": eye, aim_name: aim, "up": up})
     if direction is None:
-        checks.check_shape("target", aim, 3)
         aim = aim - eye
     return Pose(axes_from_direction(aim, up, handedness), eye)
 
@@ -206,6 +214,7 @@ def transform_to_camera(
     )
 
 
+@guesses.answers
 def world_to_camera(
     points: ArrayLike,
     eye: VectorLike,
@@ -264,8 +273,9 @@ def from_extrinsics(rotation: jax.Array, translation: jax.Array, signs: Signs) -
         >>> print(found.position, found.axes[1])
         [ 0.  0. -3.] [ 0. -1.  0.]
     """
-    checks.check_rotation("The rotation", rotation)
-    checks.check_shape("The translation", translation, 3)
+    checks.check_finite({"rotation": rotation, "translation": translation})
+    checks.check_rotation("rotation", rotation)
+    checks.check_shape("translation", translation, 3)
     position = -_turn(jnp.swapaxes(rotation, -1, -2), translation)
     return Pose(jnp.asarray(signs, rotation.dtype)[:, None] * rotation, position)
 
@@ -298,6 +308,7 @@ def _turn(rotation: jax.Array, vector: jax.Array) -> jax.Array:
     return jnp.einsum("...ij,...j->...i", rotation, vector, precision=precision)
 
 
+@guesses.answers
 def rotation_from_axis_angle(axis_angle: VectorLike) -> jax.Array:
     """Rotation matrices from axis times angle, a parametrisation to optimise over.
 

@@ -91,17 +91,20 @@ def _range(values: np.ndarray) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _lens(focal_length: np.ndarray, projection: str) -> str:
+def _view(focal_length: np.ndarray, projection: str, lens: str) -> str:
     """Formats the vertical field of view, degrees, or the orthographic scale."""
     vertical = focal_length[..., 1].astype(float)
     if projection == "orthographic":
         return f"scale {_range(vertical)}"
     with np.errstate(all="ignore"):
-        return f"fov {_range(2 * np.rad2deg(np.arctan(1 / vertical)))}"
+        half = 1 / vertical if lens == "fisheye" else np.arctan(1 / vertical)
+        return f"fov {_range(2 * np.rad2deg(half))}"
 
 
 def camera(value: Any) -> str:
-    """Formats projection, position, line of sight and vertical field of view.
+    """Formats projection, position, line of sight, vertical field of view and lens.
+
+    The field of view is that of the lens without its distortion.
 
     Args:
         value: a `jaxsoftras.Camera`.
@@ -116,11 +119,14 @@ def camera(value: Any) -> str:
     parts.append(place)
     focal_length = _known(value.focal_length)
     if focal_length is not None and focal_length.size:
-        parts.append(_lens(focal_length, value.projection))
+        parts.append(_view(focal_length, value.projection, value.lens))
     if axes is not None and axes.size and np.all(np.linalg.det(axes) > 0):
         parts.append("left-handed")
-    if value.distortion is not None:
-        parts.append("with distortion")
+    if value.lens != "brown":
+        parts.append(value.lens)
+    for name in ("distortion", "skew"):
+        if getattr(value, name) is not None:
+            parts.append(f"with {name}")
     return ", ".join(filter(None, parts))
 
 

@@ -205,8 +205,9 @@ class TestErrors:
             ({"axes": 1.01 * np.eye(3)}, "perpendicular and of length 1"),
             ({"axes": np.ones((3, 4))}, r"axes must have the shape \[..., 3, 3\]"),
             ({"focal_length": (1.0, 0.0)}, "must be positive"),
-            ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
+            ({"distortion": np.zeros(6)}, r"distortion must .* \[..., 5\]"),
             ({"projection": "fisheye"}, "projection must be one of"),
+            ({"lens": "fisheye", "projection": "orthographic"}, "no fisheye lens"),
             (
                 {"focal_length": np.ones((2, 2)), "principal_point": np.zeros((3, 2))},
                 "broadcast",

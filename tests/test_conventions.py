@@ -10,81 +10,18 @@ import numpy as np
 import pytest
 
 from jaxsoftras import camera, conventions
+from tests.support.calibrations import (
+    POINTS,
+    K,
+    assert_same,
+    assert_same_pixels,
+    each_size,
+    project,
+    random_rotation,
+    rigid,
+)
 
 RNG = np.random.default_rng(0)
-POINTS = RNG.uniform(-0.5, 0.5, (7, 3))
-SIZES = [(48, 64), (64, 48), (32, 32)]
-each_size = pytest.mark.parametrize("size", SIZES)
-project = jax.jit(camera.project)
-
-
-def random_rotation(seed):
-    """Rotation ``[3, 3]``, by the method of Gram and Schmidt."""
-    q = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))[0]
-    return q * np.linalg.det(q)
-
-
-def rigid(rotation, translation):
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = rotation, translation
-    return matrix
-
-
-def our_pixels(cam, size):
-    """Column and row of `POINTS`; the centre of the top left pixel is (0, 0)."""
-    x, y, _ = np.asarray(project(cam, POINTS)).T
-    height, width = size
-    return np.stack([(x * width + width - 1) / 2, (height - 1 - y * height) / 2], -1)
-
-
-def assert_same_pixels(cam, size, expected):
-    assert np.ptp(expected, axis=0).min() > 5  # the points are spread over the image
-    np.testing.assert_allclose(our_pixels(cam, size), expected, rtol=0, atol=1e-5)
-
-
-def assert_same(actual, expected):
-    jax.tree.map(
-        functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-9),
-        actual,
-        expected,
-    )
-
-
-class TestOpenCV:
-    k = np.array([[70.0, 0, 30.2], [0, 65.0, 25.7], [0, 0, 1]])
-    rotation = random_rotation(1)
-    translation = np.array([0.1, -0.2, 2.5])
-    lens = np.array([-0.3, 0.1, 0.02, -0.03, 0.05])
-
-    def pixels(self, lens):
-        q = POINTS @ self.rotation.T + self.translation
-        x, y = q[:, 0] / q[:, 2], q[:, 1] / q[:, 2]
-        k1, k2, p1, p2, k3 = lens
-        r = np.hypot(x, y)
-        radial = 1 + k1 * r**2 + k2 * r**4 + k3 * r**6
-        bent_x = x * radial + 2 * p1 * x * y + p2 * (r**2 + 2 * x**2)
-        bent_y = y * radial + p1 * (r**2 + 2 * y**2) + 2 * p2 * x * y
-        homogeneous = self.k @ np.stack([bent_x, bent_y, np.ones_like(x)])
-        return homogeneous[:2].T
-
-    @each_size
-    @pytest.mark.parametrize("lens", [None, lens], ids=["ideal", "lens"])
-    def test_pixels_and_back(self, size, lens, x64):
-        given = self.k, self.rotation, self.translation
-        cam = conventions.from_opencv(*given, size, lens)
-        assert_same_pixels(
-            cam, size, self.pixels(np.zeros(5) if lens is None else lens)
-        )
-        back = conventions.to_opencv(cam, size)
-        assert_same(back, (*given, lens))
-        assert_same(conventions.from_opencv(*back[:3], size, back[3]), cam)
-
-    def test_centre_of_the_top_left_pixel(self, x64):
-        k = np.array([[10.0, 0, 0], [0, 10, 0], [0, 0, 1]])
-        cam = conventions.from_opencv(k, np.eye(3), np.zeros(3), (20, 40))
-        expected = [[(1 - 40) / 40, (20 - 1) / 20, 2.0]]
-        projected = project(cam, np.array([[0.0, 0, 2]]))
-        np.testing.assert_allclose(projected, expected, rtol=1e-12)
 
 
 class TestOpenGL:
@@ -105,6 +42,7 @@ class TestOpenGL:
         else:  # glOrtho
             matrix = np.diag([*(2 / lengths * [1, 1, -1]), 1])
             matrix[:3, 3] = -sums / lengths
+        matrix[0, 1] = 0.1  # skew
         return matrix
 
     def pixels(self, projection, size):
@@ -244,7 +182,7 @@ def test_batches_and_derivatives(x64):
 
 class TestErrors:
     opencv = {
-        "intrinsics": TestOpenCV.k,
+        "intrinsics": K,
         "rotation": np.eye(3),
         "translation": np.zeros(3),
         "image_size": (48, 64),
@@ -253,15 +191,23 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"intrinsics": TestOpenCV.k.T}, "last row of intrinsics must be 0 0 1"),
-            ({"intrinsics": TestOpenCV.k + [[0, 2, 0], [0] * 3, [0] * 3]}, "no skew"),
+            ({"intrinsics": K.T}, "last row of intrinsics must be 0 0 1"),
+            ({"intrinsics": K + np.diag([1, 0], k=-1)}, r"\[1, 0\] must be zero"),
             ({"intrinsics": np.diag([70, -65, 1])}, "must be positive"),
             ({"intrinsics": np.eye(4)}, r"intrinsics must .* \[..., 3, 3\]"),
             ({"rotation": 1.001 * np.eye(3)}, "perpendicular and of length 1"),
             ({"rotation": np.diag([1, 1, -1])}, "reflection"),
+            ({"rotation": np.zeros(3)}, "rotation_from_axis_angle makes matrices"),
             ({"translation": np.zeros((3, 1))}, r"translation must .* \[..., 3\]"),
             ({"image_size": (48, 0)}, "image_size must be"),
-            ({"distortion": np.zeros(4)}, r"distortion must .* \[..., 5\]"),
+            (
+                {"distortion": np.zeros(6)},
+                r"\[..., 5\], .* for a brown lens, not \[6\]",
+            ),
+            ({"distortion": np.zeros((5, 2))}, r"not \[5, 2\]"),
+            ({"distortion": np.zeros(5), "lens": "fisheye"}, r"shape \[..., 4\] for a"),
+            ({"distortion": [0] * 13 + [2]}, "tilts of the sensor"),
+            ({"lens": "wide"}, "lens must be one of brown, fisheye"),
         ],
     )
     def test_calibrations(self, wrong, message):
@@ -274,7 +220,7 @@ class TestErrors:
             conventions.from_opengl(np.eye(4), good, "orthographic")
         with pytest.raises(ValueError, match="last row of view"):
             conventions.from_opengl(np.ones((4, 4)), good)
-        good[0, 1] = 0.1
+        good[1, 0] = 0.1
         with pytest.raises(ValueError, match="first rows of projection"):
             conventions.from_opengl(np.eye(4), good)
         with pytest.raises(ValueError, match="matrix_world"):
@@ -311,12 +257,19 @@ class TestErrors:
         for convert in to_others:
             with pytest.raises(ValueError, match="mirrored"):
                 convert(mirrored)
-        lens = dataclasses.replace(
-            camera.perspective_camera((0, 0, -2)), distortion=jnp.zeros(5)
-        )
-        for convert in to_others[1:]:
-            with pytest.raises(ValueError, match="no lens distortion"):
-                convert(lens)
+        plain = camera.perspective_camera((0, 0, -2))
+        for changes, message in [
+            ({"distortion": jnp.zeros(5)}, "no lens distortion"),
+            ({"lens": "fisheye"}, "no fisheye lens"),
+        ]:
+            for convert in to_others[1:]:
+                with pytest.raises(ValueError, match=message):
+                    convert(dataclasses.replace(plain, **changes))
+        skewed = dataclasses.replace(plain, skew=jnp.array(0.1))
+        for convert in to_others[2:]:
+            with pytest.raises(ValueError, match="no skew"):
+                convert(skewed)
+            convert(dataclasses.replace(plain, skew=jnp.array(0.0)))
         flat = camera.orthographic_camera((0, 0, -2))
         for convert in (to_others[0], to_others[3]):
             with pytest.raises(ValueError, match="Orthographic"):

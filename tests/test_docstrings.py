@@ -18,6 +18,7 @@ MODULES = [
     "camera",
     "conorm",
     "conventions",
+    "lenses",
     "lighting",
     "losses",
     "mesh",

@@ -152,6 +152,7 @@ def test_public_names():
         "ImageSize",
         "Implementation",
         "Interpolation",
+        "Lens",
         "Light",
         "Material",
         "Mesh",

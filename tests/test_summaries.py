@@ -78,6 +78,18 @@ def test_mesh_of_leaves_that_are_no_arrays():
             "Camera(perspective, float32, at (0, 0, 1) towards (0, 0, 1), fov 90, "
             "left-handed, with distortion)",
         ),
+        (
+            jaxsoftras.camera_from_axes(
+                np.diag([-1, 1, 1]),
+                (0, 0, 1),
+                (1, 2 / np.pi),
+                distortion=[0.1] * 4,
+                skew=0.1,
+                lens="fisheye",
+            ),
+            "Camera(perspective, float32, at (0, 0, 1) towards (0, 0, 1), fov 180, "
+            "fisheye, with distortion, with skew)",
+        ),
     ],
 )
 def test_camera(camera, text):

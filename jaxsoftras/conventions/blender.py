@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks
+from jaxsoftras import checks, guesses
 from jaxsoftras.camera import Camera, camera_from_axes
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.conventions import common
@@ -26,11 +26,13 @@ def _sensor(
 ) -> tuple[float, jax.Array]:
     """Sensor length in mm, and the spanned side per width and per height, ``[2]``."""
     checks.check_choice("sensor_fit", fit, SensorFit)
+    checks.check_finite({"sensor_width": width, "sensor_height": height})
     size = common.width_and_height(image_size, dtype)
     side = {"AUTO": jnp.max(size), "HORIZONTAL": size[0], "VERTICAL": size[1]}[fit]
     return height if fit == "VERTICAL" else width, side / size
 
 
+@guesses.answers
 def from_blender(
     matrix_world: ArrayLike,
     lens: ArrayLike,
@@ -54,8 +56,8 @@ def from_blender(
         shift: ``[..., 2]`` shift_x and shift_y, in units of the spanned side.
 
     Raises:
-        ValueError: a wrong shape, a matrix with scale, or a length that is not
-            positive.
+        ValueError: a wrong shape, a number that is not finite, a matrix with scale, or
+            a length that is not positive.
 
     Example:
         >>> world = np.eye(4)
@@ -67,6 +69,7 @@ def from_blender(
     world, lens, shift = checks.as_floats(matrix_world, lens, shift)
     checks.check_shape("matrix_world", world, 4, 4)
     checks.check_shape("shift", shift, 2)
+    checks.check_finite({"matrix_world": world, "lens": lens, "shift": shift})
     common.check_last_row("matrix_world", world, 0, 0, 0, 1)
     checks.check_rotation("matrix_world[:3, :3]", world[..., :3, :3])
     sensor, spans = _sensor(
@@ -77,6 +80,7 @@ def from_blender(
     return camera_from_axes(axes, world[..., :3, 3], focal, -2 * shift * spans)
 
 
+@guesses.answers
 def to_blender(
     camera: Camera,
     image_size: ImageSize,
@@ -88,7 +92,8 @@ def to_blender(
     """Converts a camera to Blender's parameters; the inverse of `from_blender`.
 
     Args:
-        camera: right-handed and perspective, without distortion, with square pixels.
+        camera: right-handed and perspective, without distortion and skew, with square
+            pixels.
         image_size: size of the rendered image; see `ImageSize`.
         sensor_width: as in `from_blender`.
         sensor_height: as in `from_blender`.
@@ -98,8 +103,8 @@ def to_blender(
         matrix_world ``[..., 4, 4]``, lens ``[...]`` in mm, shift ``[..., 2]``.
 
     Raises:
-        ValueError: the camera is mirrored or orthographic, or has a distortion or
-            pixels that are not square.
+        ValueError: the camera is mirrored or orthographic, or has a distortion, a skew
+            or pixels that are not square.
 
     Example:
         >>> camera = jaxsoftras.perspective_camera((0.0, 0.0, 3.0), fov=90.0)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import checks
-from jaxsoftras.camera import Camera
+from jaxsoftras.camera import Camera, check_camera
 
 ImageSize: TypeAlias = int | tuple[int, int]
 """Side of a square image or (height, width), pixels."""
@@ -45,6 +47,12 @@ def width_and_height(image_size: ImageSize, dtype) -> jax.Array:
     return jnp.asarray(checks.as_image_size(image_size)[::-1], dtype)
 
 
+def nonzero_skew(skew: jax.Array) -> jax.Array | None:
+    """A skew, or None if it is known to be zero: then a camera needs none."""
+    known = not isinstance(skew, Tracer)
+    return None if known and not np.any(np.asarray(skew)) else skew
+
+
 def check_zero(message: str, *values: jax.Array) -> None:
     """Raises a ValueError unless all values are zero within 1e-6."""
     checks.check_values(message, lambda *v: np.abs(np.stack(v)) <= 1e-6, *values)
@@ -58,16 +66,56 @@ def check_last_row(name: str, matrix: jax.Array, *row: int) -> None:
     )
 
 
+def check_leading_axes(
+    name: str, own: tuple[int, ...], *others: tuple[int, ...]
+) -> None:
+    """Raises a ValueError if an argument has leading axes that no other has."""
+    try:
+        batch = np.broadcast_shapes(*others)
+        if np.broadcast_shapes(own, batch) == batch:
+            return
+    except ValueError:
+        batch = others
+    raise ValueError(
+        f"The leading axes of {name}, {list(own)}, must be those of the other "
+        f"arguments, {list(batch)}, or broadcast to them."
+    )
+
+
 def check_representable(
-    camera: Camera, program: str, *, orthographic: bool = False, lens: bool = False
+    camera: Camera,
+    program: str,
+    *,
+    orthographic: bool = False,
+    lens: bool = False,
+    skew: bool = False,
 ) -> None:
     """Raises a ValueError unless another program has such a camera."""
+    check_camera(camera)
     if camera.projection == "orthographic" and not orthographic:
         raise ValueError(f"Orthographic cameras are not converted to {program}.")
     if camera.distortion is not None and not lens:
+        change = "" if camera.lens == "brown" else ', lens="brown"'
         raise ValueError(
             f"A camera of {program} has no lens distortion; leave it out with "
-            "dataclasses.replace(camera, distortion=None)."
+            f"dataclasses.replace(camera, distortion=None{change})."
+        )
+    if camera.lens == "fisheye" and not lens:
+        raise ValueError(
+            f"A camera of {program} has no fisheye lens here; leave it out with "
+            'dataclasses.replace(camera, lens="brown").'
+        )
+    parts = {
+        f"camera.{field.name}": getattr(camera, field.name)
+        for field in dataclasses.fields(camera)
+        if not field.metadata.get("static")
+    }
+    checks.check_finite({n: part for n, part in parts.items() if part is not None})
+    if camera.skew is not None and not skew:
+        check_zero(
+            f"A camera of {program} has no skew; leave it out with "
+            "dataclasses.replace(camera, skew=None).",
+            jnp.asarray(camera.skew),
         )
     checks.check_values(
         f"This camera's images are mirrored, and {program} has no such camera; make it "

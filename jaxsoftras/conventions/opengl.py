@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, pose
+from jaxsoftras import checks, guesses, pose
 from jaxsoftras.camera import Camera, Projection, camera_from_axes
 from jaxsoftras.conventions import common
-from jaxsoftras.conventions.common import stack_rows
 
 _SIGNS = (1, 1, -1)
 
 
+@guesses.answers
 def from_opengl(
     view: ArrayLike, projection: ArrayLike, kind: Projection = "perspective"
 ) -> Camera:
@@ -30,8 +30,8 @@ def from_opengl(
         kind: ``"orthographic"`` for a projection as from glOrtho.
 
     Raises:
-        ValueError: a wrong shape or last row, a view that is not rigid, or a projection
-            with shear.
+        ValueError: a wrong shape or last row, a number that is not finite, a view that
+            is not rigid, or a projection with shear other than the skew ``[0, 1]``.
 
     Example:
         >>> view = np.diag([1.0, 1, 1, 1])
@@ -45,22 +45,26 @@ def from_opengl(
     view, projection = checks.as_floats(view, projection)
     checks.check_shape("view", view, 4, 4)
     checks.check_shape("projection", projection, 4, 4)
+    checks.check_choice("kind", kind, Projection)
+    checks.check_finite({"view": view, "projection": projection})
     perspective = kind == "perspective"
     common.check_last_row("view", view, 0, 0, 0, 1)
     row = (0, 0, -1, 0) if perspective else (0, 0, 0, 1)
     common.check_last_row(f"a projection that is {kind}", projection, *row)
     used, empty = (2, 3) if perspective else (3, 2)
     common.check_zero(
-        "The first rows of projection must hold the focal lengths, the centre in column"
-        f" {used} (from 0), and zeros.",
-        *(projection[..., i, j] for i, j in ((0, 1), (1, 0), (0, empty), (1, empty))),
+        "The first rows of projection must hold the focal lengths, the skew at [0, 1], "
+        f"the centre in column {used} (from 0), and zeros.",
+        *(projection[..., i, j] for i, j in ((1, 0), (0, empty), (1, empty))),
     )
     axes, position = pose.from_extrinsics(view[..., :3, :3], view[..., :3, 3], _SIGNS)
     center = projection[..., :2, used] * (-1 if perspective else 1)
     focal = common.focal_lengths(projection)
-    return camera_from_axes(axes, position, focal, center, projection=kind)
+    skew = common.nonzero_skew(projection[..., 0, 1])
+    return camera_from_axes(axes, position, focal, center, projection=kind, skew=skew)
 
 
+@guesses.answers
 def to_opengl(
     camera: Camera, near: ArrayLike, far: ArrayLike
 ) -> tuple[jax.Array, jax.Array]:
@@ -86,8 +90,9 @@ def to_opengl(
         >>> print(view[2], projection[2])
         [ 0.  0.  1. -3.] [ 0.  0. -2. -3.]
     """
-    common.check_representable(camera, "OpenGL", orthographic=True)
+    common.check_representable(camera, "OpenGL", orthographic=True, skew=True)
     _, near, far = checks.as_floats(camera.focal_length, near, far)
+    checks.check_finite({"near": near, "far": far})
     checks.check_values(
         "near must be positive, and far beyond it.",
         lambda near, far: (0 < near) & (near < far),
@@ -96,12 +101,13 @@ def to_opengl(
     )
     fx, fy = jnp.moveaxis(camera.focal_length, -1, 0)
     cx, cy = jnp.moveaxis(camera.principal_point, -1, 0)
+    skew = 0 if camera.skew is None else camera.skew
     sum_, length = near + far, far - near
     if camera.projection == "perspective":
         depth = (0, 0, -sum_ / length, -2 * near * far / length)
-        projection = stack_rows((fx, 0, -cx, 0), (0, fy, -cy, 0), depth, (0, 0, -1, 0))
+        rows = (fx, skew, -cx, 0), (0, fy, -cy, 0), depth, (0, 0, -1, 0)
     else:
         depth = (0, 0, -2 / length, -sum_ / length)
-        projection = stack_rows((fx, 0, 0, cx), (0, fy, 0, cy), depth, (0, 0, 0, 1))
+        rows = (fx, skew, 0, cx), (0, fy, 0, cy), depth, (0, 0, 0, 1)
     view = pose.to_extrinsics(camera.axes, camera.position, _SIGNS)
-    return common.rigid_transform(*view), projection
+    return common.rigid_transform(*view), common.stack_rows(*rows)

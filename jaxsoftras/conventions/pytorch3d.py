@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, pose
+from jaxsoftras import checks, guesses, pose
 from jaxsoftras.camera import Camera, Projection, camera_from_axes
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.conventions import common
@@ -21,6 +21,7 @@ def _shorter_side(image_size: ImageSize, dtype) -> jax.Array:
     return jnp.min(size) / size
 
 
+@guesses.answers
 def from_pytorch3d(
     rotation: ArrayLike,
     translation: VectorLike,
@@ -49,8 +50,8 @@ def from_pytorch3d(
         kind: perspective or orthographic; see `Projection`.
 
     Raises:
-        ValueError: a wrong shape, an R that is no rotation within 1e-3, or neither or
-            both of ``fov`` and ``focal_length``.
+        ValueError: a wrong shape, a number that is not finite, an R that is no rotation
+            within 1e-3, or neither or both of ``fov`` and ``focal_length``.
 
     Example:
         >>> translation = (0.0, 0.0, 3.0)
@@ -58,6 +59,13 @@ def from_pytorch3d(
         >>> print(camera.focal_length.round(3), camera.position[2])
         [1. 1.] -3.0
     """
+    checks.check_choice("kind", kind, Projection)
+    if fov is not None:
+        checks.check_values(
+            "fov must lie between 0 and 180 degrees; it is the full field of view.",
+            lambda angle: (angle > 0) & (angle < 180),
+            fov,
+        )
     if focal_length is None and fov is not None and kind == "perspective":
         focal_length, fov = 1 / jnp.tan(jnp.deg2rad(fov) / 2)[..., None], None
     if focal_length is None or fov is not None:
@@ -68,8 +76,9 @@ def from_pytorch3d(
     rotation, translation, focal, principal = checks.as_floats(
         rotation, translation, focal_length, principal_point
     )
-    checks.check_shape("The rotation", rotation, 3, 3)
+    checks.check_shape("rotation", rotation, 3, 3)
     checks.check_shape("principal_point", principal, 2)
+    checks.check_finite({"focal_length": focal, "principal_point": principal})
     if focal.shape[-1:] not in ((), (1,), (2,)):
         raise ValueError(
             "focal_length must be a number or have the shape [..., 1] or [..., 2], not "
@@ -81,13 +90,14 @@ def from_pytorch3d(
     return camera_from_axes(axes, position, focal * shorter, center, projection=kind)
 
 
+@guesses.answers
 def to_pytorch3d(
     camera: Camera, image_size: ImageSize
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Converts a camera to PyTorch3D's parameters; the inverse of `from_pytorch3d`.
 
     Args:
-        camera: right-handed, without distortion.
+        camera: right-handed, without distortion and skew.
         image_size: size of the image; see `ImageSize`.
 
     Returns:
@@ -95,7 +105,7 @@ def to_pytorch3d(
         2]``, for PerspectiveCameras or OrthographicCameras with ``in_ndc=True``.
 
     Raises:
-        ValueError: the camera is mirrored or has a distortion.
+        ValueError: the camera is mirrored or has a distortion or skew.
 
     Example:
         >>> camera = jaxsoftras.perspective_camera((0.0, 0.0, 3.0), fov=90.0)
