@@ -200,18 +200,27 @@ def _material(given: Any) -> surface.Material:
         color = np.asarray(given.main_color) / 255
         if image is not None or np.array_equal(given.main_color, DEFAULT_COLOR):
             color = np.ones(4)  # trimesh does not multiply by it, or it is not set
-        return surface.Material(name, color[:3], image, opacity=float(color[3]))
+        return surface.Material(name, color, image)
     factor = given.baseColorFactor
     factor = np.ones(4) if factor is None else np.asarray(factor) / 255
+    color = np.append(srgb.encode(factor[:3]), _cut(factor[3], given))
     # a factor of linear light, as in glTF
-    if image is not None and np.any(factor[:3] != 1):
-        light = srgb.decode(image[..., :3].astype(float)) * factor[:3]
-        image = np.concatenate([srgb.encode(light), image[..., 3:]], axis=-1)
-    opaque = given.alphaMode in (None, "OPAQUE")
-    if opaque and image is not None:
-        image = image[..., :3]
-    opacity = 1.0 if opaque else float(factor[3])
-    return surface.Material(name, srgb.encode(factor[:3]), image, opacity=opacity)
+    if image is not None:
+        image = surface.with_opacity(image.astype(float))
+        light = srgb.decode(image[..., :3]) * factor[:3]
+        alpha = _cut(image[..., 3:] * factor[3], given)
+        image = np.concatenate([srgb.encode(light), alpha], axis=-1)
+    return surface.Material(name, color, image)
+
+
+def _cut(alpha: np.ndarray, given: Any) -> np.ndarray:
+    """Opacity of a PBRMaterial by the product of all values for it; elementwise."""
+    if given.alphaMode == "BLEND":
+        return alpha
+    if given.alphaMode != "MASK":
+        return np.ones_like(alpha)
+    cutoff = 0.5 if given.alphaCutoff is None else given.alphaCutoff
+    return (alpha >= cutoff).astype(float)
 
 
 def _visual(geometry: Any) -> dict[str, Any]:
@@ -219,10 +228,7 @@ def _visual(geometry: Any) -> dict[str, Any]:
     visual, count = geometry.visual, len(geometry.faces)
     if visual.kind in ("vertex", "face"):
         name = f"{visual.kind}_colors"
-        colors = np.asarray(getattr(visual, name)) / 255
-        note = "some colours are transparent, and are made opaque"
-        notes = (note,) if np.any(colors[:, 3] < 1) else ()
-        return {name: colors[:, :3], "notes": notes}
+        return {name: np.asarray(getattr(visual, name)) / 255}
     if visual.kind != "texture":
         return {}
     found: dict[str, Any] = {}
@@ -242,7 +248,7 @@ def _visual(geometry: Any) -> dict[str, Any]:
     if "color" in visual.vertex_attributes:
         colors = np.asarray(visual.vertex_attributes["color"])
         top = np.iinfo(colors.dtype).max if colors.dtype.kind in "iu" else 1
-        found["vertex_colors"] = colors[:, :3] / top
+        found["vertex_colors"] = colors[:, :4] / top
     return found
 
 
@@ -314,5 +320,6 @@ def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
     mesh, notes = surface.to_mesh(whole)
     if notes:
         warnings.warn(f"from_trimesh: {'; '.join(notes)}.", stacklevel=2)
-    single = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), mesh)
-    return single._replace(faces=np.asarray(mesh.faces, np.int32))
+    return jax.tree.map(
+        lambda x: np.asarray(x, np.int32 if x.dtype.kind == "i" else np.float32), mesh
+    )

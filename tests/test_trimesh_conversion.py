@@ -98,15 +98,6 @@ def test_texels_become_an_image():
     np.testing.assert_allclose(texture.bake(found, 2).texels, skin.texels, atol=1e-5)
 
 
-def test_opacity_is_kept_on_the_way_out():
-    colors = levels(12, 4)
-    solid: Any = to_trimesh(SPHERE._replace(texture=texture.VertexColors(colors)))
-    np.testing.assert_array_equal(solid.visual.vertex_colors, np.round(255 * colors))
-    with pytest.warns(UserWarning, match="some colours are transparent"):
-        found = from_trimesh(solid).texture
-    np.testing.assert_allclose(found[0], colors[:, :3], atol=1e-6)  # pyright: ignore
-
-
 def test_says_that_trimesh_does_not_clamp():
     skin = texture.UVTexture(np.full((2, 3, 2), 1.5), levels(2, 2, 3))
     with pytest.warns(UserWarning, match="clamped beyond its edges") as caught:
@@ -185,19 +176,23 @@ class TestMaterials:
         assert isinstance(found, texture.FaceColors)
         np.testing.assert_array_equal(found.values, [[0, 0, 1], [1, 0, 0]])
 
-    @pytest.mark.parametrize("mode", [None, "OPAQUE", "BLEND"])
-    def test_opacity_is_named_where_it_counts(self, mode):
-        pixels = np.full((1, 1, 4), 0.2)
-        material = PBRMaterial(
-            name="glass", baseColorTexture=image(pixels), alphaMode=mode
+    @pytest.mark.parametrize(
+        "mode, alpha", [(None, 1), ("OPAQUE", 1), ("BLEND", 0.3), ("MASK", 0)]
+    )
+    def test_opacity_counts_by_the_mode(self, mode, alpha):
+        pixels = np.array([[[0.2, 0.2, 0.2, 1], [0.2, 0.2, 0.2, 0.6]]])
+        half = PBRMaterial(
+            baseColorTexture=image(pixels),
+            baseColorFactor=[255, 255, 255, 128],
+            alphaMode=mode,
         )
-        if mode == "BLEND":
-            with pytest.warns(UserWarning, match="transparent.*glass"):
-                found = self.convert(material)
-        else:
-            found = self.convert(material)
+        found = self.convert(half)
         assert isinstance(found, texture.UVTexture)
-        np.testing.assert_allclose(found.image, pixels[..., :3], atol=1e-6)
+        assert found.transparent == (alpha < 1)
+        np.testing.assert_allclose(found.image[..., :3], pixels[..., :3], atol=1e-6)
+        if alpha < 1:
+            expected = [0.5, alpha] if mode == "BLEND" else [1, 0]
+            np.testing.assert_allclose(found.image[0, :, 3], expected, atol=0.01)
 
 
 UV = texture.UVTexture(np.zeros((2, 3, 2)), np.ones((2, 2, 3)))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-# 8192 x 8192, of 0.8 GB as colours in single precision
-_MOST_TEXELS = 2**26
+MOST_TEXELS = 2**26
+"""Texels of an image: 8192 x 8192, of 0.8 GB as colours in single precision."""
 
 _STRIP = 2**20  # texels that are converted at once
 
@@ -62,7 +62,7 @@ def from_pillow(image: Image.Image) -> np.ndarray:
         ValueError: an image that is too large, or not in range.
     """
     width, height = image.size
-    if width * height > _MOST_TEXELS:
+    if width * height > MOST_TEXELS:
         raise ValueError(
             f"it has {width} x {height} texels, more than 2**26; make it smaller"
         )

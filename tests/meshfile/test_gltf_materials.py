@@ -1,4 +1,4 @@
-"""Colours of glTF: factors, images, coordinates, wrap modes, and opacity."""
+"""Colours of glTF: factors, images, coordinates, and wrap modes."""
 
 import base64
 
@@ -85,6 +85,24 @@ class TestFactors:
         glow = file.material(more={"emissiveFactor": [1, 0, 0]})
         file.primitive(more={"material": glow})
         with pytest.warns(UserWarning, match="light that materials emit is left out"):
+            load(tmp_path, file)
+
+    def test_maps_are_named(self, tmp_path):
+        file = GltfFile()
+        more = {"normalTexture": {"index": 0}, "occlusionTexture": {"index": 0}}
+        file.textured(file.texture(), more=more, metallicRoughnessTexture={"index": 0})
+        message = "maps of normals and occlusion and metal and roughness are left out"
+        with pytest.warns(UserWarning, match=message):
+            load(tmp_path, file)
+
+    @pytest.mark.parametrize("image, named", [(FOUR, True), (GREY, False)])
+    def test_nearest_filter_is_named(self, image, named, tmp_path):
+        file = GltfFile()
+        file.textured(file.texture(image, magFilter=9728))
+        if named:
+            with pytest.warns(UserWarning, match="without interpolation are inter"):
+                load(tmp_path, file)
+        else:
             load(tmp_path, file)
 
     @pytest.mark.parametrize(
@@ -293,56 +311,6 @@ class TestWrap:
         file.textured(file.texture(FOUR, wrapS=7))
         with pytest.raises(ValueError, match="wrapS should not be 7"):
             load(tmp_path, file)
-
-
-class TestOpacity:
-    @pytest.mark.parametrize(
-        "material, factor, transparent",
-        [
-            ({}, 0.2, False),
-            ({"alphaMode": "BLEND"}, 1, False),
-            ({"alphaMode": "BLEND"}, 0.2, True),
-            ({"alphaMode": "MASK"}, 0.2, True),
-            ({"alphaMode": "MASK"}, 0.7, False),
-            ({"alphaMode": "MASK", "alphaCutoff": 0.1}, 0.2, False),
-        ],
-    )
-    @pytest.mark.parametrize("kind", ["plain", "image", "vertices"])
-    def test_modes(self, material, factor, transparent, kind, tmp_path):
-        file = GltfFile()
-        texture = file.texture() if kind == "image" else None
-        pbr = {"baseColorFactor": [1, 1, 1, factor]}
-        colors = {}
-        if kind == "vertices":
-            colors = {"COLOR_0": file.accessor(TestVertexColors.LINEAR)}
-        made = file.material(texture, more=material | {"name": "glass"}, **pbr)
-        uv = file.accessor(UV)
-        file.primitive(more={"material": made}, TEXCOORD_0=uv, **colors)
-        if transparent:
-            with pytest.warns(UserWarning, match="transparent materials: glass"):
-                load(tmp_path, file)
-        else:
-            load(tmp_path, file)
-
-    @pytest.mark.parametrize(
-        "material, transparent",
-        [
-            ({}, False),
-            ({"alphaMode": "BLEND"}, True),
-            ({"alphaMode": "MASK"}, True),
-            ({"alphaMode": "MASK", "alphaCutoff": 0.3}, False),
-        ],
-    )
-    def test_images(self, material, transparent, tmp_path):
-        image = np.insert(FOUR, 3, 0.4, axis=-1)
-        file = GltfFile()
-        file.textured(file.texture(image), more=material)
-        if transparent:
-            with pytest.warns(UserWarning, match="transparent"):
-                texture = load_image(tmp_path, file)
-        else:
-            texture = load_image(tmp_path, file)
-        np.testing.assert_array_equal(texture.image[..., :3], FOUR)
 
 
 class TestImages:

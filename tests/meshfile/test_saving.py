@@ -82,7 +82,7 @@ class TestRoundTrip:
         np.testing.assert_array_equal(loaded.vertices, SPHERE.vertices)
         np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
         assert isinstance(loaded.texture, texture.UVTexture)
-        coordinates, image, _ = TEXTURES["uv"]
+        coordinates, image = TEXTURES["uv"][:2]
         np.testing.assert_allclose(loaded.texture.coordinates, coordinates, atol=1e-6)
         np.testing.assert_allclose(loaded.texture.image, image, atol=EIGHT_BITS)
 
@@ -116,7 +116,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("ending", ["obj", "glb"])
     @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
     def test_continuation_of_the_image(self, ending, wrap, tmp_path):
-        coordinates, image, _ = TEXTURES["uv"]
+        coordinates, image = TEXTURES["uv"][:2]
         uv = 3 * coordinates - 1
         given = texture.UVTexture(uv, image, wrap)
         save_mesh(tmp_path / f"a.{ending}", SPHERE._replace(texture=given))
