@@ -13,9 +13,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic, guesses, summaries
+from jaxsoftras import deterministic, guesses, summaries, texture_stacking
 from jaxsoftras.texture import Texture
-from jaxsoftras.texture_stacking import stack_rows, stack_textures
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
 from jaxsoftras.topology import split_faces
@@ -300,7 +299,7 @@ def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
                 f"{list(np.shape(mesh.faces))}."
             )
     return Mesh(
-        stack_rows([mesh.vertices for mesh in meshes], None),
-        stack_rows([mesh.faces for mesh in meshes], -1),
-        stack_textures([mesh.texture for mesh in meshes]),
+        texture_stacking.stack_rows([mesh.vertices for mesh in meshes], None),
+        texture_stacking.stack_rows([mesh.faces for mesh in meshes], -1),
+        texture_stacking.stack_textures([mesh.texture for mesh in meshes]),
     )

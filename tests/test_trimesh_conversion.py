@@ -35,12 +35,19 @@ def image(pixels):
         texture.FaceColors(levels(COUNT, 3)),
         texture.UVTexture(RNG.uniform(size=(COUNT, 3, 2)), levels(4, 5, 3), "clamp"),
         texture.UVTexture(RNG.uniform(-1, 2, (COUNT, 3, 2)), levels(4, 5, 3), "repeat"),
+        texture.VertexColors(levels(12, 4), True),
+        texture.FaceColors(levels(COUNT, 4), True),
+        texture.UVTexture(
+            RNG.uniform(size=(COUNT, 3, 2)), levels(4, 5, 4), "clamp", True
+        ),
     ],
 )
 def test_round_trip(skin):
     found: Any = from_trimesh(to_trimesh(SPHERE._replace(texture=skin)))
     assert type(found.texture) is type(skin)
     np.testing.assert_array_equal(found.vertices[:12], np.float32(SPHERE.vertices))
+    if skin is not None:
+        assert found.texture.transparent == skin.transparent
     if isinstance(skin, texture.UVTexture):
         # repeated vertices are at the same places
         np.testing.assert_allclose(
@@ -96,6 +103,24 @@ def test_texels_become_an_image():
     found = from_trimesh(to_trimesh(STRIP._replace(texture=skin))).texture
     assert isinstance(found, texture.UVTexture)
     np.testing.assert_allclose(texture.bake(found, 2).texels, skin.texels, atol=1e-5)
+
+
+def test_several_images_are_packed():
+    images = (levels(2, 3, 3), levels(1, 1, 3))
+    uv = RNG.uniform(size=(2, 3, 2))
+    skin = texture.UVTexture(uv, images, "repeat", image_index=np.array([1, 0]))
+    found: Any = from_trimesh(to_trimesh(STRIP._replace(texture=skin)))
+    assert isinstance(found.texture, texture.UVTexture)
+    sample = jax.jit(texture.sample, static_argnums=2)
+    for face, k in enumerate((1, 0)):
+        np.testing.assert_allclose(
+            sample(found.texture.image, found.texture.coordinates[face], "clamp"),
+            sample(images[k], uv[face], "repeat"),
+            atol=1e-5,
+        )
+    far = skin._replace(coordinates=99999 * uv)
+    with pytest.raises(ValueError, match="one image for a mesh; the 2 of the texture"):
+        to_trimesh(STRIP._replace(texture=far))
 
 
 def test_says_that_trimesh_does_not_clamp():
@@ -210,7 +235,8 @@ UV = texture.UVTexture(np.zeros((2, 3, 2)), np.ones((2, 2, 3)))
         ({"texture": UV._replace(image=np.ones((1, 2, 2, 3)))}, r"\[1, 2, 2, 3\]"),
         ({"texture": texture.FaceColors(np.ones((2, 2)))}, "the texture has 2"),
         ({"texture": texture.FaceColors(np.ones((2, 3), np.uint8))}, "colours by 255"),
-        ({"texture": texture.FaceColors(np.full((2, 3), np.nan))}, "not finite"),
+        ({"texture": texture.FaceColors(np.full((2, 3), np.nan))}, "must be finite"),
+        ({"texture": texture.FaceColors(np.ones((2, 4)))}, "Set transparent=True"),
         ({"texture": 3}, "The texture is a int"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -129,20 +130,24 @@ def read(path: Path) -> np.ndarray:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
 
-def to_bytes(colors: np.ndarray) -> np.ndarray:
+def to_bytes(colors: ArrayLike) -> np.ndarray:
     """Converts colours to uint8, from 0 to 255; values are clipped to [0, 1]."""
-    return np.round(np.clip(colors, 0, 1) * 255).astype(np.uint8)
+    return np.round(np.clip(np.asarray(colors), 0, 1) * 255).astype(np.uint8)
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """Converts an image ``[H, W, 3]`` in [0, 1] to a Pillow image of 8-bit channels."""
+    """Converts an image in [0, 1] to a Pillow image of 8-bit channels.
+
+    Args:
+        image: ``[H, W]``, ``[H, W, 3]`` or, with opacity, ``[H, W, 4]``.
+    """
     from PIL import Image
 
     return Image.fromarray(to_bytes(image))
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Encodes an image ``[H, W, 3]`` in [0, 1] as PNG with 8-bit channels."""
+    """Encodes an image, as `to_pillow` takes it, as PNG with 8-bit channels."""
     file = io.BytesIO()
     to_pillow(image).save(file, "PNG")
     return file.getvalue()

@@ -28,7 +28,7 @@ _OPTIONS = {
 _VECTORS = (b"-o", b"-s", b"-t")
 
 _CHANNELS = {b"r": 0, b"g": 1, b"b": 2, b"m": 3}
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_GREEN, _BLUE = np.float32(0.7152), np.float32(0.0722)  # parts of the luminance
 
 
 class ImageMap(NamedTuple):
@@ -150,7 +150,10 @@ def read_opacity(pixels: np.ndarray, image: ImageMap, factor: float) -> np.ndarr
     if channel is None and image.channel != b"l" and pixels.shape[-1] == 4:
         channel = 3
     if channel is None:
-        alpha = (pixels[..., :3] @ _LUMINANCE)[..., None]
+        red, green, blue = np.moveaxis(pixels[..., :3], -1, 0)
+        # of grey, exactly its value
+        alpha = red + _GREEN * (green - red) + _BLUE * (blue - red)
+        alpha = alpha[..., None]
     elif channel < pixels.shape[-1]:
         alpha = pixels[..., channel, None]
     else:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import polygons, text
-from jaxsoftras.meshfile.surface import Surface
+from jaxsoftras.meshfile.surface import Surface, with_opacity
 from jaxsoftras.texture import FaceColors, VertexColors
 
 # In front of OFF: texture coordinates, colours, normals, a fourth coordinate. The
@@ -229,17 +229,16 @@ def _rows(numbers: np.ndarray) -> list[str]:
 
 def _color_rows(values: ArrayLike) -> list[str]:
     """Formats colours with opacity; decimal points distinguish them from 0 to 255."""
-    return [
-        " ".join(format(x, ".7f") for x in (*row, 1))
-        for row in np.asarray(values).tolist()
-    ]
+    colors = with_opacity(np.asarray(values))
+    return [" ".join(format(x, ".7f") for x in row) for row in colors.tolist()]
 
 
 def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
     """Encodes a mesh as an OFF file.
 
     Args:
-        mesh: numpy arrays; None, `VertexColors` or `FaceColors` with three channels.
+        mesh: numpy arrays; None, `VertexColors` or `FaceColors` with three channels,
+            and opacity if it is transparent.
         name: name of the file.
 
     Returns:

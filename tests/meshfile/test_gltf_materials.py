@@ -1,23 +1,15 @@
 """Colours of glTF: factors, images, coordinates, and wrap modes."""
 
-import base64
-
 import numpy as np
 import pytest
 
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import load_mesh, save_mesh, srgb
 from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
-from tests.support.gltf_files import FACES, FOUR, SQUARE, UV, GltfFile, load, png
+from tests.support.gltf_files import FACES, FOUR, SQUARE, UV, GltfFile, load, load_image
 
 GREY = np.full((2, 2, 3), 188 / 255)
 UP = (UV * [1, -1] + [0, 1])[FACES]  # as loaded: v runs up
-
-
-def load_image(folder, file: GltfFile) -> UVTexture:
-    texture = load(folder, file).texture
-    assert isinstance(texture, UVTexture)
-    return texture
 
 
 def look_up(texture: UVTexture, uv) -> np.ndarray:
@@ -311,46 +303,3 @@ class TestWrap:
         file.textured(file.texture(FOUR, wrapS=7))
         with pytest.raises(ValueError, match="wrapS should not be 7"):
             load(tmp_path, file)
-
-
-class TestImages:
-    def test_data_uri(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        data = base64.b64encode(png(FOUR)).decode()
-        file.json["images"] = [{"uri": f"data:image/png;base64,{data}"}]
-        np.testing.assert_array_equal(load_image(tmp_path, file).image, FOUR)
-        file.json["images"] = [{"uri": "data:image/png;base64,?"}]
-        with pytest.raises(ValueError, match=r"images\[0\] is not valid base64"):
-            load(tmp_path, file)
-
-    def test_damaged(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        file.json["images"] = [{"bufferView": 1}]
-        with pytest.raises(ValueError, match=r"images\[0\] cannot be read as an image"):
-            load(tmp_path, file)
-
-    @pytest.mark.parametrize("name", ["EXT_texture_webp", "MSFT_texture_dds"])
-    def test_other_formats(self, name, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        extensions = {name: file.json["textures"][0]}
-        file.json["textures"] = [{"extensions": extensions}]
-        file.json["extensionsRequired"] = [name]
-        np.testing.assert_array_equal(load_image(tmp_path, file).image, FOUR)
-
-    def test_unknown_format(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        file.json["textures"] = [{"extensions": {"KHR_texture_basisu": {"source": 0}}}]
-        with pytest.warns(UserWarning, match=r"textures\[0\] has no image in a known"):
-            assert load(tmp_path, file).texture is None
-
-    def test_shared(self, tmp_path):
-        """An image that two materials show is in the texture once."""
-        file = GltfFile()
-        texture = file.texture(np.random.default_rng(0).random((5, 4, 3)))
-        file.textured(texture)
-        file.textured(texture)
-        assert np.shape(load_image(tmp_path, file).image) == (5, 4, 3)
