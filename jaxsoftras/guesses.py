@@ -154,6 +154,7 @@ TABLE: dict[str, dict[str, str]] = {
     "UVTexture": {
         "coordinates=verts_uvs[faces_uvs]": "faces_uvs verts_uvs uv_idx",
         "wrap": "padding_mode boundary_mode wrap_mode sampling_mode",
+        "image_index": "maps_ids texture_index material_index face_materials",
     },
     # wherever the left one is a name
     "": {
@@ -198,6 +199,7 @@ TABLE: dict[str, dict[str, str]] = {
         "image": "maps map img texture_image picture",
         "values": "verts_features verts_rgb vertex_colors colors rgb",
         "texels": "atlas values",
+        "transparent": "alpha has_alpha opacity alpha_mode",
         "color": "intensity ambient_color diffuse_color rgb colour",
         "specular": "specular_color",
         "leave it out: every face counts at every pixel": "faces_per_pixel bin_size "

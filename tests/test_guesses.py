@@ -95,6 +95,8 @@ def test_attributes(thing, name, message):
         (lambda: ours.render(1, 1, foo=1), "it has mesh, camera, lights, settings"),
         (lambda: ours.rasterize(1, 1, 1, aa=1), "use supersampling."),
         (lambda: ours.load_mesh(1, load_textures=1), "; leave it out: textures"),
+        (lambda: ours.UVTexture(1, 1, maps_ids=1), "use image_index."),
+        (lambda: ours.FaceColors(1, alpha=1), "use transparent."),
         (lambda: ours.save_mesh(1, verts=1), "use mesh=Mesh(vertices, faces, texture)"),
         (lambda: ours.save_mesh(file_name=1, mesh=1), "use path."),
         (lambda: ours.to_trimesh(meshes=1), "use mesh."),
