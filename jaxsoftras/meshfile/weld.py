@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +54,8 @@ def _rank_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _unit_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Unit normals ``[F, 3]``; zero for faces without an area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    # `take` is several times as fast as an index
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     normals = np.cross(b - a, c - a)
     length = np.sqrt(np.einsum("fk,fk->f", normals, normals))[:, None]
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
@@ -114,19 +115,18 @@ def _may_fold(faces: np.ndarray, normals: np.ndarray, count: int) -> np.ndarray:
     Returns:
         ``[count]`` bool.
     """
-    sums = np.stack(
-        [
-            sum(np.bincount(faces[:, k], normals[:, i], count) for k in range(3))
-            for i in range(3)
-        ],
-        axis=1,
-    )
-    least = _SLOPE * np.sqrt(np.einsum("vk,vk->v", sums, sums))
+    corners, columns = faces.T.copy(), normals.T.copy()
+    sums: list[Any] = [
+        sum(np.bincount(corner, column, count) for corner in corners)
+        for column in columns
+    ]
+    least = _SLOPE * np.sqrt(sum(row * row for row in sums))
+    solid = np.any(columns != 0, axis=0)
     found = np.zeros(count, bool)
-    solid = np.any(normals != 0, axis=1)
-    for corner in faces.T:
-        product = np.einsum("fk,fk->f", normals, sums[corner])
-        found[corner[solid & (product <= least[corner])]] = True
+    for corner in corners:
+        terms = zip(columns, sums, strict=True)
+        product = sum(column * row.take(corner) for column, row in terms)
+        found[corner[solid & (product <= least.take(corner))]] = True
     return found
 
 
