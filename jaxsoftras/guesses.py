@@ -102,7 +102,13 @@ TABLE: dict[str, dict[str, str]] = {
         "mesh._replace(vertices=...)": "offset_verts update_padded clone copy detach "
         "scale_verts apply_transform apply_translation apply_scale replace",
         "jax.device_put(mesh)": "to cuda cpu device",
-        "save_mesh(path, mesh)": "export save write",
+        "save_mesh(path, mesh)": "export save write to_obj to_ply to_off to_file",
+        "load_mesh(path)": "load from_file from_obj from_objs from_ply from_off "
+        "from_stl from_gltf from_glb load_obj load_ply load_objs read",
+        "from_trimesh(solid)": "from_trimesh",
+        "icosphere(level)": "icosphere sphere",
+        "join_meshes(meshes)": "join merge concatenate",
+        "Mesh(vertices, faces, texture)": "from_arrays from_vertices_and_faces",
         "show(mesh)": "show plot view",
         "to_trimesh(mesh)": "to_trimesh as_trimesh",
         "stack_meshes(meshes)": "extend",
@@ -131,6 +137,11 @@ TABLE: dict[str, dict[str, str]] = {
         "material=... of render()": "material materials",
         "Mesh(vertices, faces, texture), by its kind": "texture_type texture",
         "perspective_camera(eye, fov=..., aspect=...)": "fov eye aspect camera cameras",
+    },
+    "save_mesh": {
+        "mesh=Mesh(vertices, faces, texture)": "vertices faces verts texture textures "
+        "vertex_colors verts_uvs faces_uvs texture_map",
+        "a path that ends in the format, such as .glb": "file_type format extension",
     },
     "render": {
         "mesh=Mesh(vertices, faces, texture)": "vertices faces verts textures texture",
@@ -201,12 +212,15 @@ TABLE: dict[str, dict[str, str]] = {
     "UVTexture": {
         "coordinates=verts_uvs[faces_uvs]": "faces_uvs verts_uvs uv_idx",
         "wrap": "padding_mode boundary_mode wrap_mode sampling_mode",
+        "image_index": "maps_ids texture_index material_index face_materials",
     },
     # wherever the left one is a name
     "": {
         "vertices": "verts v vtx points pos positions coords",
         "faces": "tri tris triangles f face pos_idx indices",
         "mesh": "meshes",
+        "meshes": "mesh batch mesh_list",
+        "source": "trimesh scene mesh solid",
         "camera": "cameras cam",
         "lights": "light",
         "settings": "raster_settings render_settings blend_params options",
@@ -243,6 +257,7 @@ TABLE: dict[str, dict[str, str]] = {
         "image": "maps map img texture_image picture",
         "values": "verts_features verts_rgb vertex_colors colors rgb",
         "texels": "atlas values",
+        "transparent": "alpha has_alpha opacity alpha_mode",
         "color": "intensity ambient_color diffuse_color rgb colour",
         "specular": "specular_color",
         "leave it out: every face counts at every pixel": "faces_per_pixel bin_size "
@@ -310,11 +325,18 @@ def _check_keywords(owner: str, function: Callable) -> Callable:
     return checked
 
 
+class _Answering(type):
+    """Class of classes that answer unknown names of their own, as their objects do."""
+
+    def __getattr__(cls, name: str) -> Any:
+        return vars(cls)["__getattr__"](cls, name)
+
+
 def _check_attributes(owner: str, kind: Any) -> None:
     own = (name for name in vars(kind) if name[0] != "_")
     known = tuple(dict.fromkeys([*_KNOWN[owner], *own]))
 
-    def missing(self: Any, name: str) -> NoReturn:
+    def missing(_: Any, name: str) -> NoReturn:
         start = f"{owner} has no attribute {name!r}"
         if name.startswith("_"):  # of Python and JAX, which ask often
             raise AttributeError(start)
@@ -327,7 +349,8 @@ def answers(target: T) -> T:
     """Decorates a class or a function to answer unknown names with ours.
 
     Signatures stay as they are, for type checkers and for ``help``. A call passes one
-    more frame, which counts where it warns with a ``stacklevel``.
+    more frame, which counts where it warns with a ``stacklevel``. Of a named tuple, the
+    class itself answers, too: ``Mesh.from_file``.
 
     Args:
         target: a function, a dataclass, or a named tuple.
@@ -335,10 +358,13 @@ def answers(target: T) -> T:
     kind: Any = target
     if not isinstance(kind, type):
         return _check_keywords(kind.__name__, kind)  # pyright: ignore[reportReturnType]
-    maker = "__new__" if issubclass(kind, tuple) else "__init__"
+    maker = "__init__"
+    if issubclass(kind, tuple):  # made again, as a class cannot change its own class
+        maker = "__new__"
+        kind = _Answering(kind.__name__, kind.__bases__, dict(vars(kind)))
     setattr(kind, maker, _check_keywords(kind.__name__, getattr(kind, maker)))
     _check_attributes(kind.__name__, kind)
-    return target
+    return kind  # pyright: ignore[reportReturnType]
 
 
 def answer_module(owner: str) -> None:

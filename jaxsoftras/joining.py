@@ -7,9 +7,15 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxsoftras import texture_joining
+from jaxsoftras import guesses, texture_joining, texture_parts
 from jaxsoftras.mesh import Mesh, checked_faces
-from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
+from jaxsoftras.texture import (
+    FaceColors,
+    SurfaceTexture,
+    Texture,
+    UVTexture,
+    VertexColors,
+)
 
 # axes of the arrays of a texture, without those of a batch
 _AXES = {
@@ -18,6 +24,13 @@ _AXES = {
     SurfaceTexture: (3,),
     UVTexture: (3, 3),
 }
+
+
+def _own_axes(texture: Texture) -> list[int]:
+    """Number of axes of each array of a texture, without those of a batch."""
+    if isinstance(texture, UVTexture) and texture.image_index is not None:
+        return [3, *[3] * len(texture.image), 1]
+    return list(_AXES[type(texture)])
 
 
 def _check(index: int, mesh: Mesh) -> None:
@@ -42,10 +55,11 @@ def _check(index: int, mesh: Mesh) -> None:
             f"Item {index} has a {type(texture).__name__} for a texture, which must be "
             f"one of {', '.join(kind.__name__ for kind in _AXES)}."
         )
+    if isinstance(texture, UVTexture):
+        texture_parts.check_images(f"The UVTexture of item {index}", texture)
     arrays = jax.tree.leaves(texture)
     rows = mesh.vertices if isinstance(texture, VertexColors) else mesh.faces
-    axes = tuple(map(np.ndim, arrays))
-    if axes != _AXES[type(texture)] or len(arrays[0]) != len(rows):
+    if [*map(np.ndim, arrays)] != _own_axes(texture) or len(arrays[0]) != len(rows):
         raise ValueError(
             f"The {type(texture).__name__} of item {index} must have {len(rows)} rows "
             "and no batch axes; its arrays have the shapes "
@@ -53,6 +67,7 @@ def _check(index: int, mesh: Mesh) -> None:
         )
 
 
+@guesses.answers
 def join_meshes(meshes: Sequence[Mesh]) -> Mesh:
     """Joins meshes into one, in order, as one scene.
 
@@ -60,9 +75,11 @@ def join_meshes(meshes: Sequence[Mesh]) -> Mesh:
     Differentiable in vertices and colours.
 
     A mesh without a texture becomes white if another has one. Textures of one kind are
-    concatenated; surface textures are refined to the largest resolution, and different
-    images are packed into one. Textures of several kinds become one `UVTexture`, or a
-    `SurfaceTexture` if they are that or `FaceColors`. The colours stay exactly the
+    concatenated; surface textures are refined to the largest resolution. Different
+    images are packed into one, or become several with an ``image_index`` if it would
+    have more than 2**24 texels or coordinates are traced. Textures of several kinds
+    become one `UVTexture`, or a `SurfaceTexture` if they are that or `FaceColors`. If
+    one is transparent, opaque ones get an opacity of 1. The colours stay exactly the
     same.
 
     Args:
@@ -96,18 +113,19 @@ def join_meshes(meshes: Sequence[Mesh]) -> Mesh:
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     points = [mesh.vertices for mesh in meshes]
     faces = [mesh.faces for mesh in meshes]
-    xp = texture_joining.namespace(faces)
+    xp = texture_parts.namespace(faces)
     moved = [
         xp.where(rows >= 0, xp.asarray(rows, np.int32) + first, -1).astype(np.int32)
         for rows, first in zip(faces, starts, strict=False)
     ]
     return Mesh(
-        texture_joining.namespace(points).concatenate(points),
+        texture_parts.namespace(points).concatenate(points),
         xp.concatenate(moved),
         texture_joining.join_textures(meshes),
     )
 
 
+@guesses.answers
 def unstack_meshes(mesh: Mesh) -> list[Mesh]:
     """Splits a batch into its meshes, with their padding.
 
@@ -130,7 +148,9 @@ def unstack_meshes(mesh: Mesh) -> list[Mesh]:
     leaves, tree = jax.tree.flatten(mesh)
     axes = [2, 2]
     if mesh.texture is not None:
-        axes += _AXES[type(mesh.texture)]
+        if isinstance(mesh.texture, UVTexture):
+            texture_parts.check_images("The UVTexture", mesh.texture)
+        axes += _own_axes(mesh.texture)
     batches = [
         np.shape(leaf)[: np.ndim(leaf) - count]
         for leaf, count in zip(leaves, axes, strict=True)

@@ -43,7 +43,10 @@ def _viewable(mesh: Mesh) -> Any:
         mesh = Mesh(
             np.asarray(mesh.vertices)[faces].reshape(-1, 3),
             np.where(drawn[:, None], corners, -1),
-            VertexColors(np.repeat(np.asarray(mesh.texture.values), 3, axis=0)),
+            VertexColors(
+                np.repeat(np.asarray(mesh.texture.values), 3, axis=0),
+                mesh.texture.transparent,
+            ),
         )
     solid = to_trimesh(mesh)
     solid.remove_unreferenced_vertices()

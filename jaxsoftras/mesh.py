@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic, guesses, summaries
+from jaxsoftras import deterministic, guesses, summaries, texture_stacking
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
@@ -259,62 +259,18 @@ def vertex_sums(
     return sums.reshape(*batch, count, channels)
 
 
-def _stack(arrays: Sequence, fill: float | None):
-    """Stacks arrays that may differ in their first axis, padded to the longest.
-
-    The shorter ones are padded with a value or, if it is None, with their first row.
-    """
-    xp = np if all(isinstance(array, np.ndarray) for array in arrays) else jnp
-    length = max(len(array) for array in arrays)
-    rows = []
-    for array in map(xp.asarray, arrays):
-        missing = (length - len(array), *array.shape[1:])
-        row = array[:1] if fill is None else xp.asarray(fill, array.dtype)
-        rows.append(xp.concatenate([array, xp.broadcast_to(row, missing)]))
-    return xp.stack(rows)
-
-
-def _stack_textures(textures: Sequence[Texture | None]) -> Texture | None:
-    kinds = {type(texture) for texture in textures}
-    if len(kinds) > 1:
-        names = sorted("none" if k is type(None) else k.__name__ for k in kinds)
-        raise ValueError(
-            "Meshes of one batch must have textures of one kind; these have "
-            f"{', '.join(names)}."
-        )
-    if textures[0] is None:
-        return None
-    wraps = {getattr(texture, "wrap", None) for texture in textures}
-    if len(wraps) > 1:
-        raise ValueError(
-            "The images of a batch's textures must all have one continuation beyond "
-            f"their edges, not {' and '.join(sorted(map(repr, wraps)))}; set `wrap`."
-        )
-    # everything but the number of faces or vertices, in the first axis, must agree
-    arrays = [jax.tree.leaves(texture) for texture in textures]
-    for name, fields in zip(
-        textures[0]._fields, zip(*arrays, strict=True), strict=False
-    ):
-        first = 0 if name == "image" else 1
-        shapes = {array.shape[first:] for array in fields}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"The {name} of a batch's textures must be of one size; these are "
-                f"{' and '.join(str(list(shape)) for shape in sorted(shapes))}"
-                f"{' after the first axis' if first else ''}."
-            )
-    return jax.tree.map(lambda *fields: _stack(fields, 0), *textures)
-
-
+@guesses.answers
 def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
     """Makes one batch of meshes of different topology.
 
     Vertices are padded by repeating the first, which keeps every extent; faces by rows
-    of -1; textures by zeros. Differentiable in vertices and textures.
+    of -1; textures by zeros. If one is transparent, opaque ones get an opacity of 1.
+    Images of different sizes, or several of a mesh, become images of the whole batch,
+    with an ``image_index``. Differentiable in vertices and textures.
 
     Args:
         meshes: B meshes, each with vertices ``[V, 3]``, faces ``[F, 3]`` and a texture
-            of the same kind, number of channels and image or texel resolution.
+            of the same kind, number of channels and texel resolution.
 
     Returns:
         Vertices ``[B, V, 3]``, faces ``[B, F, 3]`` and a texture ``[B, ...]``, with the
@@ -343,7 +299,7 @@ def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
                 f"{list(np.shape(mesh.faces))}."
             )
     return Mesh(
-        _stack([mesh.vertices for mesh in meshes], None),
-        _stack([mesh.faces for mesh in meshes], -1),
-        _stack_textures([mesh.texture for mesh in meshes]),
+        texture_stacking.stack_rows([mesh.vertices for mesh in meshes], None),
+        texture_stacking.stack_rows([mesh.faces for mesh in meshes], -1),
+        texture_stacking.stack_textures([mesh.texture for mesh in meshes]),
     )

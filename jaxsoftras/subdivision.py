@@ -72,20 +72,26 @@ def _split_texture(texture: Texture | None, edges: np.ndarray) -> Texture | None
         case None:
             return None
         case VertexColors(values):
-            return VertexColors(_at_midpoints(jnp.asarray(values), edges))
+            values = _at_midpoints(jnp.asarray(values), edges)
+            return texture._replace(values=values)
         case FaceColors(values):
-            return FaceColors(jnp.concatenate([jnp.asarray(values)] * 4, axis=-2))
+            values = jnp.concatenate([jnp.asarray(values)] * 4, axis=-2)
+            return texture._replace(values=values)
         case SurfaceTexture(texels):
             cells = _child_texels(texture.resolution)
             children = [deterministic.take(jnp.asarray(texels), cell) for cell in cells]
-            return SurfaceTexture(jnp.concatenate(children, axis=-3))
-        case UVTexture(coordinates):
+            return texture._replace(texels=jnp.concatenate(children, axis=-3))
+        case UVTexture(coordinates, image_index=index):
             corners = jnp.asarray(coordinates)
             weights = jnp.asarray(_CHILDREN, corners.dtype)[..., None]
             children = [
                 jnp.sum(child * corners[..., None, :, :], axis=-2) for child in weights
             ]
-            return texture._replace(coordinates=jnp.concatenate(children, axis=-3))
+            if index is not None:
+                index = jnp.concatenate([jnp.asarray(index)] * 4, axis=-1)
+            return texture._replace(
+                coordinates=jnp.concatenate(children, axis=-3), image_index=index
+            )
 
 
 def _loop_rule(faces: np.ndarray, edges: np.ndarray, count: int):

@@ -80,10 +80,14 @@ def texture(value: Any) -> str:
         return "no texture"
     if not isinstance(value, tuple):
         return f"texture={value!r}"
-    colors = getattr(value, "image", value[0])
-    shape, wrap = getattr(colors, "shape", None), getattr(value, "wrap", None)
+    colors, wrap = getattr(value, "image", value[0]), getattr(value, "wrap", None)
+    several = isinstance(colors, (tuple, list))
+    shape = getattr(colors, "shape", None)
     size = repr(colors) if shape is None else sizes(shape)
-    return f"{type(value).__name__} {size}" + (f", {wrap}" if wrap else "")
+    parts = [f"{type(value).__name__} {f'{len(colors)} images' if several else size}"]
+    parts += [wrap] if wrap else []
+    parts += ["transparent"] if getattr(value, "transparent", False) is True else []
+    return ", ".join(parts)
 
 
 def _range(values: np.ndarray) -> str:

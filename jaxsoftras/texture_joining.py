@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import deterministic
+from jaxsoftras import deterministic, texture_parts
 from jaxsoftras.mesh import Mesh, gather_corners
 from jaxsoftras.meshfile import atlas
 from jaxsoftras.texture import (
@@ -25,11 +25,6 @@ from jaxsoftras.texture import (
 )
 
 _INSET = 1 / 64  # texels
-
-
-def namespace(*trees: Any) -> Any:
-    """NumPy, or JAX if an array is one of JAX."""
-    return jnp if any(isinstance(a, jax.Array) for a in jax.tree.leaves(trees)) else np
 
 
 def _take(values: Any, index: np.ndarray) -> Any:
@@ -68,7 +63,8 @@ def _paint(mesh: Mesh, xp: Any) -> UVTexture:
     uv = place / [2 * columns, 2 * lines]
     uv[..., 1] = 1 - uv[..., 1]
     image = image.reshape(2 * lines, 2 * columns, -1)
-    return UVTexture(uv.astype(np.float32), xp.asarray(image), "clamp")
+    transparent = mesh.texture.transparent  # pyright: ignore[reportOptionalMemberAccess]
+    return UVTexture(uv.astype(np.float32), xp.asarray(image), "clamp", transparent)
 
 
 def _refine(texture: Any, resolution: int) -> Any:
@@ -90,93 +86,143 @@ def _join_texels(textures: Sequence[Any], xp: Any) -> SurfaceTexture:
             "The resolutions of surface textures to join must divide the largest one; "
             f"they are {', '.join(map(str, sorted(sides)))}."
         )
-    return SurfaceTexture(xp.concatenate([_refine(t, finest) for t in textures]))
+    texels = xp.concatenate([_refine(t, finest) for t in textures])
+    return SurfaceTexture(texels, textures[0].transparent)
 
 
-def _image_key(texture: UVTexture) -> tuple:
-    """Key that only textures with equal images and continuations share."""
-    image = texture.image
-    if isinstance(image, Tracer):
-        return id(image), texture.wrap
-    known = np.asarray(image)
-    return known.shape, known.dtype, known.tobytes(), texture.wrap
+class _Image(NamedTuple):
+    """An image ``[H, W, C]`` and its continuation beyond its edges."""
+
+    pixels: Any
+    wrap: Wrap | None
+
+    @property
+    def key(self) -> tuple:
+        """Key that only equal images with the same continuation share."""
+        if isinstance(self.pixels, Tracer):
+            return id(self.pixels), self.wrap
+        known = np.asarray(self.pixels)
+        return known.shape, known.dtype, known.tobytes(), self.wrap
 
 
-def _pack(
-    textures: Sequence[UVTexture], shown: np.ndarray, images: Sequence[UVTexture]
-) -> UVTexture:
-    """Packs different images into one, differentiable in them.
+def _check_reach(coordinates: np.ndarray, free: np.ndarray) -> None:
+    """Refuses coordinates beyond images whose continuation is left to the renderer.
 
     Args:
-        textures: a texture for each mesh.
-        shown: ``[F]`` index of the image of each face.
-        images: a texture for each different image.
+        coordinates: ``[F, 3, 2]``.
+        free: ``[F]`` whether the image of a face has no continuation.
     """
-    if any(isinstance(texture.coordinates, Tracer) for texture in textures):
-        raise ValueError(
-            "Meshes with different images cannot be joined where their texture "
-            "coordinates are traced; join them outside of jit, or share one image."
-        )
-    uv = np.concatenate([np.asarray(t.coordinates, float) for t in textures])
-    finite = np.isfinite(uv)
-    inside = np.where(finite, np.abs(uv - 0.5) <= 0.5, True).all(axis=(1, 2))
-    free = np.array([texture.wrap is None for texture in images])[shown]
+    finite = np.isfinite(coordinates)
+    inside = np.where(finite, np.abs(coordinates - 0.5) <= 0.5, True).all(axis=(1, 2))
     if np.any(free & ~inside):
         raise ValueError(
             "Texture coordinates beyond [0, 1] need UVTexture(..., wrap='repeat') or "
             "wrap='clamp' where meshes with different images are joined."
         )
+
+
+def _pack(
+    coordinates: np.ndarray, shown: np.ndarray, images: Sequence[_Image]
+) -> UVTexture:
+    """Packs different images into one, differentiable in them.
+
+    Args:
+        coordinates: ``[F, 3, 2]``.
+        shown: ``[F]`` index of the image of each face.
+        images: all images; if they are too large for one, they stay several.
+    """
+    uv = coordinates.astype(float)
+    finite = np.isfinite(uv)
+    _check_reach(uv, np.array([image.wrap is None for image in images])[shown])
     # the atlas is made of the numbers of texels, by which these are then gathered
-    sizes = [texture.image.shape[:2] for texture in images]
+    sizes = [image.pixels.shape[:2] for image in images]
     starts = np.cumsum([0, *(height * width for height, width in sizes)])
     numbers = [
         (first + np.arange(height * width, dtype=float)).reshape(height, width, 1)
         for first, (height, width) in zip(starts, sizes, strict=False)
     ]
-    wraps: list[Wrap] = [texture.wrap or "clamp" for texture in images]
+    wraps: list[Wrap] = [image.wrap or "clamp" for image in images]
     try:
         merged = atlas.merge(np.where(finite, uv, 0.5), shown, numbers, wraps)
     except ValueError:
         raise ValueError(
-            f"{len(images)} images, of which some repeat often, are too large for one; "
-            "join fewer meshes."
+            f"{len(images)} images, of which some repeat and others are clamped far "
+            "beyond their edges, do not fit together; bring the coordinates of the "
+            "latter nearer to [0, 1]."
         ) from None
-    xp = namespace([texture.image for texture in images])
-    channels = images[0].image.shape[-1]
-    texels = xp.concatenate([t.image.reshape(-1, channels) for t in images])
-    number = np.asarray(merged.image)[..., 0].astype(int)
-    image = _take(texels, number)
-    dtype = np.result_type(*(texture.coordinates.dtype for texture in textures))
-    uv = np.where(finite, merged.coordinates, np.nan).astype(dtype)
-    return UVTexture(uv, image, "clamp")
+    xp = texture_parts.namespace([image.pixels for image in images])
+    channels = images[0].pixels.shape[-1]
+    texels = xp.concatenate([image.pixels.reshape(-1, channels) for image in images])
+    uv = np.where(finite, merged.coordinates, np.nan).astype(coordinates.dtype)
+    return texture_parts.map_colors(
+        lambda image: _take(texels, image[..., 0].astype(int)), merged
+    )._replace(coordinates=uv)
 
 
 def _join_images(textures: Sequence[UVTexture], xp: Any) -> UVTexture:
-    found: dict[tuple, int] = {}
-    images, shown = [], []
+    ranks: dict[tuple, int] = {}
+    images: list[_Image] = []
+    index = []
     for texture in textures:
-        key = _image_key(texture)
-        if key not in found:
-            found[key] = len(images)
-            images.append(texture)
-        shown.append(np.full(len(texture.coordinates), found[key]))
+        own = [_Image(p, texture.wrap) for p in texture_parts.get_images(texture)]
+        for image in own:
+            if ranks.setdefault(image.key, len(images)) == len(images):
+                images.append(image)
+        rank = np.array([ranks[image.key] for image in own], np.int32)
+        shown = texture.image_index
+        if shown is None:
+            shown = np.zeros(len(texture.coordinates), int)
+        index.append(texture_parts.namespace(shown).asarray(rank)[shown])
+    corners = [texture.coordinates for texture in textures]
+    transparent, wrap = textures[0].transparent, images[0].wrap
     if len(images) == 1:
-        corners = xp.concatenate([texture.coordinates for texture in textures])
-        return images[0]._replace(coordinates=corners)
-    return _pack(textures, np.concatenate(shown), images)
+        whole = xp.concatenate(corners)
+        return UVTexture(whole, images[0].pixels, wrap, transparent)
+    if not any(isinstance(part, Tracer) for part in (*corners, *index)):
+        whole, shown = (np.concatenate([*map(np.asarray, p)]) for p in (corners, index))
+        return _pack(whole, shown, images)._replace(transparent=transparent)
+    if any(image.wrap != wrap for image in images):
+        raise ValueError(
+            "Meshes with images of different continuations cannot be joined where "
+            "texture coordinates are traced; join them outside of jit, or give them "
+            "the same `wrap`."
+        )
+    pixels = tuple(image.pixels for image in images)
+    shown = texture_parts.namespace(index).concatenate(index)
+    return UVTexture(xp.concatenate(corners), pixels, wrap, transparent, shown)
 
 
-def _white(mesh: Mesh, kind: Any, channels: int, dtype: Any) -> Any:
-    """A white texture for a mesh without one."""
+def _white(mesh: Mesh, kind: Any, like: Any) -> Any:
+    """A white texture for a mesh without one, with the channels of another."""
+    colors = texture_parts.get_colors(like)[0]
+    channels, dtype = colors.shape[-1], colors.dtype
     if kind is UVTexture:
         corners = np.full((len(mesh.faces), 3, 2), 0.5, dtype)
-        return UVTexture(corners, np.ones((1, 1, channels), dtype), "clamp")
+        image = np.ones((1, 1, channels), dtype)
+        return UVTexture(corners, image, "clamp", like.transparent)
     rows = mesh.vertices if kind is VertexColors else mesh.faces
-    return kind(np.ones((len(rows), channels), dtype))
+    return kind(np.ones((len(rows), channels), dtype), like.transparent)
 
 
-def _concatenate(kind: Any, textures: Sequence[Any], xp: Any) -> Any:
-    return kind(xp.concatenate([texture.values for texture in textures]))
+def _match_colors(textures: Sequence[Any]) -> list[Any]:
+    """Gives all textures an opacity if one has it.
+
+    Refuses colours of different numbers of channels, or that are not floats.
+    """
+    for color in (array for t in textures for array in texture_parts.get_colors(t)):
+        if not jnp.issubdtype(color.dtype, jnp.floating):
+            raise ValueError(
+                f"Colours must be floating-point, not {color.dtype}; divide 8-bit "
+                "colours by 255."
+            )
+    textures = texture_parts.match_opacity(textures)
+    channels = {c.shape[-1] for t in textures for c in texture_parts.get_colors(t)}
+    if len(channels) > 1:
+        raise ValueError(
+            "Meshes to join must have colours of one number of channels, not "
+            f"{' and '.join(map(str, sorted(channels)))}."
+        )
+    return textures
 
 
 def join_textures(meshes: Sequence[Mesh]) -> Texture | None:
@@ -196,19 +242,7 @@ def join_textures(meshes: Sequence[Mesh]) -> Texture | None:
     if not given:
         return None
     kinds: set[Any] = {type(texture) for texture in given}
-    colors = [t.image if isinstance(t, UVTexture) else t[0] for t in given]
-    channels: set[int] = {color.shape[-1] for color in colors}
-    if len(channels) > 1:
-        raise ValueError(
-            "Meshes to join must have colours of one number of channels, not "
-            f"{' and '.join(map(str, sorted(channels)))}."
-        )
-    for color in colors:
-        if not jnp.issubdtype(color.dtype, jnp.floating):
-            raise ValueError(
-                f"Colours must be floating-point, not {color.dtype}; divide 8-bit "
-                "colours by 255."
-            )
+    given = _match_colors(given)
     if kinds <= {FaceColors, SurfaceTexture}:
         kind = FaceColors if kinds == {FaceColors} else SurfaceTexture
     elif SurfaceTexture in kinds:
@@ -220,16 +254,23 @@ def join_textures(meshes: Sequence[Mesh]) -> Texture | None:
     else:
         kind = kinds.pop() if len(kinds) == 1 else UVTexture
     plain = FaceColors if kind is SurfaceTexture else kind
-    white = channels.pop(), colors[0].dtype
+    # in the place of the meshes without one
+    matched = iter(given)
     textures: list[Any] = [
-        _white(m, plain, *white) if m.texture is None else m.texture for m in meshes
+        _white(m, plain, given[0]) if m.texture is None else next(matched)
+        for m in meshes
     ]
-    xp = namespace(textures)
+    xp = texture_parts.namespace(textures)
     if kind is SurfaceTexture:
         return _join_texels(textures, xp)
     if kind is UVTexture:
         pairs = zip(meshes, textures, strict=True)
         return _join_images(
-            [t if isinstance(t, UVTexture) else _paint(m, xp) for m, t in pairs], xp
+            [
+                t if isinstance(t, UVTexture) else _paint(m._replace(texture=t), xp)
+                for m, t in pairs
+            ],
+            xp,
         )
-    return _concatenate(kind, textures, xp)
+    values = xp.concatenate([texture.values for texture in textures])
+    return textures[0]._replace(values=values)

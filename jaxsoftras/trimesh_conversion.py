@@ -4,46 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxsoftras import guesses, texture_parts
 from jaxsoftras.mesh import Mesh, checked_faces
-from jaxsoftras.meshfile import atlas, imagefile, srgb, surface
-from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
+from jaxsoftras.meshfile import atlas, colors, imagefile, srgb, surface
+from jaxsoftras.texture import (
+    FaceColors,
+    SurfaceTexture,
+    Texture,
+    UVTexture,
+    VertexColors,
+    Wrap,
+)
 
 if TYPE_CHECKING:
     import trimesh
-
-
-def _colors(values: Any, rows: int | None = None) -> np.ndarray:
-    """Converts colours to 8 bits, ``[..., 3]`` or with opacity ``[..., 4]``.
-
-    Args:
-        values: ``[..., C]``.
-        rows: length that the first axis must have, if any.
-    """
-    array = np.asarray(values)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(
-            f"Colours must be floating-point, not {array.dtype}; divide 8-bit colours "
-            "by 255."
-        )
-    if array.shape[-1] not in (1, 3, 4):
-        raise ValueError(
-            f"trimesh has colours of 1, 3 or 4 channels; the texture has "
-            f"{array.shape[-1]}."
-        )
-    if rows is not None and len(array) != rows:
-        raise ValueError(f"The texture must have {rows} rows, not {len(array)}.")
-    if not np.all(np.isfinite(array)):
-        raise ValueError("The texture has colours that are not finite.")
-    if array.shape[-1] == 1:
-        array = np.repeat(array, 3, axis=-1)
-    return imagefile.to_bytes(array)
 
 
 def _check_one(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -99,21 +79,65 @@ def _split(
     return np.concatenate([vertices, vertices[owner[again]]]), index.reshape(-1, 3), uv
 
 
-def _simplify(texture: Any, exists: np.ndarray) -> Any:
-    """Converts texels to colours of faces or to an image."""
-    if not isinstance(texture, SurfaceTexture):
-        return texture
-    texels = np.asarray(texture.texels)
-    if len(texels) != len(exists):
+def _check_rows(texture: Any, mesh: Mesh) -> None:
+    """Raises a ValueError unless the texture of one mesh fits it."""
+    if not isinstance(texture, get_args(Texture)):
+        raise ValueError(f"The texture is a {type(texture).__name__}, of no kind here.")
+    count = len(mesh.vertices if isinstance(texture, VertexColors) else mesh.faces)
+    if not isinstance(texture, UVTexture):
+        if len(texture[0]) != count:
+            raise ValueError(
+                f"The texture must have {count} rows, not {len(texture[0])}."
+            )
+        return
+    shape, images = np.shape(texture.coordinates), texture_parts.get_images(texture)
+    if shape != (count, 3, 2) or any(np.ndim(image) != 3 for image in images):
         raise ValueError(
-            f"The texture must have {len(exists)} rows, not {len(texels)}."
+            f"The UVTexture must have coordinates [{count}, 3, 2] and an image "
+            f"[H, W, C], not {list(shape)} and {list(np.shape(images[0]))}."
         )
-    if texture.resolution == 1:
-        return FaceColors(texels[:, 0])
-    image = atlas.unfold(SurfaceTexture(texels[exists]))
-    coordinates = np.zeros((len(exists), 3, 2))
-    coordinates[exists] = image.coordinates
-    return UVTexture(coordinates, image.image, "clamp")
+
+
+def _pack(texture: UVTexture) -> UVTexture:
+    """Packs several images into one, which is all that trimesh has for a mesh."""
+    coordinates = np.asarray(texture.coordinates, float)
+    finite = np.isfinite(coordinates)
+    wraps: list[Wrap] = [texture.wrap or "clamp"] * len(texture.image)
+    index = np.asarray(texture.image_index)
+    packed = atlas.merge(
+        np.where(finite, coordinates, 0.5), index, texture.image, wraps
+    )
+    if packed.image_index is not None:
+        raise ValueError(
+            f"trimesh has one image for a mesh; the {len(texture.image)} of the texture"
+            " repeat too often to be packed into one. Convert the faces of each image "
+            "on their own."
+        )
+    coordinates = np.where(finite, packed.coordinates, np.nan)
+    return packed._replace(coordinates=coordinates, transparent=texture.transparent)
+
+
+def _simplify(mesh: Mesh, exists: np.ndarray) -> Any:
+    """Converts texels to colours of faces or to an image; leaves out padding."""
+    if mesh.texture is None:
+        return None
+    _check_rows(mesh.texture, mesh)
+    texture = colors.prepare(mesh.texture)
+    match texture:
+        case FaceColors(values):
+            return texture._replace(values=values[exists])
+        case SurfaceTexture(texels) if texture.resolution == 1:
+            return FaceColors(texels[exists, 0], texture.transparent)
+        case SurfaceTexture(texels):
+            image = atlas.unfold(texture._replace(texels=texels[exists]))
+            return image._replace(wrap="clamp")
+        case UVTexture(coordinates, image_index=index):
+            coordinates = np.asarray(coordinates)[exists]
+            texture = texture._replace(coordinates=coordinates)
+            if index is not None:
+                index = np.asarray(index)[exists]
+                return _pack(texture._replace(image_index=index))
+    return texture
 
 
 def _picture(image: np.ndarray) -> Any:
@@ -121,15 +145,15 @@ def _picture(image: np.ndarray) -> Any:
     from PIL import Image
     from trimesh.visual.material import PBRMaterial
 
-    blends = image.shape[-1] == 4 and np.any(image[..., 3] < 255)
     return PBRMaterial(
         baseColorTexture=Image.fromarray(image),
         metallicFactor=0.0,
         doubleSided=True,
-        alphaMode="BLEND" if blends else "OPAQUE",
+        alphaMode="BLEND" if image.shape[-1] == 4 else "OPAQUE",
     )
 
 
+@guesses.answers
 def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     """Converts a mesh to a ``trimesh.Trimesh``, with its colours.
 
@@ -139,13 +163,15 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
 
     Args:
         mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; colours in [0, 1] of
-            1, 3 or 4 channels. Texels of a `SurfaceTexture` become an image.
+            1 or 3 channels, and opacity if the texture is transparent. Texels of a
+            `SurfaceTexture` become an image; several images are packed into one.
 
     Returns:
         A ``trimesh.Trimesh``, with faces that are not processed.
 
     Raises:
-        ValueError: a batch, traced arrays, or a texture that does not fit.
+        ValueError: a batch, traced arrays, a texture that does not fit, or several
+            images that repeat too often to be packed into one.
 
     Example:
         >>> solid = jaxsoftras.to_trimesh(jaxsoftras.icosphere(2))
@@ -157,34 +183,21 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     from trimesh.visual import ColorVisuals, TextureVisuals
 
     visual: Any = None
-    match _simplify(mesh.texture, exists):
-        case None:
-            pass
+    match _simplify(mesh, exists):
         case VertexColors(values):
-            visual = ColorVisuals(vertex_colors=_colors(values, len(vertices)))
+            visual = ColorVisuals(vertex_colors=imagefile.to_bytes(values))
         case FaceColors(values):
-            visual = ColorVisuals(face_colors=_colors(values, len(exists))[exists])
+            visual = ColorVisuals(face_colors=imagefile.to_bytes(values))
         case UVTexture(coordinates, image, wrap):
             coordinates = np.asarray(coordinates)
-            if coordinates.shape != (len(exists), 3, 2) or np.ndim(image) != 3:
-                raise ValueError(
-                    f"The UVTexture must have coordinates [{len(exists)}, 3, 2] and an "
-                    f"image [H, W, C], not {list(coordinates.shape)} and "
-                    f"{list(np.shape(image))}."
-                )
-            coordinates = coordinates[exists]
             if wrap != "repeat" and np.any(np.abs(coordinates - 0.5) > 0.5):
                 warnings.warn(
                     "The image is clamped beyond its edges, which trimesh does not "
                     "know; other programs repeat it.",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
             vertices, faces, uv = _split(vertices, faces, coordinates)
-            visual = TextureVisuals(uv, material=_picture(_colors(image)))
-        case other:
-            raise ValueError(
-                f"The texture is a {type(other).__name__}, of no kind here."
-            )
+            visual = TextureVisuals(uv, material=_picture(imagefile.to_bytes(image)))
     return Trimesh(vertices, faces, process=False, visual=visual)
 
 
@@ -200,18 +213,27 @@ def _material(given: Any) -> surface.Material:
         color = np.asarray(given.main_color) / 255
         if image is not None or np.array_equal(given.main_color, DEFAULT_COLOR):
             color = np.ones(4)  # trimesh does not multiply by it, or it is not set
-        return surface.Material(name, color[:3], image, opacity=float(color[3]))
+        return surface.Material(name, color, image)
     factor = given.baseColorFactor
     factor = np.ones(4) if factor is None else np.asarray(factor) / 255
+    color = np.append(srgb.encode(factor[:3]), _cut(factor[3], given))
     # a factor of linear light, as in glTF
-    if image is not None and np.any(factor[:3] != 1):
-        light = srgb.decode(image[..., :3].astype(float)) * factor[:3]
-        image = np.concatenate([srgb.encode(light), image[..., 3:]], axis=-1)
-    opaque = given.alphaMode in (None, "OPAQUE")
-    if opaque and image is not None:
-        image = image[..., :3]
-    opacity = 1.0 if opaque else float(factor[3])
-    return surface.Material(name, srgb.encode(factor[:3]), image, opacity=opacity)
+    if image is not None:
+        image = surface.with_opacity(image.astype(float))
+        light = srgb.decode(image[..., :3]) * factor[:3]
+        alpha = _cut(image[..., 3:] * factor[3], given)
+        image = np.concatenate([srgb.encode(light), alpha], axis=-1)
+    return surface.Material(name, color, image)
+
+
+def _cut(alpha: np.ndarray, given: Any) -> np.ndarray:
+    """Opacity of a PBRMaterial by the product of all values for it; elementwise."""
+    if given.alphaMode == "BLEND":
+        return alpha
+    if given.alphaMode != "MASK":
+        return np.ones_like(alpha)
+    cutoff = 0.5 if given.alphaCutoff is None else given.alphaCutoff
+    return (alpha >= cutoff).astype(float)
 
 
 def _visual(geometry: Any) -> dict[str, Any]:
@@ -219,10 +241,7 @@ def _visual(geometry: Any) -> dict[str, Any]:
     visual, count = geometry.visual, len(geometry.faces)
     if visual.kind in ("vertex", "face"):
         name = f"{visual.kind}_colors"
-        colors = np.asarray(getattr(visual, name)) / 255
-        note = "some colours are transparent, and are made opaque"
-        notes = (note,) if np.any(colors[:, 3] < 1) else ()
-        return {name: colors[:, :3], "notes": notes}
+        return {name: np.asarray(getattr(visual, name)) / 255}
     if visual.kind != "texture":
         return {}
     found: dict[str, Any] = {}
@@ -240,9 +259,9 @@ def _visual(geometry: Any) -> dict[str, Any]:
         wrap = "repeat" if np.any(np.abs(found["uvs"] - 0.5) > 0.5) else "clamp"
         found["materials"] = tuple(m._replace(wrap=wrap) for m in found["materials"])
     if "color" in visual.vertex_attributes:
-        colors = np.asarray(visual.vertex_attributes["color"])
-        top = np.iinfo(colors.dtype).max if colors.dtype.kind in "iu" else 1
-        found["vertex_colors"] = colors[:, :3] / top
+        values = np.asarray(visual.vertex_attributes["color"])
+        top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
+        found["vertex_colors"] = values[:, :4] / top
     return found
 
 
@@ -279,6 +298,7 @@ def _surfaces(source: Any) -> Iterator[surface.Surface]:
         yield surface.Surface(vertices + transform[:3, 3], faces, **fields)
 
 
+@guesses.answers
 def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
     """Converts a ``trimesh.Trimesh`` or ``trimesh.Scene`` to a mesh, with its colours.
 
@@ -313,6 +333,7 @@ def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
         raise ValueError(f"The {type(source).__name__} has no triangles.")
     mesh, notes = surface.to_mesh(whole)
     if notes:
-        warnings.warn(f"from_trimesh: {'; '.join(notes)}.", stacklevel=2)
-    single = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), mesh)
-    return single._replace(faces=np.asarray(mesh.faces, np.int32))
+        warnings.warn(f"from_trimesh: {'; '.join(notes)}.", stacklevel=3)
+    return jax.tree.map(
+        lambda x: np.asarray(x, np.int32 if x.dtype.kind == "i" else np.float32), mesh
+    )

@@ -8,6 +8,7 @@ import pytest
 import jaxsoftras
 from jaxsoftras import joining, mesh, texture
 
+SAMPLE = jax.jit(texture.sample, static_argnums=2)
 RNG = np.random.default_rng(0)
 TRIANGLE = mesh.Mesh(np.eye(3), np.array([[0, 1, 2], [-1, -1, -1]]))
 STRIP = mesh.Mesh(RNG.normal(size=(4, 3)), np.array([[0, 1, 2], [2, 1, 3]]))
@@ -32,7 +33,20 @@ TEXTURES: dict[str, Any] = {
     "image": lambda v: texture.UVTexture(corners(), image(3, 5)),
     "clamped": lambda v: texture.UVTexture(corners(-1, 2), image(3, 5), "clamp"),
     "repeated": lambda v: texture.UVTexture(corners(-1, 2), image(5, 2), "repeat"),
+    "far": lambda v: texture.UVTexture(9999 * corners(), image(2, 2), "repeat"),
+    "several": lambda v: several("repeat"),
+    "clear faces": lambda v: texture.FaceColors(RNG.uniform(size=(2, 4)), True),
+    "clear vertices": lambda v: texture.VertexColors(RNG.uniform(size=(v, 4)), True),
+    "clear fine": lambda v: texture.SurfaceTexture(RNG.uniform(size=(2, 4, 4)), True),
+    "clear several": lambda v: several("repeat", 4),
 }
+
+
+def several(wrap, channels=3):
+    """Two images, shown by one face each."""
+    images = tuple(RNG.uniform(size=(k + 2, 3, channels)) for k in range(2))
+    index = np.array([1, 0], np.int32)
+    return texture.UVTexture(corners(-1, 2), images, wrap, channels == 4, index)
 
 
 def colored(base, name):
@@ -56,13 +70,13 @@ def values(shown, weights):
                 :, texture.surface_cell(w0, w1, skin.resolution)
             ]
     uv = weights @ np.asarray(skin.coordinates)[: len(faces)]
-    return np.asarray(
-        texture.sample(
-            jnp.asarray(skin.image),
-            jnp.asarray(uv.reshape(-1, 2)),
-            skin.wrap or "clamp",
-        )
-    ).reshape(len(faces), len(weights), -1)
+    index = skin.image_index
+    index = np.zeros(len(faces), int) if index is None else index[: len(faces)]
+    images = skin.image if isinstance(skin.image, tuple) else (skin.image,)
+    wrap = skin.wrap or "clamp"
+    return np.stack(
+        [SAMPLE(images[k], corner, wrap) for k, corner in zip(index, uv, strict=True)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,6 +97,13 @@ def values(shown, weights):
         ("vertices", "repeated", texture.UVTexture),
         ("image", "repeated", texture.UVTexture),
         ("clamped", "repeated", texture.UVTexture),
+        ("several", "several", texture.UVTexture),
+        ("several", "vertices", texture.UVTexture),
+        ("none", "clear faces", texture.FaceColors),
+        ("clear vertices", "vertices", texture.VertexColors),
+        ("faces", "clear fine", texture.SurfaceTexture),
+        ("clear faces", "vertices", texture.UVTexture),
+        ("clear several", "image", texture.UVTexture),
     ],
 )
 def test_colours_stay_the_same(first, second, kind, x64):
@@ -90,12 +111,42 @@ def test_colours_stay_the_same(first, second, kind, x64):
     whole = joining.join_meshes(meshes)
     assert type(whole.texture) is kind
     assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(whole))
+    assert isinstance(getattr(whole.texture, "image", None), (np.ndarray, type(None)))
+    check_colors(whole, meshes)
+
+
+def check_colors(whole, meshes, atol=1e-5):
+    """Asserts that a mesh has the colours of others, and an opacity of 1 if needed."""
+    clear = any(getattr(each.texture, "transparent", False) for each in meshes)
+    assert getattr(whole.texture, "transparent", False) == clear
     weights = RNG.dirichlet(np.ones(3), 40)
-    np.testing.assert_allclose(
-        values(whole, weights),
-        np.concatenate([values(each, weights) for each in meshes]),
-        atol=1e-5,
-    )
+    found = values(whole, weights)
+    assert found.shape[-1] == 3 + clear
+    for each, got in zip(meshes, np.split(found, len(meshes)), strict=True):
+        expected = values(each, weights)
+        missing = found.shape[-1] - expected.shape[-1]
+        expected = np.pad(expected, [*[(0, 0)] * 2, (0, missing)], constant_values=1)
+        np.testing.assert_allclose(got, expected, atol=atol)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("far", "repeated"), ("far", "clamped"), ("several", "far"), ("far", "faces")],
+)
+def test_images_too_large_for_one_stay_several(names, x64):
+    meshes = [colored(STRIP, name) for name in names]
+    whole: Any = joining.join_meshes(meshes)
+    assert len(whole.texture.image) == 2 + names.count("several")
+    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(whole))
+    check_colors(whole, meshes, 1e-4)
+
+
+def test_traced_coordinates_of_different_images():
+    meshes = [colored(STRIP, name) for name in ("repeated", "several")]
+    whole: Any = jax.jit(joining.join_meshes)(meshes)
+    assert len(whole.texture.image) == 3
+    np.testing.assert_array_equal(whole.texture.image_index, [0, 0, 2, 1])
+    check_colors(whole, meshes, 1e-4)
 
 
 @pytest.mark.slow  # of compilation
@@ -227,12 +278,26 @@ def test_faces_may_be_traced():
         ),
         (
             [
-                colored(STRIP, "image"),
+                colored(STRIP, "far"),
                 STRIP._replace(
-                    texture=texture.UVTexture(9999 * corners(), image(2, 2), "repeat")
+                    texture=texture.UVTexture(9999 * corners(), image(2, 2), "clamp")
                 ),
             ],
-            "too large for one; join fewer",
+            "2 images, of which some repeat and others are clamped far",
+        ),
+        (
+            [
+                STRIP,
+                STRIP._replace(texture=several("clamp")._replace(image_index=None)),
+            ],
+            "UVTexture of item 1 must have an image_index where its image is a tuple",
+        ),
+        (
+            [
+                colored(STRIP, "clear faces"),
+                STRIP._replace(texture=texture.FaceColors(np.ones((2, 4)))),
+            ],
+            "number of channels, not 4 and 5",
         ),
     ],
 )
@@ -243,7 +308,7 @@ def test_refusals(meshes, message):
 
 def test_refuses_traced_coordinates_of_different_images():
     one, two = colored(STRIP, "image"), colored(STRIP, "repeated")
-    with pytest.raises(ValueError, match="outside of jit, or share one image"):
+    with pytest.raises(ValueError, match="outside of jit, or give them the same"):
         jax.jit(lambda m: joining.join_meshes([m, two]).vertices)(one)
 
 
@@ -269,6 +334,20 @@ class TestUnstack:
         np.testing.assert_array_equal(
             parts[5].texture.coordinates, skin.coordinates[0, 2]
         )
+
+    def test_several_images_are_shared(self):
+        clear = colored(STRIP, "clear several")
+        plain = colored(TRIANGLE, "repeated")
+        batch: Any = mesh.stack_meshes([clear, plain])
+        assert len(batch.texture.image) == 3 and batch.texture.transparent
+        np.testing.assert_array_equal(batch.texture.image_index, [[1, 0], [2, 2]])
+        parts: list[Any] = joining.unstack_meshes(batch)
+        assert all(len(part.texture.image) == 3 for part in parts)
+        check_colors(parts[0], [clear])
+        weights = RNG.dirichlet(np.ones(3), 9)
+        found, expected = values(parts[1], weights), values(plain, weights)
+        np.testing.assert_allclose(found[..., :3], expected, atol=1e-5)
+        np.testing.assert_allclose(found[..., 3], 1, atol=1e-6)
 
     def test_one_mesh(self):
         (only,) = joining.unstack_meshes(colored(STRIP, "faces"))

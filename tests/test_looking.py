@@ -65,13 +65,24 @@ def test_mesh_is_shown_by_the_viewer(shown):
     assert "<iframe" in html and "glTF" in html
 
 
-def test_colours_of_faces_do_not_run_into_each_other():
-    colors = np.random.default_rng(0).integers(0, 256, (20, 3)) / 255
-    (solid,) = scene(SPHERE.vertices, SPHERE.faces, texture.FaceColors(colors))
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colours_of_faces_do_not_run_into_each_other(channels):
+    colors = np.random.default_rng(0).integers(0, 256, (20, channels)) / 255
+    skin = texture.FaceColors(colors, channels == 4)
+    (solid,) = scene(SPHERE.vertices, SPHERE.faces, skin)
     assert solid.visual.kind == "vertex"
-    corners = solid.visual.vertex_colors[solid.faces][..., :3]
+    corners = solid.visual.vertex_colors[solid.faces][..., :channels]
     expected = np.round(255 * colors)[:, None]
-    np.testing.assert_array_equal(corners, np.broadcast_to(expected, (20, 3, 3)))
+    np.testing.assert_array_equal(corners, np.broadcast_to(expected, corners.shape))
+
+
+def test_several_images():
+    images = (np.ones((2, 2, 3)), np.zeros((3, 1, 3)))
+    index = np.arange(20) % 2
+    skin = texture.UVTexture(np.full((20, 3, 2), 0.5), images, image_index=index)
+    (solid,) = scene(SPHERE.vertices, SPHERE.faces, skin)
+    seen = solid.visual.to_color().vertex_colors[solid.faces, 0]
+    np.testing.assert_array_equal(seen, 255 * (1 - index)[:, None] * np.ones(3))
 
 
 def test_faces_that_are_not_finite_are_left_out():

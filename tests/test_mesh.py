@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -142,9 +144,37 @@ class TestStack:
         assert isinstance(batch.texture, texture.UVTexture)
         np.testing.assert_array_equal(batch.texture.image, images)
         assert batch.texture.coordinates.shape == (2, 2, 3, 2)
-        small = texture.UVTexture(np.ones((1, 3, 2)), images[0, :2])
-        with pytest.raises(ValueError, match=r"image .* \[2, 5, 3\] and \[4, 5, 3\]"):
-            mesh.stack_meshes([meshes[0]._replace(texture=small), meshes[1]])
+
+    def test_images_of_several_sizes(self):
+        large, small = np.ones((4, 5, 3)), np.ones((2, 5, 3))
+        skins = [
+            texture.UVTexture(np.ones((k, 3, 2)), image)
+            for k, image in ((1, small), (2, large), (2, large))
+        ]
+        given = [self.SMALL, self.LARGE, self.LARGE]
+        pairs = zip(given, skins, strict=True)
+        batch: Any = mesh.stack_meshes([m._replace(texture=t) for m, t in pairs])
+        assert batch.texture.image[0] is small and batch.texture.image[1] is large
+        assert len(batch.texture.image) == 2
+        index = [[0, 0], [1, 1], [1, 1]]
+        np.testing.assert_array_equal(batch.texture.image_index, index)
+        grey = texture.UVTexture(np.ones((1, 3, 2)), np.ones((4, 5, 1)))
+        with pytest.raises(
+            ValueError, match=r"one number of channels, not \[4, 5, 1\]"
+        ):
+            mesh.stack_meshes(
+                [self.SMALL._replace(texture=grey), given[1]._replace(texture=skins[1])]
+            )
+
+    def test_opaque_and_transparent(self):
+        clear = texture.FaceColors(np.full((1, 4), 0.5), True)
+        plain = texture.FaceColors(np.full((2, 3), 0.5))
+        batch: Any = mesh.stack_meshes(
+            [self.SMALL._replace(texture=clear), self.LARGE._replace(texture=plain)]
+        )
+        assert batch.texture.transparent
+        np.testing.assert_array_equal(batch.texture.values[1, :, 3], 1)
+        np.testing.assert_array_equal(batch.texture.values[0, 0, 3], 0.5)
 
     def test_differentiates(self):
         def total(vertices):

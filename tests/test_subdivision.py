@@ -195,3 +195,17 @@ def test_refusals():
         jax.jit(subdivide)(SQUARE)
     with pytest.raises(ValueError, match="belong to one mesh"):
         subdivide(mesh.stack_meshes([SQUARE, OCTAHEDRON]))
+
+
+def test_several_images_and_opacity_stay():
+    images = (np.ones((2, 2, 4)), np.zeros((1, 1, 4)))
+    skin = texture.UVTexture(
+        np.zeros((8, 3, 2)), images, "clamp", True, np.arange(8) % 2
+    )
+    fine = refine(OCTAHEDRON._replace(texture=skin), 1, "midpoint").texture
+    assert isinstance(fine, texture.UVTexture) and fine.transparent
+    np.testing.assert_array_equal(fine.image_index, np.tile(np.arange(8) % 2, 4))
+    for kind in (texture.FaceColors, texture.VertexColors):
+        skin = kind(np.ones((8 if kind is texture.FaceColors else 6, 4)), True)
+        fine = refine(OCTAHEDRON._replace(texture=skin), 1, "midpoint").texture
+        assert fine is not None and fine.transparent

@@ -33,8 +33,18 @@ UV = UVTexture(np.zeros((1, 3, 2)), np.ones((256, 128, 3)), "repeat")
             "Mesh(8 x 4 bfloat16 vertices at (0, 0, 0), 8 x 2 int32 faces, no texture)",
         ),
         (
-            Mesh(np.zeros((0, 3)), FACES[:0], VertexColors(np.ones((8, 0, 3)))),
-            "Mesh(0 float64 vertices, 0 int64 faces, VertexColors 8 x 0 x 3)",
+            Mesh(np.zeros((0, 3)), FACES[:0], VertexColors(np.ones((8, 0, 4)), True)),
+            "Mesh(0 float64 vertices, 0 int64 faces, VertexColors 8 x 0 x 4, "
+            "transparent)",
+        ),
+        (
+            Mesh(
+                np.zeros((3, 3)),
+                FACES,
+                UV._replace(image=(np.ones((2, 2, 3)),) * 2, image_index=FACES[:, 0]),
+            ),
+            "Mesh(3 float64 vertices at (0, 0, 0), 1 int64 faces, UVTexture 2 images, "
+            "repeat)",
         ),
     ],
 )

@@ -35,12 +35,19 @@ def image(pixels):
         texture.FaceColors(levels(COUNT, 3)),
         texture.UVTexture(RNG.uniform(size=(COUNT, 3, 2)), levels(4, 5, 3), "clamp"),
         texture.UVTexture(RNG.uniform(-1, 2, (COUNT, 3, 2)), levels(4, 5, 3), "repeat"),
+        texture.VertexColors(levels(12, 4), True),
+        texture.FaceColors(levels(COUNT, 4), True),
+        texture.UVTexture(
+            RNG.uniform(size=(COUNT, 3, 2)), levels(4, 5, 4), "clamp", True
+        ),
     ],
 )
 def test_round_trip(skin):
     found: Any = from_trimesh(to_trimesh(SPHERE._replace(texture=skin)))
     assert type(found.texture) is type(skin)
     np.testing.assert_array_equal(found.vertices[:12], np.float32(SPHERE.vertices))
+    if skin is not None:
+        assert found.texture.transparent == skin.transparent
     if isinstance(skin, texture.UVTexture):
         # repeated vertices are at the same places
         np.testing.assert_allclose(
@@ -98,13 +105,22 @@ def test_texels_become_an_image():
     np.testing.assert_allclose(texture.bake(found, 2).texels, skin.texels, atol=1e-5)
 
 
-def test_opacity_is_kept_on_the_way_out():
-    colors = levels(12, 4)
-    solid: Any = to_trimesh(SPHERE._replace(texture=texture.VertexColors(colors)))
-    np.testing.assert_array_equal(solid.visual.vertex_colors, np.round(255 * colors))
-    with pytest.warns(UserWarning, match="some colours are transparent"):
-        found = from_trimesh(solid).texture
-    np.testing.assert_allclose(found[0], colors[:, :3], atol=1e-6)  # pyright: ignore
+def test_several_images_are_packed():
+    images = (levels(2, 3, 3), levels(1, 1, 3))
+    uv = RNG.uniform(size=(2, 3, 2))
+    skin = texture.UVTexture(uv, images, "repeat", image_index=np.array([1, 0]))
+    found: Any = from_trimesh(to_trimesh(STRIP._replace(texture=skin)))
+    assert isinstance(found.texture, texture.UVTexture)
+    sample = jax.jit(texture.sample, static_argnums=2)
+    for face, k in enumerate((1, 0)):
+        np.testing.assert_allclose(
+            sample(found.texture.image, found.texture.coordinates[face], "clamp"),
+            sample(images[k], uv[face], "repeat"),
+            atol=1e-5,
+        )
+    far = skin._replace(coordinates=99999 * uv)
+    with pytest.raises(ValueError, match="one image for a mesh; the 2 of the texture"):
+        to_trimesh(STRIP._replace(texture=far))
 
 
 def test_says_that_trimesh_does_not_clamp():
@@ -185,19 +201,23 @@ class TestMaterials:
         assert isinstance(found, texture.FaceColors)
         np.testing.assert_array_equal(found.values, [[0, 0, 1], [1, 0, 0]])
 
-    @pytest.mark.parametrize("mode", [None, "OPAQUE", "BLEND"])
-    def test_opacity_is_named_where_it_counts(self, mode):
-        pixels = np.full((1, 1, 4), 0.2)
-        material = PBRMaterial(
-            name="glass", baseColorTexture=image(pixels), alphaMode=mode
+    @pytest.mark.parametrize(
+        "mode, alpha", [(None, 1), ("OPAQUE", 1), ("BLEND", 0.3), ("MASK", 0)]
+    )
+    def test_opacity_counts_by_the_mode(self, mode, alpha):
+        pixels = np.array([[[0.2, 0.2, 0.2, 1], [0.2, 0.2, 0.2, 0.6]]])
+        half = PBRMaterial(
+            baseColorTexture=image(pixels),
+            baseColorFactor=[255, 255, 255, 128],
+            alphaMode=mode,
         )
-        if mode == "BLEND":
-            with pytest.warns(UserWarning, match="transparent.*glass"):
-                found = self.convert(material)
-        else:
-            found = self.convert(material)
+        found = self.convert(half)
         assert isinstance(found, texture.UVTexture)
-        np.testing.assert_allclose(found.image, pixels[..., :3], atol=1e-6)
+        assert found.transparent == (alpha < 1)
+        np.testing.assert_allclose(found.image[..., :3], pixels[..., :3], atol=1e-6)
+        if alpha < 1:
+            expected = [0.5, alpha] if mode == "BLEND" else [1, 0]
+            np.testing.assert_allclose(found.image[0, :, 3], expected, atol=0.01)
 
 
 UV = texture.UVTexture(np.zeros((2, 3, 2)), np.ones((2, 2, 3)))
@@ -215,7 +235,8 @@ UV = texture.UVTexture(np.zeros((2, 3, 2)), np.ones((2, 2, 3)))
         ({"texture": UV._replace(image=np.ones((1, 2, 2, 3)))}, r"\[1, 2, 2, 3\]"),
         ({"texture": texture.FaceColors(np.ones((2, 2)))}, "the texture has 2"),
         ({"texture": texture.FaceColors(np.ones((2, 3), np.uint8))}, "colours by 255"),
-        ({"texture": texture.FaceColors(np.full((2, 3), np.nan))}, "not finite"),
+        ({"texture": texture.FaceColors(np.full((2, 3), np.nan))}, "must be finite"),
+        ({"texture": texture.FaceColors(np.ones((2, 4)))}, "Set transparent=True"),
         ({"texture": 3}, "The texture is a int"),
     ],
 )

@@ -2,11 +2,12 @@
 
 * `loading`: `load_mesh`; `saving`: `save_mesh`; `formats`: the table of formats.
 * `surface`: what all readers return, and how it becomes a `Mesh`.
-* `obj` (with `mtl`), `off`, `stl`, `ply`, `gltf`: readers.
+* `obj` (with `mtl` and `mtl_images`), `off`, `stl`, `ply`, `gltf`: readers.
 * `obj_writing`, `off`, `gltf_writing`, `trimesh_writing` (PLY and STL): writers.
 * `text`, `polygons`, `weld`: lines and names of files, triangulation, merging of
   vertices.
-* `imagefile`, `srgb`: image files as arrays, and their encoding of colours.
+* `imagefile`, `srgb`, `colors`: image files as arrays, their encoding of colours, and
+  textures as files hold them.
 * `atlas`, `wrapping`: several images, texels or colours in one image; its continuation.
 """
 

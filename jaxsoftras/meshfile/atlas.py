@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,6 +58,100 @@ def _continue(image: np.ndarray, window: np.ndarray, wrap: Wrap) -> np.ndarray:
     return image[axes[0][:, None], axes[1]]
 
 
+class _Tiles(NamedTuple):
+    """Images, and what their faces see of them.
+
+    Attributes:
+        images: K arrays ``[H, W, C]``.
+        wraps: K continuations of the images beyond their edges.
+        places: ``[F, 3, 2]`` columns and rows of the corners, in texels.
+        image_index: ``[F]`` image of each face.
+        windows: ``[K, 2, 2]`` first column and row that the faces of an image see, and
+            those after the last; it has all of the image, and a texel around.
+    """
+
+    images: Sequence[np.ndarray]
+    wraps: Sequence[Wrap]
+    places: np.ndarray
+    image_index: np.ndarray
+    windows: np.ndarray
+
+    @property
+    def extents(self) -> np.ndarray:
+        """``[K, 2]`` widths and heights of the windows; float64, of any size."""
+        return self.windows[:, 1] - self.windows[:, 0]
+
+    @property
+    def limit(self) -> float:
+        """Number of texels that windows may have in all."""
+        sizes = np.array([image.shape[:2] for image in self.images])
+        return max(_MOST_TEXELS, np.prod(sizes + 2.0, axis=1).sum())
+
+
+def _find_tiles(
+    coordinates: np.ndarray,
+    image_index: np.ndarray,
+    images: Sequence[np.ndarray],
+    wraps: Sequence[Wrap],
+) -> _Tiles:
+    """Finds what faces see of their images; see `merge`."""
+    sizes = np.array([image.shape[1::-1] for image in images])
+    # in texels, down from the upper left corner of the image
+    places = np.stack([coordinates[..., 0], 1 - coordinates[..., 1]], axis=-1)
+    places = places * sizes[image_index][:, None]
+    windows = np.tile([[[0.0, 0], [0, 0]]], (len(images), 1, 1))
+    windows[:, 1] = sizes
+    np.minimum.at(windows[:, 0], image_index, np.floor(places.min(axis=1)))
+    np.maximum.at(windows[:, 1], image_index, np.ceil(places.max(axis=1)))
+    return _Tiles(images, wraps, places, image_index, windows + [[-1], [1]])
+
+
+def _pack(tiles: _Tiles) -> UVTexture | None:
+    """Packs windows into one image; None if it would be too large."""
+    if np.prod(tiles.extents, axis=1).sum() > tiles.limit:
+        return None
+    corners, shape = _arrange(tiles.extents.astype(int))
+    if math.prod(shape) > 2 * tiles.limit:  # a long image may leave much room empty
+        return None
+    windows = tiles.windows.astype(int)
+    first = tiles.images[0]
+    packed = np.zeros((*shape, first.shape[-1]), first.dtype)
+    each = zip(tiles.images, windows, tiles.wraps, strict=True)
+    for (x, y), one in zip(corners, each, strict=True):
+        window = _continue(*one)
+        packed[y : y + len(window), x : x + window.shape[1]] = window
+    offset = (corners - windows[:, 0])[tiles.image_index]
+    uv = (tiles.places + offset[:, None]) / packed.shape[1::-1]
+    uv[..., 1] = 1 - uv[..., 1]
+    return UVTexture(uv, packed, "clamp")
+
+
+def _collect(coordinates: np.ndarray, tiles: _Tiles) -> UVTexture:
+    """Makes a texture of several images, which have one continuation.
+
+    If some repeat and others do not, the latter get a border as far as their faces
+    reach.
+    """
+    index = tiles.image_index
+    if len(set(tiles.wraps)) == 1:
+        images = tuple(tiles.images)
+        return UVTexture(coordinates, images, tiles.wraps[0], image_index=index)
+    clamped = np.array([wrap == "clamp" for wrap in tiles.wraps])
+    if np.prod(tiles.extents[clamped], axis=1).sum() > tiles.limit:
+        raise ValueError(
+            f"it shows {len(tiles.images)} images, some of them repeated and others "
+            "clamped far beyond their edges; give it texture coordinates nearer to "
+            "[0, 1] in a 3D program, or a single image ('bake')"
+        )
+    coordinates, images = np.array(coordinates), list(tiles.images)
+    for k in np.flatnonzero(clamped):
+        faces, window = index == k, tiles.windows[k].astype(int)
+        images[k] = _continue(images[k], window, "clamp")
+        uv = (tiles.places[faces] - window[0]) / images[k].shape[1::-1]
+        coordinates[faces] = uv * [1, -1] + [0, 1]
+    return UVTexture(coordinates, tuple(images), "repeat", image_index=index)
+
+
 def merge(
     coordinates: np.ndarray,
     image_index: np.ndarray,
@@ -67,7 +162,8 @@ def merge(
 
     Faces in other repetitions of their image are moved to the first one. Several images
     are packed into one, each as far beyond its edges as its faces reach, and a texel
-    more, so that a bilinear look-up samples it as it would the single images.
+    more, so that a bilinear look-up samples it as it would the single images. Where
+    they repeat so often that it would be too large, they stay several.
 
     Args:
         coordinates: ``[F, 3, 2]`` u and v of each face in its own image, finite.
@@ -80,9 +176,9 @@ def merge(
         clamped is packed with the border that its faces see, if that is not too large.
 
     Raises:
-        ValueError: there are several images, and faces show so many repetitions of
-            theirs that the packed image would be too large. The message is meant to
-            follow the name of the file.
+        ValueError: some images repeat, and others are clamped so far beyond their edges
+            that their borders would be too large. The message is meant to follow the
+            name of the file.
     """
     repeats = np.array([wrap == "repeat" for wrap in wraps])[image_index]
     shift = np.floor(coordinates.mean(axis=1, keepdims=True))
@@ -90,41 +186,13 @@ def merge(
     inside = np.all((coordinates >= 0) & (coordinates <= 1))
     if len(images) == 1 and (inside or wraps[0] == "repeat"):
         return UVTexture(coordinates, images[0], wraps[0])
-    sizes = np.array([image.shape[1::-1] for image in images])
-    # in texels, down from the upper left corner of the image
-    places = np.stack([coordinates[..., 0], 1 - coordinates[..., 1]], axis=-1)
-    places = places * sizes[image_index][:, None]
-    windows = np.tile([[[0.0, 0], [0, 0]]], (len(images), 1, 1))
-    windows[:, 1] = sizes
-    np.minimum.at(windows[:, 0], image_index, np.floor(places.min(axis=1)))
-    np.maximum.at(windows[:, 1], image_index, np.ceil(places.max(axis=1)))
-    windows += [[-1], [1]]
-    extents = windows[:, 1] - windows[:, 0]
-    most = max(_MOST_TEXELS, np.prod(sizes + 2.0, axis=1).sum())
-    corners, shape = np.zeros((0, 2), int), (0, 0)
-    fits = np.prod(extents, axis=1).sum() <= most
-    if fits:
-        corners, shape = _arrange(extents.astype(int))
-        fits = math.prod(shape) <= 2 * most  # a long image may leave much room empty
-    if not fits:
-        if len(images) == 1:
-            return UVTexture(coordinates, images[0], wraps[0])
-        raise ValueError(
-            f"it shows {len(images)} images, some of them repeated so often that they "
-            "do not fit into one; give it a single image in a 3D program ('bake'), "
-            "without repetition"
-        )
-    windows = windows.astype(int)
-    packed = np.zeros((*shape, images[0].shape[-1]), images[0].dtype)
-    for (x, y), each in zip(
-        corners, zip(images, windows, wraps, strict=True), strict=True
-    ):
-        window = _continue(*each)
-        packed[y : y + len(window), x : x + window.shape[1]] = window
-    offset = (corners - windows[:, 0])[image_index]
-    uv = (places + offset[:, None]) / packed.shape[1::-1]
-    uv[..., 1] = 1 - uv[..., 1]
-    return UVTexture(uv, packed, "clamp")
+    tiles = _find_tiles(coordinates, image_index, images, wraps)
+    packed = _pack(tiles)
+    if packed is not None:
+        return packed
+    if len(images) == 1:
+        return UVTexture(coordinates, images[0], wraps[0])
+    return _collect(coordinates, tiles)
 
 
 def paint(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,4 +272,5 @@ def unfold(texture: SurfaceTexture) -> UVTexture:
     place = corner + side * np.stack([column, row], axis=-1)[:, None]
     uv = place / [columns * side, rows * side]
     uv[..., 1] = 1 - uv[..., 1]
-    return UVTexture(uv, image.reshape(rows * side, columns * side, channels))
+    image = image.reshape(rows * side, columns * side, channels)
+    return UVTexture(uv, image, transparent=texture.transparent)

@@ -82,10 +82,12 @@ def check_mesh(name: str, vertices: np.ndarray, faces: np.ndarray) -> None:
             f"{name} has faces with vertices that do not exist: {faces.min()} to "
             f"{faces.max()} of {len(vertices)}."
         )
-    used = np.unique(faces)
     # `not <=` also finds NaN
-    finite = np.abs(vertices[used]) <= np.finfo(np.float32).max
-    wrong = used[~np.all(finite, axis=1)]
+    finite = np.abs(vertices) <= np.finfo(np.float32).max
+    if np.all(finite):
+        return
+    used = np.bincount(np.ravel(faces), minlength=len(vertices)) > 0
+    wrong = np.flatnonzero(used & ~np.all(finite, axis=1))
     if len(wrong):
         raise ValueError(
             f"{name} has faces with vertices that are not finite numbers of single "

@@ -24,7 +24,7 @@ from jaxsoftras.meshfile.gltf_primitives import (
     read_primitive,
 )
 from jaxsoftras.meshfile.gltf_scene import Placement, place_meshes
-from jaxsoftras.meshfile.surface import Surface, join
+from jaxsoftras.meshfile.surface import Surface, join, with_opacity
 from jaxsoftras.meshfile.weld import weld
 
 # extensions that are read, or that change neither shape nor base colour
@@ -169,27 +169,26 @@ def _read_uv(
 
 
 def _color_vertices(
-    base: BaseColor, colors: np.ndarray, used: np.ndarray
-) -> tuple[np.ndarray, BaseColor]:
+    document: Document, base: BaseColor, primitive: Primitive, colors: np.ndarray
+) -> np.ndarray:
     """Multiplies vertex colours by the factor of a material.
 
     Args:
-        base: base colour of a material, of which the image is ignored.
+        document: the file.
+        base: base colour of the material, of which the image is ignored.
+        primitive: the primitive.
         colors: ``[V, 4]`` linear.
-        used: indices of the vertices that have faces.
 
     Returns:
-        ``[V, 3]`` sRGB-encoded, and a white material with the mean opacity.
+        ``[V, 4]`` sRGB-encoded, with opacity.
     """
     product = colors * base.factor
-    alpha = product[used, 3]
-    if base.alpha_mode == "MASK":
-        alpha = alpha >= base.cutoff
-    opacity = float(np.mean(alpha)) if len(used) else 1.0
-    mode = "OPAQUE" if opacity == 1 or base.alpha_mode == "OPAQUE" else "BLEND"
-    factor = np.array([1, 1, 1, opacity])
-    white = base._replace(factor=factor, use=None, alpha_mode=mode)
-    return srgb.encode(product[:, :3]), white._replace(plain=mode == "OPAQUE")
+    alpha = base.opacity(product[:, 3])
+    corners = alpha[primitive.faces]
+    if base.alpha_mode == "MASK" and np.any(corners != corners[:, :1]):
+        note = f"vertex colours cut {base.name} out with soft edges within faces"
+        document.notes[note] = None
+    return np.append(srgb.encode(product[:, :3]), alpha[:, None], axis=1)
 
 
 def _color_primitive(
@@ -204,16 +203,17 @@ def _color_primitive(
         image = base.use.image
         if len(used) and np.all(colors[used] == colors[used[0]]):
             base, colors = base._replace(factor=base.factor * colors[used[0]]), None
-        elif base.alpha_mode == "OPAQUE" and np.all(image == image[0, 0]):
-            texel = np.append(srgb.decode(image[0, 0, :3]), 1)
+        elif np.all(image == image[0, 0]):
+            texel = with_opacity(image[0, 0])
+            texel = np.append(srgb.decode(texel[:3]), texel[3])
             base, uv = base._replace(factor=base.factor * texel), None
         else:
             document.notes["vertex colours of faces with an image are left out"] = None
             colors = None
     surface = Surface(primitive.vertices, primitive.faces)
     if colors is not None:
-        values, base = _color_vertices(base, colors, used)
-        surface = surface._replace(vertex_colors=values)
+        values = _color_vertices(document, base, primitive, colors)
+        return surface._replace(vertex_colors=values)
     if base.plain:
         return surface
     material, uv = materials.make(base, uv, used)

@@ -24,6 +24,14 @@ from jaxsoftras.meshfile.wrapping import (
 )
 
 _WRAPS: dict[int, AxisWrap] = {33071: "clamp", 33648: "mirror", 10497: "repeat"}
+_NEAREST = 9728
+# maps of a material that change its shading, which a mesh does not have
+_MAPS = {
+    "normalTexture": "normals",
+    "occlusionTexture": "occlusion",
+    "metallicRoughnessTexture": "metal and roughness",
+    "specularGlossinessTexture": "gloss",
+}
 _IMAGE_FORMATS = ("EXT_texture_webp", "EXT_texture_avif", "MSFT_texture_dds")
 
 
@@ -64,6 +72,14 @@ class BaseColor(NamedTuple):
     cutoff: float = 0.5
     plain: bool = True
 
+    def opacity(self, alpha: np.ndarray) -> np.ndarray:
+        """Opacity of the surface by the product of all values for it; elementwise."""
+        if self.alpha_mode == "OPAQUE":
+            return np.ones_like(alpha)
+        if self.alpha_mode == "MASK":
+            return (alpha >= self.cutoff).astype(alpha.dtype)
+        return alpha
+
 
 class Materials:
     """Materials of a file; each image is read once."""
@@ -96,6 +112,9 @@ class Materials:
             raise ValueError(f"{item.place}.alphaMode should not be {show(mode)}")
         if np.any(item.numbers("emissiveFactor", 3, (0, 0, 0))):
             self._document.notes["the light that materials emit is left out"] = None
+        maps = [noun for key, noun in _MAPS.items() if key in item or key in values]
+        if maps:
+            self._document.notes[f"maps of {' and '.join(maps)} are left out"] = None
         use = None
         if texture_key in values:
             use = self._read_use(values.item(texture_key))
@@ -123,6 +142,10 @@ class Materials:
             if code not in _WRAPS:
                 raise ValueError(f"{sampler.place}.{key} should not be {code}")
             wraps.append(_WRAPS[code])
+        nearest = sampler.integer("magFilter", 9729) == _NEAREST
+        if nearest and np.any(image != image[0, 0]):
+            note = "images to be shown without interpolation are interpolated"
+            self._document.notes[note] = None
         coordinate_set, matrix = info.integer("texCoord", 0), np.eye(2, 3)
         transform = info.extension("KHR_texture_transform")
         if transform is not None:
@@ -179,13 +202,9 @@ class Materials:
         Returns:
             The material, and coordinates that fit its image.
         """
-        color, opacity = srgb.encode(base.factor[:3]), float(base.factor[3])
-        if base.alpha_mode == "MASK":
-            opacity = float(opacity >= base.cutoff)
-        elif base.alpha_mode == "OPAQUE":
-            opacity = 1.0
+        color = np.append(srgb.encode(base.factor[:3]), base.opacity(base.factor[3]))
         if base.use is None:
-            return Material(base.name, color, opacity=opacity), None
+            return Material(base.name, color), None
         image, wraps, block = base.use.image, base.use.wraps, None
         looked_up = np.zeros((0, 2)) if uv is None else uv[used]
         looked_up = looked_up[np.all(np.isfinite(looked_up), axis=1)]
@@ -203,9 +222,7 @@ class Materials:
         key += (base.alpha_mode, base.cutoff, block, layout)
         if key not in self._made:
             shown = layout.change_image(_tint(image, base))
-            if base.alpha_mode == "MASK":  # its image is cut out instead
-                opacity = 1.0
-            self._made[key] = Material(base.name, color, shown, layout.wrap, opacity)
+            self._made[key] = Material(base.name, color, shown, layout.wrap)
         uv = None if uv is None else layout.change_uv(uv, image.shape)
         return self._made[key], uv
 
@@ -221,11 +238,8 @@ def _tint(image: np.ndarray, base: BaseColor) -> np.ndarray:
         factor = base.factor[:3].astype(np.float32)
         colors = srgb.encode(srgb.decode(colors) * factor)
     alpha = image[..., 3:] if image.shape[-1] == 4 else np.ones_like(image[..., :1])
-    if base.alpha_mode == "MASK":
-        alpha = (alpha * base.factor[3] >= base.cutoff).astype(np.float32)
-    if base.alpha_mode == "OPAQUE" or np.all(alpha == 1):
-        return colors
-    return np.concatenate([colors, alpha], axis=-1)
+    alpha = base.opacity(alpha * base.factor[3].astype(np.float32))
+    return colors if np.all(alpha == 1) else np.concatenate([colors, alpha], axis=-1)
 
 
 def _decode_image(content: bytes, place: str) -> np.ndarray:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-# 8192 x 8192, of 0.8 GB as colours in single precision
-_MOST_TEXELS = 2**26
+MOST_TEXELS = 2**26
+"""Texels of an image: 8192 x 8192, of 0.8 GB as colours in single precision."""
 
 _STRIP = 2**20  # texels that are converted at once
 
@@ -62,7 +63,7 @@ def from_pillow(image: Image.Image) -> np.ndarray:
         ValueError: an image that is too large, or not in range.
     """
     width, height = image.size
-    if width * height > _MOST_TEXELS:
+    if width * height > MOST_TEXELS:
         raise ValueError(
             f"it has {width} x {height} texels, more than 2**26; make it smaller"
         )
@@ -129,20 +130,24 @@ def read(path: Path) -> np.ndarray:
         raise ValueError(f"{path} cannot be read as an image: {error}") from error
 
 
-def to_bytes(colors: np.ndarray) -> np.ndarray:
+def to_bytes(colors: ArrayLike) -> np.ndarray:
     """Converts colours to uint8, from 0 to 255; values are clipped to [0, 1]."""
-    return np.round(np.clip(colors, 0, 1) * 255).astype(np.uint8)
+    return np.round(np.clip(np.asarray(colors), 0, 1) * 255).astype(np.uint8)
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """Converts an image ``[H, W, 3]`` in [0, 1] to a Pillow image of 8-bit channels."""
+    """Converts an image in [0, 1] to a Pillow image of 8-bit channels.
+
+    Args:
+        image: ``[H, W]``, ``[H, W, 3]`` or, with opacity, ``[H, W, 4]``.
+    """
     from PIL import Image
 
     return Image.fromarray(to_bytes(image))
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Encodes an image ``[H, W, 3]`` in [0, 1] as PNG with 8-bit channels."""
+    """Encodes an image, as `to_pillow` takes it, as PNG with 8-bit channels."""
     file = io.BytesIO()
     to_pillow(image).save(file, "PNG")
     return file.getvalue()

@@ -5,25 +5,17 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxsoftras import guesses
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import formats, surface
-from jaxsoftras.texture import Texture, UVTexture
 
 
-def _to_single(texture: Texture | None) -> Texture | None:
-    """Converts a texture to single precision."""
-    match texture:
-        case None:
-            return None
-        case UVTexture(coordinates, image, wrap):
-            return UVTexture(
-                np.asarray(coordinates, np.float32), np.asarray(image, np.float32), wrap
-            )
-        case _:
-            return type(texture)(np.asarray(texture[0], np.float32))
+def _to_single(values: np.ndarray) -> np.ndarray:
+    """Converts an array of a texture to single precision; indices to 32 bits."""
+    return np.asarray(values, np.int32 if values.dtype.kind == "i" else np.float32)
 
 
 @np.errstate(all="ignore")  # numbers out of range are refused, or have no use
@@ -34,7 +26,7 @@ def _convert(path: Path) -> tuple[Mesh, tuple[str, ...]]:
         raise ValueError(f"it has no faces, but {'; '.join(content.notes)}")
     formats.check_mesh("it", content.vertices, content.faces)
     mesh, notes = surface.to_mesh(content)
-    return mesh._replace(texture=_to_single(mesh.texture)), notes
+    return mesh._replace(texture=jax.tree.map(_to_single, mesh.texture)), notes
 
 
 @np.errstate(over="ignore")  # of vertices that no face uses
@@ -51,15 +43,18 @@ def _normalize(path: Path, vertices: np.ndarray) -> np.ndarray:
 
 @guesses.answers
 def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
-    """Reads a mesh file: OBJ with its materials and images, OFF, PLY, STL or GLB.
+    """Reads a mesh file: OBJ with its materials and images, glTF, GLB, OFF, PLY or STL.
 
     The objects of a scene are placed by their transforms and joined into one mesh;
-    polygons are split into triangles. STL and GLB repeat vertices for each face or
-    normal, so vertices of these formats at the same position (and, in GLB, with the
+    polygons are split into triangles. STL and glTF repeat vertices for each face or
+    normal, so vertices of these formats at the same position (and, in glTF, with the
     same colour) are merged. The other formats keep their vertices in order.
 
     Colours in text files range to 255 if all are whole numbers and some are above 1;
-    otherwise they range to 1, and are clipped.
+    otherwise they range to 1, and are clipped. Opacity comes from glTF materials by
+    their ``alphaMode``, from ``d``, ``Tr`` and ``map_d`` in OBJ, and from alpha columns
+    in PLY and OFF. In OBJ, an alpha channel of ``map_Kd`` counts only if ``map_d``
+    names the image, too.
 
     A file with contents that a `Mesh` cannot hold, or that refers to files that are
     missing, is loaded without them, and one warning names them all.
@@ -72,10 +67,12 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
 
     Returns:
         Numpy arrays: vertices ``[V, 3]`` float32, faces ``[F, 3]`` int32, and a
-        texture of red, green and blue in [0, 1], or None if the file has no colours.
-        The texture is a `VertexColors`, a `FaceColors` (also for materials without
-        images) or a `UVTexture`, for which several images are packed into one. Texture
-        coordinates beyond [0, 1] continue the image as its ``wrap`` says.
+        texture of red, green and blue in [0, 1], with opacity if a face is not opaque,
+        or None if the file has no colours. The texture is a `VertexColors`, a
+        `FaceColors` (also for materials without images) or a `UVTexture`. For this,
+        several images are packed into one, unless some repeat so often that it would
+        have more than 2**24 texels; then it has several. Texture coordinates beyond
+        [0, 1] continue the image as its ``wrap`` says.
 
     Raises:
         FileNotFoundError: the file does not exist.

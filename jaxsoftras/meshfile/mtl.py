@@ -10,26 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsoftras.meshfile import imagefile, srgb, text
+from jaxsoftras.meshfile import imagefile, mtl_images, srgb, text
+from jaxsoftras.meshfile.mtl_images import ImageMap
 from jaxsoftras.meshfile.surface import Material
-from jaxsoftras.texture import Wrap
 
-# options of images with the numbers of their arguments
-_OPTIONS = {
-    b"-blendu": 1,
-    b"-blendv": 1,
-    b"-bm": 1,
-    b"-boost": 1,
-    b"-cc": 1,
-    b"-clamp": 1,
-    b"-colorspace": 1,
-    b"-imfchan": 1,
-    b"-mm": 2,
-    b"-texres": 1,
-    b"-type": 1,
+# what a mesh does not have, by the keywords of its images
+_LEFT_OUT = {
+    b"map_bump": "bump maps",
+    b"bump": "bump maps",
+    b"norm": "normal maps",
+    b"disp": "displacement maps",
+    b"decal": "decals",
+    b"map_ke": "the light that materials emit",
+    b"map_tr": "images of transparency (map_Tr)",
 }
-# options with one to three numbers
-_VECTORS = (b"-o", b"-s", b"-t")
 
 # names that programs write for no material
 _NO_MATERIAL = frozenset([b"", b"none", b"(null)", b"null", b"default"])
@@ -51,26 +45,18 @@ class Definition:
         name: name of the material.
         folder: folder of the library.
         color: ``[3]`` diffuse colour, or None.
-        image: name of the image, or None.
-        scale: ``[2]`` factor of the texture coordinates.
-        offset: ``[2]`` added to them after that.
-        wrap: continuation of the image.
-        base: added to the image after its multiplication by `gain`.
-        gain: factor of the image.
+        image: its image, or None.
         opacity: 1 for an opaque material.
+        opacity_image: image that the opacity is multiplied by, or None.
         notes: what is not supported.
     """
 
     name: bytes
     folder: Path
     color: np.ndarray | None = None
-    image: bytes | None = None
-    scale: np.ndarray = dataclasses.field(default_factory=lambda: np.ones(2))
-    offset: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(2))
-    wrap: Wrap = "repeat"
-    base: float = 0.0
-    gain: float = 1.0
+    image: ImageMap | None = None
     opacity: float = 1.0
+    opacity_image: ImageMap | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -92,52 +78,26 @@ def _parse_color(material: Definition, words: list[bytes]) -> np.ndarray | None:
     return np.clip(color, 0, 1)
 
 
-def _take_numbers(words: Sequence[bytes]) -> list[float]:
-    """Numbers at the beginning of words, three at most; the last word is no number."""
-    numbers = []
-    for word in words[: min(3, len(words) - 1)]:
-        try:
-            numbers.append(text.parse_float(word))
-        except ValueError:
-            break
-    return numbers
-
-
-def _parse_image(material: Definition, rest: bytes) -> None:
-    """Parses options and name of an image; the name may have spaces."""
-    while rest.startswith(b"-"):
-        words = rest.split()
-        option = words[0].lower()
-        if option in _VECTORS:
-            numbers = _take_numbers(words[1:])
-            count = len(numbers)
-            if count == 0:
-                raise ValueError
-            default = [1.0, 1.0] if option == b"-s" else [0.0, 0.0]
-            pair = np.array((numbers + default[count:])[:2])
-            if not np.all(np.isfinite(pair)):
-                raise ValueError
-            if option == b"-s":
-                material.scale = pair
-            elif option == b"-o":
-                material.offset = pair
-            elif np.any(pair):
-                material.notes.append("the turbulence of images (-t) is left out")
-        elif option in _OPTIONS:
-            count = _OPTIONS[option]
-            if option == b"-clamp":
-                material.wrap = "clamp" if words[1:2] == [b"on"] else "repeat"
-            elif option == b"-mm":
-                material.base, material.gain = map(text.parse_float, words[1:3])
-        else:
-            break  # a name that begins with a hyphen
-        rest = (rest.split(maxsplit=count + 1)[count + 1 :] or [b""])[0]
-    material.image = rest or None
+def _parse_image(material: Definition, rest: bytes) -> ImageMap | None:
+    """Parses an image, and notes what is left out of it."""
+    image = mtl_images.parse_image(rest)
+    if image is not None and image.turbulent:
+        material.notes.append("the turbulence of images (-t) is left out")
+    return image
 
 
 def _parse_opacity(words: list[bytes]) -> float:
     """Parses an opacity or a transparency, perhaps with the option ``-halo``."""
-    return text.parse_float(words[words[:1] == [b"-halo"]])
+    opacity = text.parse_float(words[words[:1] == [b"-halo"]])
+    if not np.isfinite(opacity):
+        raise ValueError
+    return float(np.clip(opacity, 0, 1))
+
+
+def _emits(words: Sequence[bytes]) -> bool:
+    """Whether the colour of the light that a material emits is not black."""
+    numbers = words if words[:1] not in ([b"xyz"], [b"spectral"]) else words[1:]
+    return any(number.strip(b"+-0.") for number in numbers)
 
 
 def read(path: Path) -> dict[bytes, Definition]:
@@ -160,13 +120,16 @@ def read(path: Path) -> dict[bytes, Definition]:
             elif keyword == b"kd":
                 material.color = _parse_color(material, words)
             elif keyword == b"map_kd":
-                _parse_image(material, rest)
+                material.image = _parse_image(material, rest)
             elif keyword == b"d":
                 material.opacity, opaque_by = _parse_opacity(words), material
             elif keyword == b"tr" and opaque_by is not material:
                 material.opacity = 1 - _parse_opacity(words)
             elif keyword == b"map_d":
-                material.notes.append("the opacity images of materials are left out")
+                material.opacity_image = _parse_image(material, rest)
+            elif keyword in _LEFT_OUT or (keyword == b"ke" and _emits(words)):
+                noun = _LEFT_OUT.get(keyword, _LEFT_OUT[b"map_ke"])
+                material.notes.append(f"{noun}: left out")
         except (ValueError, IndexError):
             shown = text.show(statement)
             raise ValueError(
@@ -175,46 +138,96 @@ def read(path: Path) -> dict[bytes, Definition]:
     return materials
 
 
-def load(
-    definition: Definition, images: dict[Path, np.ndarray]
-) -> tuple[Material, bytes | None]:
-    """Loads the image of a material.
+def _read_image(
+    definition: Definition, image: ImageMap | None, images: dict[Path, np.ndarray]
+) -> np.ndarray | None:
+    """Reads an image; None if there is none or it is missing."""
+    path = None if image is None else text.find_file(definition.folder, image.name)
+    if path is None:
+        return None
+    if path not in images:
+        images[path] = imagefile.read(path)
+    return images[path]
 
-    By the format, the image is multiplied by the colour. Many programs write black
-    beside an image that is meant to be seen; it is then shown as it is.
 
-    Args:
-        definition: the material; notes are added to it.
-        images: images read so far, by their files.
+def _tint_image(
+    definition: Definition, image: ImageMap, pixels: np.ndarray
+) -> np.ndarray:
+    """Multiplies an image by the colour of the material: ``[H, W, 3]``.
 
-    Returns:
-        The material, and the name of its image if that is missing.
-
-    Raises:
-        ValueError: a damaged image.
+    Many programs write black beside an image that is meant to be seen; it is then shown
+    as it is.
     """
     color = np.ones(3) if definition.color is None else definition.color
     name = text.show(definition.name)
-    plain = Material(name, color, opacity=definition.opacity)
-    if definition.image is None:
-        return plain, None
-    path = text.find_file(definition.folder, definition.image)
-    if path is None:
-        return plain, definition.image
-    if path not in images:
-        images[path] = imagefile.read(path)
-    image = images[path]
     if not np.any(color):
         definition.notes.append(
             f"black material {name}: its image is not multiplied by its colour"
         )
         color = np.ones(3)
-    factor, base = definition.gain * color, definition.base * color
-    if np.any(factor != 1) or np.any(base != 0):
-        colors = image[..., :3] * factor.astype(np.float32) + base.astype(np.float32)
-        opacity = image[..., 3:]
-        image = np.concatenate([np.clip(colors, 0, 1), opacity], axis=-1)
-    return plain._replace(image=image, wrap=definition.wrap), None
+    if pixels.shape[-1] == 4 and definition.opacity_image is None:
+        definition.notes.append(
+            f"the opacity of the image of {name} is left out; a line map_d in its "
+            "material would use it"
+        )
+    return mtl_images.tint(pixels, image, color)
+
+
+class Appearance(NamedTuple):
+    """A material, the use of its image, and the names of images that are missing."""
+
+    material: Material
+    placed: ImageMap
+    missing: list[bytes]
+
+
+def load(definition: Definition, images: dict[Path, np.ndarray]) -> Appearance:
+    """Loads the images of a material.
+
+    By the format, the image is multiplied by the colour, and the opacity by another
+    image. The alpha channel of the first one has no part in it.
+
+    Args:
+        definition: the material; notes are added to it.
+        images: images read so far, by their files.
+
+    Raises:
+        ValueError: a damaged image, or images that do not fit together.
+    """
+    color = np.ones(3) if definition.color is None else definition.color
+    name, image, other = (
+        text.show(definition.name),
+        definition.image,
+        definition.opacity_image,
+    )
+    plain = Material(name, np.append(color, definition.opacity))
+    found = [_read_image(definition, use, images) for use in (image, other)]
+    missing = [
+        use.name
+        for use, pixels in zip((image, other), found, strict=True)
+        if use is not None and pixels is None
+    ]
+    colors, alpha = None, np.full((1, 1, 1), definition.opacity, np.float32)
+    if image is not None and found[0] is not None:
+        colors = _tint_image(definition, image, found[0])
+    if other is not None and found[1] is not None:
+        if colors is None or image is None or other.is_placed_as(image):
+            alpha = mtl_images.read_opacity(found[1], other, definition.opacity)
+        else:
+            definition.notes.append(
+                f"the opacity image of {name} is left out, as its options place it "
+                "elsewhere than the image"
+            )
+            other = None
+    placed = image if colors is not None else other if found[1] is not None else None
+    if placed is None:
+        return Appearance(plain, ImageMap(), missing)
+    if colors is None:
+        colors = color.astype(np.float32)[None, None]
+    if np.any(alpha < 1):
+        colors = mtl_images.combine(colors, alpha, placed.wrap)
+    material = plain._replace(image=colors, wrap=placed.wrap)
+    return Appearance(material, placed, missing)
 
 
 class Libraries(NamedTuple):
@@ -235,13 +248,13 @@ class Loaded(NamedTuple):
     Attributes:
         index: ``[K]`` index in `materials` by the names asked for, -1 for undefined.
         materials: the materials that are defined.
-        transforms: scale and offset of the texture coordinates of each.
+        placed: the use of the image of each.
         notes: what is missing or not supported.
     """
 
     index: np.ndarray
     materials: tuple[Material, ...]
-    transforms: tuple[tuple[np.ndarray, np.ndarray], ...]
+    placed: tuple[ImageMap, ...]
     notes: tuple[str, ...]
 
 
@@ -286,7 +299,7 @@ def load_materials(
         for spelling in text.spellings(form)
     }
     images: dict[Path, np.ndarray] = {}
-    index, materials, transforms, notes = [], [], [], []
+    index, materials, placed, notes = [], [], [], []
     undefined: list[str] = []
     missing: dict[str, None] = {}
     for name in names:
@@ -301,17 +314,14 @@ def load_materials(
                 undefined.append(text.show(name))
             continue
         definition = definitions[key]
-        material, lost = load(definition, images)
-        if lost is not None:
-            missing[text.show(lost)] = None
+        loaded = load(definition, images)
+        missing |= dict.fromkeys(map(text.show, loaded.missing))
         index.append(len(materials))
-        materials.append(material)
-        transforms.append((definition.scale, definition.offset))
+        materials.append(loaded.material)
+        placed.append(loaded.placed)
         notes += definition.notes
     if undefined:
         notes.append(f"materials that are not defined: {text.list_names(undefined)}")
     if missing:
         notes.append(f"missing images: {text.list_names(list(missing))}")
-    return Loaded(
-        np.array(index, int), tuple(materials), tuple(transforms), tuple(notes)
-    )
+    return Loaded(np.array(index, int), tuple(materials), tuple(placed), tuple(notes))

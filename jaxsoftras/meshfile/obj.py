@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxsoftras.meshfile import mtl, polygons, text
-from jaxsoftras.meshfile.surface import Surface
+from jaxsoftras.meshfile.surface import Material, Surface
 
 # statements without effect on the faces and their colours
 _IGNORED = frozenset(
@@ -211,6 +211,31 @@ def _name_materials(read: _Statements, defined: Sequence[bytes]) -> list[bytes]:
     return list(read.names)
 
 
+def _color_by_vertex(
+    index: np.ndarray, materials: tuple[Material, ...], colored: np.ndarray
+) -> tuple[np.ndarray, tuple[Material, ...]]:
+    """Puts the colours of vertices in the place of those of materials without images.
+
+    Args:
+        index: ``[F]`` material of each face, -1 for none.
+        materials: the materials.
+        colored: ``[F]`` whether a face has vertex colours.
+
+    Returns:
+        Index and materials, to which the opacities of others may be added.
+    """
+    instead = [-1] * (len(materials) + 1)
+    for k, material in enumerate(materials):
+        opacity = material.color[3]
+        if material.image is not None:
+            instead[k] = k
+        elif opacity < 1:
+            instead[k] = len(materials)
+            white = material._replace(color=np.array([1, 1, 1, opacity]))
+            materials = (*materials, white)
+    return np.where(colored, np.array(instead)[index], index), materials
+
+
 def read(path: Path) -> Surface:
     """Reads an OBJ file with its materials.
 
@@ -249,13 +274,11 @@ def read(path: Path) -> Surface:
     if len(uv_values):
         uv = uv[triangles.corners]
         uvs = np.where(uv[..., None] >= 0, uv_values[uv], np.nan)
-        for k, (scale, offset) in enumerate(materials.transforms):
-            if np.any(scale != 1) or np.any(offset != 0):
-                uvs[index == k] = uvs[index == k] * scale + offset
+        for k, placed in enumerate(materials.placed):
+            if placed.scale != (1, 1) or placed.offset != (0, 0):
+                uvs[index == k] = uvs[index == k] * placed.scale + placed.offset
+    shown = materials.materials
     if colors is not None:
-        shown = np.append([m.image is not None for m in materials.materials], False)
         colored = np.any(~np.isnan(colors[faces, 0]), axis=1)
-        index = np.where(colored & ~shown[index].astype(bool), -1, index)
-    return Surface(
-        values[:, :3], faces, colors, None, uvs, index, materials.materials, notes
-    )
+        index, shown = _color_by_vertex(index, shown, colored)
+    return Surface(values[:, :3], faces, colors, None, uvs, index, shown, notes)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import polygons, text
-from jaxsoftras.meshfile.surface import Surface
+from jaxsoftras.meshfile.surface import Surface, with_opacity
 from jaxsoftras.texture import FaceColors, VertexColors
 
 # In front of OFF: texture coordinates, colours, normals, a fourth coordinate. The
@@ -109,16 +109,17 @@ def _parse_vertices(rows: Sequence[_Row], least: int) -> np.ndarray:
 
 def _scale_colors(
     colors: np.ndarray, subject: str
-) -> tuple[np.ndarray | None, list[str]]:
-    """Scales colours ``[N, 4]``, NaN where there is none, to ``[N, 3]`` in [0, 1]."""
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Scales colours ``[N, 4]`` to [0, 1]; NaN where there is none, or no opacity."""
     colors[np.any(np.isnan(colors[:, :3]), axis=1)] = np.nan
     if np.all(np.isnan(colors)):
-        return None, []
-    scaled, notes = text.scale_colors(colors, subject)
-    notes = list(notes)
-    if np.any(scaled[:, 3] < 1):
-        notes.append(f"transparent colours of {subject} are made opaque")
-    return scaled[:, :3], notes
+        return None, ()
+    # opacities up to 255 tell the range of dark colours, too; but they may also range
+    # to 1 beside colours that range to 255
+    whole = np.all(np.isnan(colors) | (colors == np.floor(colors)))
+    scaled, notes = text.scale_colors(colors if whole else colors[:, :3], subject)
+    alpha, more = text.scale_colors(colors[:, 3:], subject)
+    return np.append(scaled[:, :3], alpha, axis=1), notes + more
 
 
 class _Faces(NamedTuple):
@@ -200,9 +201,9 @@ def read(path: Path) -> Surface:
         numbers = np.full((len(values), 4), np.nan)
         numbers[:, :wide] = values[:, after : after + wide]
         colors, more = _scale_colors(numbers, "vertices")
-        notes += more
+        notes.extend(more)
     face_colors, more = _scale_colors(faces.colors, "faces")
-    notes += more
+    notes.extend(more)
     triangles = polygons.triangulate(vertices, faces.corners, faces.counts)
     if colors is not None and face_colors is not None:
         notes.append("the colours of faces are left out beside those of vertices")
@@ -228,17 +229,16 @@ def _rows(numbers: np.ndarray) -> list[str]:
 
 def _color_rows(values: ArrayLike) -> list[str]:
     """Formats colours with opacity; decimal points distinguish them from 0 to 255."""
-    return [
-        " ".join(format(x, ".7f") for x in (*row, 1))
-        for row in np.asarray(values).tolist()
-    ]
+    colors = with_opacity(np.asarray(values))
+    return [" ".join(format(x, ".7f") for x in row) for row in colors.tolist()]
 
 
 def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
     """Encodes a mesh as an OFF file.
 
     Args:
-        mesh: numpy arrays; None, `VertexColors` or `FaceColors` with three channels.
+        mesh: numpy arrays; None, `VertexColors` or `FaceColors` with three channels,
+            and opacity if it is transparent.
         name: name of the file.
 
     Returns:

@@ -155,7 +155,7 @@ def _scale_colors(
 def _read_colors(
     data: Data, name: str, subject: str
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Reads the colours ``[N, 3]`` of an element in [0, 1], if there are; and notes."""
+    """Reads colours ``[N, 3 or 4]`` of an element in [0, 1], if any; and notes."""
     columns = data.columns.get(name, {})
     values = _find_scalars(columns, _COLORS)
     if values is None:
@@ -166,9 +166,11 @@ def _read_colors(
     key = next((key for key in _OPACITIES if key in columns), None)
     opacity = None if key is None else _find_scalars(columns, [(key,)])
     if key is not None and opacity is not None:
-        opacity, _ = _scale_colors(opacity, properties[key].type, subject)
-        if np.any(opacity < 1):
-            notes += (f"the opacity of colours of {subject} is left out",)
+        # integers that are 0 or 1 throughout say whether there is anything
+        kind = "f8" if np.all((opacity == 0) | (opacity == 1)) else properties[key].type
+        opacity, more = _scale_colors(opacity, kind, subject)
+        notes += more
+        colors = np.concatenate([colors, opacity], axis=-1)
     return colors, notes
 
 

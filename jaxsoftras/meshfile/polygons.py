@@ -214,14 +214,14 @@ def triangulate(
         notes.append(f"faces of fewer than three corners: {few}, left out")
     if len(kept) == 0 or len(vertices) == 0:
         return Triangles(np.zeros((0, 3), int), np.zeros(0, int), tuple(notes))
+    if np.all(counts[kept] == 3):
+        triangles = starts[kept, None] + np.arange(3)
+        return Triangles(triangles, kept, tuple(notes))
     # indices out of range are refused later, in one sentence for all formats
     points = np.asarray(vertices, float)[np.clip(corners, 0, len(vertices) - 1)]
     polygons = _Polygons(points, starts[kept], counts[kept])
-    if np.all(polygons.counts == 3):
-        triangles, owners = _fans(polygons)
-    else:
-        with np.errstate(all="ignore"):  # vertices that are not finite, refused later
-            triangles, owners, crossed = _split(polygons)
-        if crossed:
-            notes.append(f"polygons that cross themselves: {crossed}, split into fans")
+    with np.errstate(all="ignore"):  # vertices that are not finite, refused later
+        triangles, owners, crossed = _split(polygons)
+    if crossed:
+        notes.append(f"polygons that cross themselves: {crossed}, split into fans")
     return Triangles(triangles, kept[owners], tuple(notes))

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, guesses
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import atlas, formats
+from jaxsoftras.meshfile import atlas, colors, formats
 from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
 
 
-def _check_colors(kind: str, colors: np.ndarray) -> None:
-    """Raises ValueError unless colours are finite floats, as in `render`."""
-    if not jnp.issubdtype(colors.dtype, jnp.floating):  # also knows bfloat16
-        raise ValueError(
-            f"The values of {kind} must be floating-point, not {colors.dtype}; divide "
-            "8-bit colours by 255."
-        )
-    if wrong := np.sum(~np.isfinite(colors)):
-        raise ValueError(
-            f"The values of {kind} must be finite; {wrong} of {colors.size} are not."
-        )
+def _used_images(texture: UVTexture) -> UVTexture:
+    """Leaves out images that no face shows."""
+    used, index = np.unique(np.asarray(texture.image_index), return_inverse=True)
+    if len(used) == 1:
+        return texture._replace(image=texture.image[used[0]], image_index=None)
+    images = tuple(texture.image[k] for k in used)
+    return texture._replace(image=images, image_index=index)
 
 
-def _to_three_channels(colors: np.ndarray) -> np.ndarray:
-    """Repeats a single channel, and clips; refuses other numbers of channels."""
-    if colors.shape[-1] not in (1, 3):
-        raise ValueError(
-            "Mesh files hold colours of 1 or 3 channels; the texture has "
-            f"{colors.shape[-1]}."
-        )
-    colors = np.clip(colors.astype(np.result_type(colors.dtype, np.float32)), 0, 1)
-    return np.broadcast_to(colors, (*colors.shape[:-1], 3))
+def _take_faces(texture: Any, exists: np.ndarray) -> Any:
+    """Leaves out padding, and converts texels to an image."""
+    match texture:
+        case FaceColors(values):
+            return texture._replace(values=values[exists])
+        case SurfaceTexture(texels):
+            return atlas.unfold(texture._replace(texels=texels[exists]))
+        case UVTexture(coordinates, image_index=index):
+            coordinates = np.asarray(coordinates)[exists]
+            if not np.all(np.isfinite(coordinates)):
+                raise ValueError("The coordinates of UVTexture must be finite.")
+            texture = texture._replace(coordinates=coordinates)
+            if index is not None:
+                index = np.asarray(index)[exists]
+                return _used_images(texture._replace(image_index=index))
+            if np.ndim(texture.image) != 3:
+                raise ValueError(
+                    "The UVTexture must have an image [H, W, C], not "
+                    f"{list(np.shape(texture.image))}."
+                )
+    return texture
 
 
 def _simplify(mesh: Mesh) -> Mesh:
@@ -46,38 +54,22 @@ def _simplify(mesh: Mesh) -> Mesh:
             f"arrays have the shapes {list(vertices.shape)} and {list(faces.shape)}."
         )
     exists = faces[:, 0] >= 0
-    texture = mesh.texture
+    texture: Any = mesh.texture
     if texture is not None:
-        values = np.asarray(texture[0])
         count = len(vertices) if isinstance(texture, VertexColors) else len(faces)
-        if len(values) != count:
+        if len(texture[0]) != count:
             raise ValueError(
                 f"The {type(texture).__name__} of the mesh should have {count} rows, "
-                f"not {len(values)}."
+                f"not {len(texture[0])}."
             )
-        colors = texture.image if isinstance(texture, UVTexture) else texture[0]
-        _check_colors(type(texture).__name__, np.asarray(colors))
-    match texture:
-        case VertexColors(values):
-            texture = VertexColors(_to_three_channels(np.asarray(values)))
-        case FaceColors(values):
-            texture = FaceColors(_to_three_channels(np.asarray(values)[exists]))
-        case SurfaceTexture(texels):
-            texels = _to_three_channels(np.asarray(texels)[exists])
-            texture = atlas.unfold(SurfaceTexture(texels))
-        case UVTexture(coordinates, image, wrap):
-            texture = UVTexture(
-                np.asarray(coordinates)[exists],
-                _to_three_channels(np.asarray(image)),
-                wrap,
-            )
-            if not np.all(np.isfinite(texture.coordinates)):
-                raise ValueError("The coordinates of UVTexture must be finite.")
+        texture = colors.prepare(texture)
     formats.check_mesh("The mesh", vertices, faces[exists])
+    texture = None if texture is None else _take_faces(texture, exists)
     # unused vertices may be anything
     return Mesh(np.where(np.isfinite(vertices), vertices, 0), faces[exists], texture)
 
 
+@guesses.answers
 def save_mesh(path: str | Path, mesh: Mesh) -> None:
     """Writes a mesh file in the format of its suffix.
 
@@ -89,14 +81,19 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
     | .stl | none |
 
     An OBJ file with a texture refers to a .mtl file of the same name beside it, which
-    refers to a .png file of the same name if there is an image. All of them are written
-    or none is. Images, and all colours in PLY, have 8 bits a channel. The
-    texels of a `SurfaceTexture` are converted to an image. Padding is left out.
+    refers to .png files if there are images: of the same name, or numbered if there are
+    several, and one more for the opacity of each. All of them are written or none is.
+    Images, and all colours in PLY, have 8 bits a channel. The texels of a
+    `SurfaceTexture` are converted to an image. Padding is left out. GLB lists the faces
+    of each image together.
+
+    All of these formats hold opacity, except that of `VertexColors` in OBJ.
 
     Args:
         path: the file; its folder must exist.
         mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; floating-point colours
-            with one or three channels, which are clipped to [0, 1].
+            with one or three channels, and opacity if the texture is transparent, which
+            are clipped to [0, 1].
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -119,6 +116,8 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
         [1.0, 0.5, 0.0]
         >>> folder.cleanup()
     """
+    if isinstance(path, Mesh):
+        raise ValueError("save_mesh takes the path first: save_mesh(path, mesh).")
     path = Path(path)
     kind = formats.identify_format(path)
     if not path.parent.is_dir():

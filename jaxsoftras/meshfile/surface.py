@@ -20,34 +20,34 @@ from jaxsoftras.texture import FaceColors, Texture, UVTexture, VertexColors, Wra
 class Material(NamedTuple):
     """Appearance of some of the faces.
 
+    Colours and images may have opacity as a fourth channel.
+
     Attributes:
         name: name in the file, for messages.
-        color: ``[3]`` in [0, 1], sRGB-encoded as images are; the colour of faces that
-            do not show the image.
-        image: ``[H, W, 3]`` or, with opacity, ``[H, W, 4]`` float32 in [0, 1], already
-            multiplied by all that the format multiplies it by; row 0 is at the top.
+        color: ``[3 or 4]`` in [0, 1], sRGB-encoded as images are; the colour of faces
+            that do not show the image.
+        image: ``[H, W, 3 or 4]`` float32 in [0, 1], already multiplied by all that the
+            format multiplies it by; row 0 is at the top.
         wrap: continuation of the image beyond its edges.
-        opacity: 1 for an opaque material.
     """
 
     name: str = ""
     color: np.ndarray = np.ones(3)
     image: np.ndarray | None = None
     wrap: Wrap = "repeat"
-    opacity: float = 1.0
 
 
 class Surface(NamedTuple):
     """Triangles of a mesh file, with all their colours.
 
     The colour of a point is the product of the vertex colours, the face colours and
-    the material.
+    the material; so is its opacity, the fourth channel of those that have it.
 
     Attributes:
         vertices: ``[V, 3]`` float64.
         faces: ``[F, 3]`` vertex indices.
-        vertex_colors: ``[V, 3]`` in [0, 1], sRGB-encoded; NaN where there is none.
-        face_colors: ``[F, 3]`` in [0, 1], sRGB-encoded; NaN where there is none.
+        vertex_colors: ``[V, 3 or 4]`` in [0, 1], sRGB-encoded; NaN where there is none.
+        face_colors: ``[F, 3 or 4]`` in [0, 1], sRGB-encoded; NaN where there is none.
         uvs: ``[F, 3, 2]`` u (right) and v (up) of the corners; NaN where a face has
             none.
         material_index: ``[F]`` index of the material of each face, -1 for none.
@@ -66,6 +66,13 @@ class Surface(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def with_opacity(colors: np.ndarray) -> np.ndarray:
+    """Adds an opacity of 1 to colours ``[..., 3]`` that have none: ``[..., 4]``."""
+    if colors.shape[-1] == 4:
+        return colors
+    return np.concatenate([colors, np.ones_like(colors[..., :1])], axis=-1)
+
+
 def _stack(
     rows: Sequence[np.ndarray | None], shapes: Sequence[tuple[int, ...]], fill: float
 ) -> np.ndarray | None:
@@ -80,6 +87,17 @@ def _stack(
     )
 
 
+def _stack_colors(
+    rows: Sequence[np.ndarray | None], counts: Sequence[int]
+) -> np.ndarray | None:
+    """Concatenates colours; with opacity if some have it. Missing ones are white."""
+    given = [row for row in rows if row is not None]
+    channels = max((row.shape[1] for row in given), default=3)
+    if channels == 4:
+        rows = [None if row is None else with_opacity(row) for row in rows]
+    return _stack(rows, [(count, channels) for count in counts], 1)
+
+
 def join(surfaces: Sequence[Surface]) -> Surface:
     """Joins surfaces into one, in order.
 
@@ -88,8 +106,7 @@ def join(surfaces: Sequence[Surface]) -> Surface:
     """
     vertices = [surface.vertices for surface in surfaces]
     starts = np.cumsum([0, *map(len, vertices)])
-    by_vertex = [(len(v), 3) for v in vertices]
-    by_face = [(len(surface.faces), 3) for surface in surfaces]
+    counts = [len(surface.faces) for surface in surfaces]
 
     materials: dict[int, Material] = {}
     rank: dict[int, int] = {}
@@ -101,7 +118,7 @@ def join(surfaces: Sequence[Surface]) -> Surface:
         table = np.array([*(rank[id(m)] for m in surface.materials), -1])
         index = surface.material_index
         indices.append(None if index is None else table[index])
-    index = _stack(indices, [(count,) for count, _ in by_face], -1)
+    index = _stack(indices, [(count,) for count in counts], -1)
     return Surface(
         np.concatenate([np.zeros((0, 3)), *vertices]),
         np.concatenate(
@@ -110,9 +127,9 @@ def join(surfaces: Sequence[Surface]) -> Surface:
                 *(s.faces + k for s, k in zip(surfaces, starts[:-1], strict=True)),
             ]
         ),
-        _stack([s.vertex_colors for s in surfaces], by_vertex, 1),
-        _stack([s.face_colors for s in surfaces], by_face, 1),
-        _stack([s.uvs for s in surfaces], [(n, 3, 2) for n, _ in by_face], np.nan),
+        _stack_colors([s.vertex_colors for s in surfaces], [len(v) for v in vertices]),
+        _stack_colors([s.face_colors for s in surfaces], counts),
+        _stack([s.uvs for s in surfaces], [(n, 3, 2) for n in counts], np.nan),
         None if index is None else index.astype(int),
         tuple(materials.values()),
         tuple(dict.fromkeys(note for s in surfaces for note in s.notes)),
@@ -124,38 +141,67 @@ def _filled(colors: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(colors), 1, np.clip(colors, 0, 1))
 
 
-def _tints(surface: Surface) -> np.ndarray:
-    """Product of vertex and face colours at the corners of the faces: ``[F, 3, 3]``."""
-    product = np.ones((len(surface.faces), 3, 3))
+def _corner_colors(surface: Surface, shows: np.ndarray) -> np.ndarray:
+    """Colours and opacities of the corners of the faces: ``[F, 3, 4]``.
+
+    Args:
+        surface: the surface.
+        shows: ``[F]`` whether a face shows the image of its material; its corners then
+            have what the image is multiplied by.
+    """
+    product = np.ones((len(surface.faces), 3, 4))
     if surface.vertex_colors is not None:
-        product *= _filled(surface.vertex_colors)[surface.faces]
+        product *= _filled(with_opacity(surface.vertex_colors))[surface.faces]
     if surface.face_colors is not None:
-        product *= _filled(surface.face_colors)[:, None]
+        product *= _filled(with_opacity(surface.face_colors))[:, None]
+    if surface.material_index is not None:
+        index = np.where(shows, -1, surface.material_index)
+        colors = np.ones((len(surface.materials) + 1, 4))
+        for k in np.unique(index[index >= 0]):
+            colors[k] = _mean_color(surface.materials[k])
+        product *= colors[index][:, None]
     return product
+
+
+def _mean_color(material: Material) -> np.ndarray:
+    """Colour ``[4]`` of a material on faces that do not show its image."""
+    if material.image is None:
+        return _filled(with_opacity(np.asarray(material.color, float)))
+    texels = with_opacity(material.image)
+    alpha = texels[..., 3:]
+    total = alpha.sum(dtype=float)
+    weights = alpha if total else np.ones_like(alpha)  # transparent texels do not count
+    color = (texels[..., :3] * weights).sum(axis=(0, 1), dtype=float) / weights.sum()
+    return np.append(color, total / alpha.size)
+
+
+def _drop_opacity(colors: np.ndarray, transparent: bool) -> np.ndarray:
+    return colors if transparent else colors[..., :3]
 
 
 def _plain_texture(surface: Surface, corners: np.ndarray) -> Texture:
     """Chooses the texture of a surface without images from its corners' colours."""
+    transparent = bool(np.any(corners[..., 3] < 1))
     if surface.vertex_colors is not None:
-        values = _filled(surface.vertex_colors)
+        values = _filled(with_opacity(surface.vertex_colors))
         values[surface.faces] = corners
         if np.array_equal(values[surface.faces], corners):
-            return VertexColors(values)
+            return VertexColors(_drop_opacity(values, transparent), transparent)
+    corners = _drop_opacity(corners, transparent)
     if np.all(corners == corners[:, :1]):
-        return FaceColors(corners[:, 0])
-    return UVTexture(*atlas.paint(corners), wrap="clamp")
+        return FaceColors(corners[:, 0], transparent)
+    return UVTexture(*atlas.paint(corners), "clamp", transparent)
 
 
 def _image_texture(
-    surface: Surface, shows: np.ndarray, tints: np.ndarray, corners: np.ndarray
+    surface: Surface, shows: np.ndarray, corners: np.ndarray
 ) -> tuple[UVTexture, list[str]]:
-    """Puts the images of a surface, and the colours of other faces, into one image.
+    """Puts the images of a surface, and the colours of other faces, into a texture.
 
     Args:
         surface: the surface, with materials and coordinates.
         shows: ``[F]`` whether a face shows the image of its material.
-        tints: ``[F, 3, 3]`` colours that images are multiplied by.
-        corners: ``[F, 3, 3]`` colours of the corners of other faces.
+        corners: ``[F, 3, 4]``; see `_corner_colors`.
 
     Returns:
         The texture, and notes on colours that it does not have.
@@ -171,11 +217,12 @@ def _image_texture(
         faces = shows & (surface.material_index == k)
         if not np.any(faces) or material.image is None:
             continue
-        image, tint = material.image[..., :3], tints[faces]
+        image, tint = material.image, corners[faces]
         if not np.all(tint == tint[0, 0]):
             lost += len(tint)
         elif np.any(tint != 1):
-            image = image * tint[0, 0].astype(np.float32)
+            image = with_opacity(image) if tint[0, 0, 3] < 1 else image
+            image = image * tint[0, 0, : image.shape[-1]].astype(np.float32)
         # objects often have copies of one image
         pixels = (
             hashlib.sha256(np.ascontiguousarray(image).data).digest()
@@ -189,45 +236,46 @@ def _image_texture(
             wraps.append(material.wrap)
         index[faces] = found[key]
     plain = ~shows
+    transparent = bool(np.any(corners[plain, :, 3] < 1)) or any(
+        image.shape[-1] == 4 and np.any(image[..., 3] < 1) for image in images
+    )
+    images = [
+        with_opacity(image) if transparent else image[..., :3] for image in images
+    ]
     if np.any(plain):
-        coordinates[plain], painted = atlas.paint(corners[plain])
+        colors = _drop_opacity(corners[plain], transparent)
+        coordinates[plain], painted = atlas.paint(colors)
         index[plain] = len(images)
         images.append(painted.astype(np.float32))
         wraps.append("clamp")
     notes = [f"colours of faces with an image: {lost}, left out"] if lost else []
-    return atlas.merge(coordinates, index, images, wraps), notes
+    merged = atlas.merge(coordinates, index, images, wraps)
+    return merged._replace(transparent=transparent), notes
 
 
-def _transparency(surface: Surface, used: Sequence[int], shown: set[int]) -> list[str]:
-    """Notes on the opacity of materials, which a `Mesh` does not have."""
+def _name_invisible(surface: Surface, corners: np.ndarray) -> list[str]:
+    """Notes on materials, or else a whole surface, with nothing to be seen."""
     names = []
-    for k in used:
-        material = surface.materials[k]
-        image = material.image
-        has_alpha = k in shown and image is not None and image.shape[-1] == 4
-        if material.opacity < 1 or (
-            has_alpha and image is not None and np.any(image[..., 3] < 1)
-        ):
+    for k, material in enumerate(surface.materials):
+        colors = material.color if material.image is None else material.image
+        clear = colors.shape[-1] == 4 and not np.any(colors[..., 3])
+        if clear and np.any(surface.material_index == k):
             names.append(material.name or "one without a name")
-    if not names:
-        return []
-    return [f"transparent materials: {text.list_names(names)}, made opaque"]
-
-
-def _mean_color(material: Material) -> np.ndarray:
-    """Colour of a material on faces that do not show its image."""
-    if material.image is None:
-        return _filled(np.asarray(material.color, float))
-    return material.image[..., :3].mean(axis=(0, 1), dtype=float)
+    if names:
+        return [f"materials of opacity 0: {text.list_names(names)}, invisible"]
+    if len(corners) and not np.any(corners[..., 3]):
+        return ["it is invisible, with an opacity of 0"]
+    return []
 
 
 def to_mesh(surface: Surface) -> tuple[Mesh, tuple[str, ...]]:
     """Converts a surface to a mesh with one texture.
 
     In this order: an `UVTexture` if a face shows an image, with all images and all
-    colours of other faces packed into one; `VertexColors` if every vertex has one
-    colour; `FaceColors` if every face has; an `UVTexture` with a few texels for each
-    face otherwise. Texture coordinates without images get a white texel.
+    colours of other faces packed into one unless it would be too large; `VertexColors`
+    if every vertex has one colour; `FaceColors` if every face has; an `UVTexture` with
+    a few texels for each face otherwise. Texture coordinates without images get a white
+    texel. The texture has opacity if one of its faces is not opaque.
 
     Args:
         surface: faces must be in range.
@@ -237,8 +285,8 @@ def to_mesh(surface: Surface) -> tuple[Mesh, tuple[str, ...]]:
         cannot hold.
 
     Raises:
-        ValueError: images that are repeated too often to be packed; the message is
-            meant to follow the name of the file.
+        ValueError: images that cannot be laid out; the message is meant to follow the
+            name of the file.
     """
     notes = list(surface.notes)
     uvs, index = surface.uvs, surface.material_index
@@ -246,30 +294,26 @@ def to_mesh(surface: Surface) -> tuple[Mesh, tuple[str, ...]]:
     if uvs is not None:
         # as `not <=`, this also leaves out NaN
         placed = np.all(np.abs(uvs) <= np.finfo(np.float32).max, axis=(1, 2))
-    used = [] if index is None else [int(k) for k in np.unique(index) if k >= 0]
     shows = np.zeros_like(placed)
-    if index is not None:
-        pictured = [m.image is not None for m in surface.materials]
-        pictured = np.array([*pictured, False])[index]
-        shows = pictured & placed
-        if bare := np.sum(pictured & ~placed):
-            notes.append(
-                f"faces with an image but no texture coordinates: {bare}, shown in its "
-                "mean colour"
-            )
-        notes += _transparency(surface, used, set(np.unique(index[shows]).tolist()))
-    colors = np.ones((len(surface.materials) + 1, 3))
-    for k in used:
-        if not np.all(shows[index == k]):
-            colors[k] = _mean_color(surface.materials[k])
-    tints = _tints(surface)
-    corners = tints if index is None else tints * colors[index][:, None]
+    used = index is not None and np.any(index >= 0)
     texture: Texture | None = None
-    if np.any(shows):
-        texture, lost = _image_texture(surface, shows, tints, corners)
-        notes += lost
-    elif used or surface.vertex_colors is not None or surface.face_colors is not None:
-        texture = _plain_texture(surface, corners)
+    if used or surface.vertex_colors is not None or surface.face_colors is not None:
+        if used:
+            pictured = [m.image is not None for m in surface.materials]
+            pictured = np.array([*pictured, False])[index]
+            shows = pictured & placed
+            if bare := np.sum(pictured & ~placed):
+                notes.append(
+                    f"faces with an image but no texture coordinates: {bare}, shown in "
+                    "its mean colour"
+                )
+        corners = _corner_colors(surface, shows)
+        notes += _name_invisible(surface, corners)
+        if np.any(shows):
+            texture, lost = _image_texture(surface, shows, corners)
+            notes += lost
+        else:
+            texture = _plain_texture(surface, corners)
     elif uvs is not None and np.any(placed):
         # keeps the coordinates for an image that is set later
         white = np.ones((1, 1, 3))

@@ -17,7 +17,7 @@ def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
 
     Args:
         mesh: numpy arrays; None, or for PLY `VertexColors` or `FaceColors` with three
-            channels.
+            channels, and opacity if it is transparent.
         name: name of the file; its suffix determines the format.
 
     Returns:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxsoftras.meshfile.surface import Surface
 
+_PRIME = np.uint64(11400714819323198485)  # odd, about 2**64 divided by the golden ratio
 # Faces whose normals differ from opposite ones by less, in the cosine, lie on each
 # other; single precision does not tell smaller angles from none.
 _FLAT = 1e-6
+# Products with a unit vector that opposite normals, within _FLAT, do not both exceed
+_SLOPE = 2e-3
 # Faces at one edge that are compared with each other.
 _MOST_AT_EDGE = 8
+
+
+def _order_rows(rows: np.ndarray) -> np.ndarray:
+    """Order of rows in which equal ones follow each other."""
+    if rows.dtype == np.float32 and rows.shape[1] == 3:
+        # one number for each row, which only equal rows share as a rule
+        x, y, z = rows.view(np.uint32).astype(np.uint64).T
+        mixed = (x * _PRIME + y) * _PRIME + z
+        order = np.argsort(mixed * _PRIME)
+        same = np.diff(mixed[order]) == 0
+        if np.array_equal(same, np.all(rows[order[1:]] == rows[order[:-1]], axis=1)):
+            return order
+    return np.lexsort(rows.T[::-1])
 
 
 def _rank_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -21,10 +37,12 @@ def _rank_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         The first occurrence of each, and ``[N]`` the number of each row.
     """
-    order = np.lexsort(rows.T[::-1])
+    order = _order_rows(rows)
     rows = rows[order]
     new = np.ones(len(rows), bool)
     new[1:] = np.any(rows[1:] != rows[:-1], axis=1)
+    if np.all(new):
+        return np.arange(len(rows)), np.arange(len(rows))
     group = np.cumsum(new) - 1
     first = np.minimum.reduceat(order, np.flatnonzero(new)) if len(order) else order
     rank = np.empty(len(first), int)
@@ -36,9 +54,10 @@ def _rank_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _unit_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Unit normals ``[F, 3]``; zero for faces without an area."""
-    a, b, c = np.moveaxis(vertices[faces], 1, 0)
+    # `take` is several times as fast as an index
+    a, b, c = (vertices.take(faces[:, k], axis=0) for k in range(3))
     normals = np.cross(b - a, c - a)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("fk,fk->f", normals, normals))[:, None]
     return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0)
 
 
@@ -58,22 +77,57 @@ class _Pairs(NamedTuple):
     cosine: np.ndarray
 
 
-def _pair_faces(vertices: np.ndarray, faces: np.ndarray) -> _Pairs:
-    """Pairs the sides of faces."""
-    start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-    edge = np.minimum(start, end) * len(vertices) + np.maximum(start, end)
+def _pair_faces(faces: np.ndarray, normals: np.ndarray, sides: np.ndarray) -> _Pairs:
+    """Pairs sides of faces.
+
+    Args:
+        faces: ``[F, 3]``.
+        normals: ``[F, 3]`` of length 1.
+        sides: ``[N]`` numbers of the sides to look at.
+    """
+    start = faces.ravel()
+    following = sides + np.where(sides % 3 == 2, -2, 1)
+    one, other = start[sides], start[following]
+    edge = np.minimum(one, other) * (start.max() + 1) + np.maximum(one, other)
     order = np.argsort(edge)
-    edge = edge[order]
-    ones, others = [], []
+    edge, order = edge[order], sides[order]
+    ones, others = [order[:0]], [order[:0]]
     for shift in range(1, _MOST_AT_EDGE):
         same = edge[shift:] == edge[:-shift]
+        if not np.any(same):
+            break
         one, other = order[shift:][same], order[:-shift][same]
         opposite = start[one] != start[other]
         ones.append(one[opposite])
         others.append(other[opposite])
     one, other = np.concatenate(ones), np.concatenate(others)
-    normals = _unit_normals(vertices, faces)
-    return _Pairs(one, other, np.sum(normals[one // 3] * normals[other // 3], axis=1))
+    cosine = np.einsum("pk,pk->p", normals[one // 3], normals[other // 3])
+    return _Pairs(one, other, cosine)
+
+
+def _may_fold(faces: np.ndarray, normals: np.ndarray, count: int) -> np.ndarray:
+    """Finds vertices at which faces may lie on each other with opposite normals.
+
+    Of two opposite normals, one has no positive product with the sum of all normals at
+    the vertex. This is far quicker than pairs, and few vertices of most surfaces are
+    found.
+
+    Returns:
+        ``[count]`` bool.
+    """
+    corners, columns = faces.T.copy(), normals.T.copy()
+    sums: list[Any] = [
+        sum(np.bincount(corner, column, count) for corner in corners)
+        for column in columns
+    ]
+    least = _SLOPE * np.sqrt(sum(row * row for row in sums))
+    solid = np.any(columns != 0, axis=0)
+    found = np.zeros(count, bool)
+    for corner in corners:
+        terms = zip(columns, sums, strict=True)
+        product = sum(column * row.take(corner) for column, row in terms)
+        found[corner[solid & (product <= least.take(corner))]] = True
+    return found
 
 
 def _label(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -148,10 +202,16 @@ def _split_sheets(surface: Surface) -> Surface:
     groups once the two sides are not joined.
     """
     vertices, faces = surface.vertices, surface.faces
-    pairs = _pair_faces(vertices, faces)
-    folded = pairs.cosine < _FLAT - 1
-    if not np.any(folded):
+    if len(faces) == 0:
         return surface
+    normals = _unit_normals(vertices, faces)
+    suspects = _may_fold(faces, normals, len(vertices))
+    ends = suspects[faces] & suspects[np.roll(faces, -1, axis=1)]
+    pairs = _pair_faces(faces, normals, np.flatnonzero(ends))
+    if not np.any(pairs.cosine < _FLAT - 1):
+        return surface
+    pairs = _pair_faces(faces, normals, np.arange(faces.size))
+    folded = pairs.cosine < _FLAT - 1
     sheet = _find_sheets(faces, pairs, len(vertices))
     folded &= sheet[pairs.one // 3] & sheet[pairs.other // 3]
     touched = np.zeros(len(vertices), bool)

@@ -41,14 +41,35 @@ def test_a_single_image_stays_as_it_is():
     np.testing.assert_array_equal(made.coordinates, corners + [-6, 7])
 
 
+FAR = np.array([[[0.0, 0], [1, 0], [0, 1]]] * 2) * np.array([1e4, 2])[:, None, None]
+
+
+@pytest.mark.parametrize(
+    "wraps", [["clamp", "clamp"], ["repeat", "repeat"], ["repeat", "clamp"]]
+)
+def test_too_many_repetitions_for_one_image(wraps):
+    made = atlas.merge(FAR, np.arange(2), IMAGES[:2], wraps)
+    assert made.wrap == wraps[0] and len(made.image) == 2
+    assert made.image_index is not None and made.image_index.tolist() == [0, 1]
+    for k in range(2):
+        if wraps[k] == made.wrap:
+            assert made.image[k] is IMAGES[k]
+        found = look(made.image[k], made.coordinates[k], made.wrap)
+        # coordinates up to 1e4 are rounded to 1e-3
+        tolerance = 1e-5 if k else 2e-2
+        expected = look(IMAGES[k], FAR[k], wraps[k])
+        np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
 @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
-def test_too_many_repetitions(wrap):
-    corners = np.array([[[0.0, 0], [1, 0], [0, 1]]] * 2)
-    corners[0] *= 1e30
-    with pytest.raises(ValueError, match="it shows 2 images, some of them repeated so"):
-        atlas.merge(corners, np.arange(2), IMAGES[:2], [wrap] * 2)
-    single = atlas.merge(corners[:1], np.zeros(1, int), IMAGES[:1], [wrap])
+def test_a_single_image_that_repeats_stays(wrap):
+    single = atlas.merge(FAR[:1] * 1e26, np.zeros(1, int), IMAGES[:1], [wrap])
     assert single.image is IMAGES[0] and single.wrap == wrap
+
+
+def test_repeated_beside_clamped_far_beyond_its_edges():
+    with pytest.raises(ValueError, match="it shows 2 images, .* clamped far beyond"):
+        atlas.merge(FAR[[0, 0]], np.arange(2), IMAGES[:2], ["repeat", "clamp"])
 
 
 def test_painted_triangles_are_linear():

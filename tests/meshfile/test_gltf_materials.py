@@ -1,6 +1,4 @@
-"""Colours of glTF: factors, images, coordinates, wrap modes, and opacity."""
-
-import base64
+"""Colours of glTF: factors, images, coordinates, and wrap modes."""
 
 import numpy as np
 import pytest
@@ -8,16 +6,10 @@ import pytest
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import load_mesh, save_mesh, srgb
 from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
-from tests.support.gltf_files import FACES, FOUR, SQUARE, UV, GltfFile, load, png
+from tests.support.gltf_files import FACES, FOUR, SQUARE, UV, GltfFile, load, load_image
 
 GREY = np.full((2, 2, 3), 188 / 255)
 UP = (UV * [1, -1] + [0, 1])[FACES]  # as loaded: v runs up
-
-
-def load_image(folder, file: GltfFile) -> UVTexture:
-    texture = load(folder, file).texture
-    assert isinstance(texture, UVTexture)
-    return texture
 
 
 def look_up(texture: UVTexture, uv) -> np.ndarray:
@@ -85,6 +77,24 @@ class TestFactors:
         glow = file.material(more={"emissiveFactor": [1, 0, 0]})
         file.primitive(more={"material": glow})
         with pytest.warns(UserWarning, match="light that materials emit is left out"):
+            load(tmp_path, file)
+
+    def test_maps_are_named(self, tmp_path):
+        file = GltfFile()
+        more = {"normalTexture": {"index": 0}, "occlusionTexture": {"index": 0}}
+        file.textured(file.texture(), more=more, metallicRoughnessTexture={"index": 0})
+        message = "maps of normals and occlusion and metal and roughness are left out"
+        with pytest.warns(UserWarning, match=message):
+            load(tmp_path, file)
+
+    @pytest.mark.parametrize("image, named", [(FOUR, True), (GREY, False)])
+    def test_nearest_filter_is_named(self, image, named, tmp_path):
+        file = GltfFile()
+        file.textured(file.texture(image, magFilter=9728))
+        if named:
+            with pytest.warns(UserWarning, match="without interpolation are inter"):
+                load(tmp_path, file)
+        else:
             load(tmp_path, file)
 
     @pytest.mark.parametrize(
@@ -293,96 +303,3 @@ class TestWrap:
         file.textured(file.texture(FOUR, wrapS=7))
         with pytest.raises(ValueError, match="wrapS should not be 7"):
             load(tmp_path, file)
-
-
-class TestOpacity:
-    @pytest.mark.parametrize(
-        "material, factor, transparent",
-        [
-            ({}, 0.2, False),
-            ({"alphaMode": "BLEND"}, 1, False),
-            ({"alphaMode": "BLEND"}, 0.2, True),
-            ({"alphaMode": "MASK"}, 0.2, True),
-            ({"alphaMode": "MASK"}, 0.7, False),
-            ({"alphaMode": "MASK", "alphaCutoff": 0.1}, 0.2, False),
-        ],
-    )
-    @pytest.mark.parametrize("kind", ["plain", "image", "vertices"])
-    def test_modes(self, material, factor, transparent, kind, tmp_path):
-        file = GltfFile()
-        texture = file.texture() if kind == "image" else None
-        pbr = {"baseColorFactor": [1, 1, 1, factor]}
-        colors = {}
-        if kind == "vertices":
-            colors = {"COLOR_0": file.accessor(TestVertexColors.LINEAR)}
-        made = file.material(texture, more=material | {"name": "glass"}, **pbr)
-        uv = file.accessor(UV)
-        file.primitive(more={"material": made}, TEXCOORD_0=uv, **colors)
-        if transparent:
-            with pytest.warns(UserWarning, match="transparent materials: glass"):
-                load(tmp_path, file)
-        else:
-            load(tmp_path, file)
-
-    @pytest.mark.parametrize(
-        "material, transparent",
-        [
-            ({}, False),
-            ({"alphaMode": "BLEND"}, True),
-            ({"alphaMode": "MASK"}, True),
-            ({"alphaMode": "MASK", "alphaCutoff": 0.3}, False),
-        ],
-    )
-    def test_images(self, material, transparent, tmp_path):
-        image = np.insert(FOUR, 3, 0.4, axis=-1)
-        file = GltfFile()
-        file.textured(file.texture(image), more=material)
-        if transparent:
-            with pytest.warns(UserWarning, match="transparent"):
-                texture = load_image(tmp_path, file)
-        else:
-            texture = load_image(tmp_path, file)
-        np.testing.assert_array_equal(texture.image[..., :3], FOUR)
-
-
-class TestImages:
-    def test_data_uri(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        data = base64.b64encode(png(FOUR)).decode()
-        file.json["images"] = [{"uri": f"data:image/png;base64,{data}"}]
-        np.testing.assert_array_equal(load_image(tmp_path, file).image, FOUR)
-        file.json["images"] = [{"uri": "data:image/png;base64,?"}]
-        with pytest.raises(ValueError, match=r"images\[0\] is not valid base64"):
-            load(tmp_path, file)
-
-    def test_damaged(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        file.json["images"] = [{"bufferView": 1}]
-        with pytest.raises(ValueError, match=r"images\[0\] cannot be read as an image"):
-            load(tmp_path, file)
-
-    @pytest.mark.parametrize("name", ["EXT_texture_webp", "MSFT_texture_dds"])
-    def test_other_formats(self, name, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        extensions = {name: file.json["textures"][0]}
-        file.json["textures"] = [{"extensions": extensions}]
-        file.json["extensionsRequired"] = [name]
-        np.testing.assert_array_equal(load_image(tmp_path, file).image, FOUR)
-
-    def test_unknown_format(self, tmp_path):
-        file = GltfFile()
-        file.textured(file.texture())
-        file.json["textures"] = [{"extensions": {"KHR_texture_basisu": {"source": 0}}}]
-        with pytest.warns(UserWarning, match=r"textures\[0\] has no image in a known"):
-            assert load(tmp_path, file).texture is None
-
-    def test_shared(self, tmp_path):
-        """An image that two materials show is in the texture once."""
-        file = GltfFile()
-        texture = file.texture(np.random.default_rng(0).random((5, 4, 3)))
-        file.textured(texture)
-        file.textured(texture)
-        assert np.shape(load_image(tmp_path, file).image) == (5, 4, 3)

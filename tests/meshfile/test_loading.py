@@ -67,7 +67,7 @@ def test_unused_vertices_may_be_anything(bad, tmp_path):
 
 
 def test_one_warning_names_all_that_is_missing(tmp_path):
-    (tmp_path / "a.mtl").write_text("newmtl a\nmap_Kd one.png\nd 0.5\n")
+    (tmp_path / "a.mtl").write_text("newmtl a\nmap_Kd one.png\nd 0\n")
     (tmp_path / "a.obj").write_text(
         "mtllib a.mtl two.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl a\nf 1 2 3\nl 1 2\n"
     )
@@ -75,7 +75,7 @@ def test_one_warning_names_all_that_is_missing(tmp_path):
         load_mesh(tmp_path / "a.obj")
     (message,) = (str(warning.message) for warning in caught)
     assert caught[0].filename == __file__
-    for part in ("a.obj: ", "one.png", "two.mtl", "lines", "transparent materials: a"):
+    for part in ("a.obj: ", "one.png", "two.mtl", "lines", "opacity 0: a"):
         assert part in message
     assert message.endswith(".") and "\n" not in message
 

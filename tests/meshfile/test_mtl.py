@@ -1,12 +1,14 @@
 """Materials of OBJ files: names of files and materials, options, and colours."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxsoftras import texture
-from jaxsoftras.meshfile import load_mesh
+from jaxsoftras.meshfile import imagefile, load_mesh
 
 SAMPLE = jax.jit(texture.sample, static_argnums=2)
 
@@ -15,7 +17,7 @@ FACE = "f 1/1 2/2 3/3\n"
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
 
 
-def load(folder, mtl, obj=None, library="a.mtl"):
+def load(folder, mtl, obj=None, library="a.mtl") -> Any:
     """Loads a triangle with the material ``a`` of a library."""
     content = mtl if isinstance(mtl, bytes) else mtl.encode()
     (folder / "a.mtl").write_bytes(content)
@@ -28,7 +30,7 @@ def seen(mesh) -> np.ndarray:
     """Colours at the corners of the first face."""
     match mesh.texture:
         case texture.UVTexture(uv, image, wrap):
-            return np.asarray(SAMPLE(image, uv[0], wrap))
+            return np.asarray(SAMPLE(image, uv[0], wrap or "clamp"))
         case texture.FaceColors(values):
             return np.tile(values[0], (3, 1))
         case other:
@@ -180,10 +182,10 @@ def test_colors(words, color, tmp_path):
     [
         ("Kd spectral ident.rfl 1", "spectral colours of materials are left out"),
         ("Kd 1 3 0", "colour of the material a above 1: clipped"),
-        ("d 0.5", "transparent materials: a, made opaque"),
-        ("d -halo 0.5", "transparent materials: a, made opaque"),
-        ("Tr 0.25", "transparent materials: a, made opaque"),
-        ("map_d a.png", "the opacity images of materials are left out"),
+        ("Tr 1", "materials of opacity 0: a, invisible"),
+        ("map_d b.png", "missing images: b.png"),
+        ("map_Bump b.png", "bump maps: left out"),
+        ("Ke 0 0.5 0", "the light that materials emit: left out"),
     ],
 )
 def test_what_is_not_supported_is_named(lines, note, tmp_path):
@@ -191,21 +193,123 @@ def test_what_is_not_supported_is_named(lines, note, tmp_path):
         load(tmp_path, f"newmtl a\nKd 0.5 0.5 0.5\n{lines}\n")
 
 
-@pytest.mark.parametrize("lines", ["d 1\nTr 1", "Tr 1\nd 1", "Tr 0", "Ns 5\nillum 2"])
+@pytest.mark.parametrize(
+    "lines", ["d 1\nTr 1", "Tr 1\nd 1", "Tr 0", "Ns 5\nKe 0.0 0 0"]
+)
 def test_opaque_materials(lines, tmp_path):
     load(tmp_path, f"newmtl a\nKd 1 1 1\n{lines}\n")  # a warning would be an error
 
 
-def test_transparent_image(tmp_path):
-    image = Image.fromarray(NOISE)
-    image.putalpha(100)
-    image.save(tmp_path / "a.png")
-    with pytest.warns(UserWarning, match="transparent materials: a"):
-        loaded = load(tmp_path, "newmtl a\nmap_Kd a.png\n")
-    np.testing.assert_allclose(seen(loaded), expected(), atol=1e-5)
+class TestOpacity:
+    """Opacities: of materials, of images of their own, and of images of colour."""
+
+    ALPHA = np.random.default_rng(1).integers(0, 256, (4, 16), np.uint8)
+
+    @pytest.fixture(autouse=True)
+    def images(self, tmp_path):
+        Image.fromarray(NOISE).save(tmp_path / "a.png")
+        Image.fromarray(self.ALPHA).save(tmp_path / "d.png")
+        both = np.append(NOISE, NOISE[::-1, :, :1], axis=-1)
+        Image.fromarray(both).save(tmp_path / "both.png")
+
+    @staticmethod
+    def veil(pixels, places=None) -> np.ndarray:
+        corners = np.array([[0.125, 0.125], [0.375, 0.125], [0.125, 0.375]])
+        places = corners if places is None else places
+        return np.asarray(SAMPLE(pixels / 255, places, "repeat"))[:, 0]
+
+    @pytest.mark.parametrize(
+        "lines, alpha",
+        [("d 0.5", 0.5), ("d -halo 0.5", 0.5), ("Tr 0.25", 0.75), ("d 0.5\nTr 1", 0.5)],
+    )
+    @pytest.mark.parametrize("image", ["", "map_Kd a.png\n"])
+    def test_of_a_material(self, lines, alpha, image, tmp_path):
+        loaded = load(tmp_path, f"newmtl a\nKd 1 1 1\n{image}{lines}\n")
+        assert loaded.texture.transparent
+        color = expected() if image else np.ones((3, 3))
+        found = seen(loaded)
+        np.testing.assert_allclose(found, np.insert(color, 3, alpha, 1), atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "lines, factor, base",
+        [("map_d d.png", 1, 0), ("map_d -mm 0.25 0.5 d.png\nd 0.8", 0.4, 0.2)],
+    )
+    @pytest.mark.parametrize("image", ["", "map_Kd a.png\n"])
+    def test_of_an_image(self, lines, factor, base, image, tmp_path):
+        """It has another size than the image of colour; both are sampled alike."""
+        loaded = load(tmp_path, f"newmtl a\nKd 1 1 1\n{image}{lines}\n")
+        size = (8, 16) if image else (4, 16)
+        assert loaded.texture.image.shape == (*size, 4) and loaded.texture.transparent
+        color = expected() if image else np.ones((3, 3))
+        found = seen(loaded)
+        # of 8 columns become 16, and the corners lie between the centres of both
+        np.testing.assert_allclose(found[:, :3], color, atol=0.05 if image else 1e-5)
+        alpha = factor * self.veil(self.ALPHA[..., None]) + base
+        np.testing.assert_allclose(found[:, 3], alpha, atol=0.05 if image else 1e-5)
+
+    @pytest.mark.parametrize(
+        "lines, channel",
+        [
+            ("map_d both.png", None),  # its alpha channel
+            ("map_d -imfchan m both.png", None),
+            ("map_d -imfchan g both.png", 1),
+            ("map_d -imfchan m a.png", 9),  # which has no alpha channel
+        ],
+    )
+    def test_channels(self, lines, channel, tmp_path):
+        loaded = load(tmp_path, f"newmtl a\nmap_Kd both.png\n{lines}\n")
+        alpha = NOISE[::-1, :, :1] if channel is None else NOISE[..., 1:2]
+        assert loaded.texture.transparent == (channel != 9)
+        if channel != 9:
+            alpha = self.veil(alpha)
+            np.testing.assert_allclose(seen(loaded)[:, 3], alpha, atol=1e-5)
+
+    def test_luminance(self, tmp_path):
+        loaded = load(tmp_path, "newmtl a\nmap_Kd a.png\nmap_d -imfchan l a.png\n")
+        grey = NOISE @ np.array([0.2126, 0.7152, 0.0722])
+        alpha = self.veil(grey[..., None])
+        np.testing.assert_allclose(seen(loaded)[:, 3], alpha, atol=1e-5)
+
+    def test_of_the_image_of_colour_is_named(self, tmp_path):
+        with pytest.warns(
+            UserWarning, match="opacity of the image of a is left out; a"
+        ):
+            loaded = load(tmp_path, "newmtl a\nmap_Kd both.png\n")
+        assert not loaded.texture.transparent
+        np.testing.assert_allclose(seen(loaded), expected(), atol=1e-5)
+
+    def test_placed_elsewhere(self, tmp_path):
+        with pytest.warns(
+            UserWarning, match="opacity image of a is left out, as its o"
+        ):
+            loaded = load(tmp_path, "newmtl a\nmap_Kd a.png\nmap_d -s 2 2 d.png\n")
+        np.testing.assert_allclose(seen(loaded), expected(), atol=1e-5)
+
+    def test_of_options_alone(self, tmp_path):
+        loaded = load(tmp_path, "newmtl a\nmap_d -s 2 4 -o 0.5 d.png\n")
+        corners = np.array([[0.125, 0.125], [0.375, 0.125], [0.125, 0.375]])
+        alpha = self.veil(self.ALPHA[..., None], corners * [2, 4] + [0.5, 0])
+        np.testing.assert_allclose(seen(loaded)[:, 3], alpha, atol=1e-5)
+
+    def test_too_large_together(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(imagefile, "MOST_TEXELS", 100)
+        with pytest.raises(ValueError, match="8 x 8 texels has an image of opacity of"):
+            load(tmp_path, "newmtl a\nmap_Kd a.png\nmap_d d.png\n")
+
+    def test_beside_vertex_colours(self, tmp_path):
+        """They take the place of the colour, and not of the opacity."""
+        obj = "mtllib a.mtl\nv 0 0 0 1 0 0\nv 1 0 0 1 0 0\nv 0 1 0 1 0 0\n"
+        obj = f"{obj}v 1 1 0\nusemtl a\nf 1 2 3\nusemtl b\nf 1 2 3\nf 4 4 4\n"
+        loaded = load(tmp_path, "newmtl a\nKd 0 1 0\nd 0.5\nnewmtl b\nKd 0 0 1\n", obj)
+        assert isinstance(loaded.texture, texture.FaceColors)
+        np.testing.assert_array_equal(
+            loaded.texture.values, [[1, 0, 0, 0.5], [1, 0, 0, 1], [0, 0, 1, 1]]
+        )
 
 
-@pytest.mark.parametrize("line", ["Kd red", "Kd", "Kd 1 0", "Kd nan 0 0", "d x", "Tr"])
+@pytest.mark.parametrize(
+    "line", ["Kd red", "Kd", "Kd 1 0", "Kd nan 0 0", "d x", "Tr", "d nan"]
+)
 def test_errors_say_where(line, tmp_path):
     with pytest.raises(ValueError, match="line 3 of a.mtl is not understood"):
         load(tmp_path, f"# materials\nnewmtl a\n{line}\n")

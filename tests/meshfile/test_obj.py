@@ -115,9 +115,11 @@ class TestObj:
             atol=1e-4,
         )
 
-    def test_images_repeated_too_often(self, tmp_path):
-        with pytest.raises(ValueError, match=r"a\.obj .* 3 images, some .* so often"):
-            self.several_images(tmp_path, last_uv="1 1e6")
+    def test_images_repeated_too_often_for_one(self, tmp_path):
+        made = self.several_images(tmp_path, last_uv="1 1e6").texture
+        assert isinstance(made, texture.UVTexture) and len(made.image) == 3
+        assert made.wrap == "repeat"
+        np.testing.assert_array_equal(made.image_index, [0, 1, 2])
 
     def test_missing_files(self, tmp_path):
         triangle = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nusemtl a\nf 1/1 2/1 3/1\n"

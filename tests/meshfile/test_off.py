@@ -78,6 +78,31 @@ def test_colors_of_vertices(numbers, tmp_path):
     np.testing.assert_allclose(loaded.values, np.tile([0.2, 0.4, 1], (4, 1)))
 
 
+@pytest.mark.parametrize(
+    "numbers, color",
+    [
+        ("255 51 0 102", [1, 0.2, 0, 0.4]),
+        ("1 0.2 0 0.4", [1, 0.2, 0, 0.4]),
+        ("255 51 0 0.4", [1, 0.2, 0, 0.4]),
+        ("255 51 0 1", [1, 0.2, 0]),
+        ("255 51 0 255", [1, 0.2, 0]),
+        ("1.0 0.2 0 1", [1, 0.2, 0]),
+        ("0 0 1 255", [0, 0, 1 / 255]),
+    ],
+)
+@pytest.mark.parametrize("where", ["vertices", "faces"])
+def test_opacity(numbers, color, where, tmp_path):
+    own = {where: f" {numbers}"}
+    rows = [f"{row}{own.get('vertices', '')}" for row in ("0 0 0", "1 0 0", "0 1 0")]
+    face = f"3 0 1 2{own.get('faces', '')}"
+    head = "COFF" if where == "vertices" else "OFF"
+    (tmp_path / "a.off").write_text("\n".join([head, "3 1 0", *rows, face]))
+    loaded = load_mesh(tmp_path / "a.off").texture
+    kind = texture.VertexColors if where == "vertices" else texture.FaceColors
+    assert isinstance(loaded, kind) and loaded.transparent == (len(color) == 4)
+    np.testing.assert_allclose(loaded.values, [color] * len(loaded.values), atol=1e-6)
+
+
 def test_coordinates_in_a_texture(tmp_path):
     rows = "0 0 0 0 0\n1 0 0 1 0\n1 1 0 1 1\n"
     (tmp_path / "a.off").write_text(f"STOFF\n3 1 0\n{rows}3 0 1 2\n")

@@ -1,13 +1,11 @@
-"""PLY files: text and binary, polygons, strips, colours, images, and refusals."""
-
-import warnings
+"""PLY files: text and binary, polygons, strips, images, and refusals."""
 
 import numpy as np
 import pytest
 
 from jaxsoftras import topology
 from jaxsoftras.meshfile import load_mesh
-from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
+from jaxsoftras.texture import FaceColors, UVTexture
 from tests.support.gltf_files import FOUR, png
 from tests.support.ply_files import FORMATS, SQUARE, TWO, encode, faces, vertices
 
@@ -199,89 +197,6 @@ class TestRefused:
     def test_no_data(self, tmp_path):
         with pytest.raises(ValueError, match="no vertices with properties"):
             load(tmp_path, b"ply\nformat ascii 1.0\nend_header\n")
-
-
-class TestColors:
-    VALUES = np.array([[0, 51, 255], [255, 0, 0], [0, 255, 102], [153, 0, 0]])
-
-    @pytest.mark.parametrize("form", FORMATS)
-    @pytest.mark.parametrize(
-        "names",
-        ["red green blue", "r g b", "diffuse_red diffuse_green diffuse_blue"],
-    )
-    def test_names(self, form, names, tmp_path):
-        properties = [f"uchar {name}" for name in names.split()]
-        content = encode(form, [vertices(*properties, rows=self.VALUES.tolist()), TWO])
-        texture = load(tmp_path, content).texture
-        assert isinstance(texture, VertexColors)
-        np.testing.assert_allclose(texture.values, self.VALUES / 255, atol=1e-6)
-
-    @pytest.mark.parametrize("form", FORMATS)
-    @pytest.mark.parametrize(
-        "kind, scale",
-        [
-            ("uchar", 1),
-            ("ushort", 257),
-            ("ushort", 1),  # as some programs write
-            ("int", 1),
-            ("uint", 257),
-            ("uint", 2**24 + 2**16 + 2**8 + 1),
-            ("float", 1 / 255),
-            ("float", 1),
-            ("double", 1 / 255),
-        ],
-    )
-    def test_types(self, form, kind, scale, tmp_path):
-        properties = [f"{kind} {name}" for name in ("red", "green", "blue")]
-        rows = self.VALUES * scale
-        rows = rows.tolist() if scale < 1 else rows.astype(int).tolist()
-        texture = load(
-            tmp_path, encode(form, [vertices(*properties, rows=rows), TWO])
-        ).texture
-        assert isinstance(texture, VertexColors)
-        np.testing.assert_allclose(texture.values, self.VALUES / 255, atol=1e-6)
-
-    def test_signed_bytes(self, tmp_path):
-        properties = [f"char {name}" for name in ("red", "green", "blue")]
-        rows = np.where(self.VALUES > 127, self.VALUES - 256, self.VALUES).tolist()
-        content = encode(FORMATS[1], [vertices(*properties, rows=rows), TWO])
-        texture = load(tmp_path, content).texture
-        assert isinstance(texture, VertexColors)
-        np.testing.assert_allclose(texture.values, self.VALUES / 255, atol=1e-6)
-
-    @pytest.mark.parametrize("alpha, warns", [(255, False), (128, True)])
-    def test_opacity(self, alpha, warns, tmp_path):
-        names = ("red", "green", "blue", "alpha")
-        rows = np.insert(self.VALUES, 3, alpha, axis=1).tolist()
-        head = vertices(*(f"uchar {name}" for name in names), rows=rows)
-        content = encode("ascii", [head, TWO])
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            texture = load(tmp_path, content).texture
-        assert isinstance(texture, VertexColors)
-        texts = [str(warning.message) for warning in caught]
-        assert any("opacity of colours of vertices" in text for text in texts) == warns
-
-    def test_colors_of_polygons(self, tmp_path):
-        properties = ["uchar red", "uchar green", "uchar blue"]
-        element = faces([[0, 1, 2, 3], 255, 0, 0], properties=properties)
-        texture = load(tmp_path, encode("ascii", [vertices(), element])).texture
-        assert isinstance(texture, FaceColors)
-        assert texture.values.tolist() == [[1, 0, 0]] * 2
-
-    def test_colors_of_vertices_come_first(self, tmp_path):
-        properties = ["uchar red", "uchar green", "uchar blue"]
-        element = faces([[0, 1, 2, 3], 255, 0, 0], properties=properties)
-        head = vertices(*properties, rows=self.VALUES.tolist())
-        with pytest.warns(UserWarning, match="colours of faces beside those of vert"):
-            texture = load(tmp_path, encode("ascii", [head, element])).texture
-        assert isinstance(texture, VertexColors)
-
-    def test_not_finite(self, tmp_path):
-        properties = [f"float {name}" for name in ("red", "green", "blue")]
-        head = vertices(*properties, rows=[[1, 1, "nan"]] * 4)
-        with pytest.raises(ValueError, match="colours of vertices are not all finite"):
-            load(tmp_path, encode("ascii", [head, TWO]))
 
 
 class TestImages:

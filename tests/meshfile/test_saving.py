@@ -1,5 +1,7 @@
 """Saving: round trips in every format, refusals, and what an error leaves."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,7 +84,7 @@ class TestRoundTrip:
         np.testing.assert_array_equal(loaded.vertices, SPHERE.vertices)
         np.testing.assert_array_equal(loaded.faces, SPHERE.faces)
         assert isinstance(loaded.texture, texture.UVTexture)
-        coordinates, image, _ = TEXTURES["uv"]
+        coordinates, image = TEXTURES["uv"][:2]
         np.testing.assert_allclose(loaded.texture.coordinates, coordinates, atol=1e-6)
         np.testing.assert_allclose(loaded.texture.image, image, atol=EIGHT_BITS)
 
@@ -116,7 +118,7 @@ class TestRoundTrip:
     @pytest.mark.parametrize("ending", ["obj", "glb"])
     @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
     def test_continuation_of_the_image(self, ending, wrap, tmp_path):
-        coordinates, image, _ = TEXTURES["uv"]
+        coordinates, image = TEXTURES["uv"][:2]
         uv = 3 * coordinates - 1
         given = texture.UVTexture(uv, image, wrap)
         save_mesh(tmp_path / f"a.{ending}", SPHERE._replace(texture=given))
@@ -172,7 +174,7 @@ class TestRefusals:
             ),
             (
                 SPHERE._replace(texture=texture.VertexColors(np.ones((42, 2)))),
-                "1 or 3 channels; the texture has 2",
+                r"1 or 3 channels, and .* has 2\. Set transparent=True",
             ),
             (
                 SPHERE._replace(texture=texture.VertexColors(np.ones((42, 3), int))),
@@ -187,6 +189,28 @@ class TestRefusals:
             (
                 SPHERE._replace(texture=texture.FaceColors(np.full((80, 3), np.nan))),
                 "FaceColors must be finite; 240 of 240 are not",
+            ),
+            (
+                SPHERE._replace(texture=texture.FaceColors(np.ones((80, 1)), True)),
+                "the texture has 1 with opacity",
+            ),
+            (
+                SPHERE._replace(
+                    texture=texture.VertexColors(np.ones((42, 4)) / 2, True)
+                ),
+                "OBJ files cannot hold the opacity of vertices; save the mesh as ",
+            ),
+            (
+                SPHERE._replace(
+                    texture=TEXTURES["uv"]._replace(image=np.ones((1, 2, 2, 3)))
+                ),
+                r"image \[H, W, C\], not \[1, 2, 2, 3\]",
+            ),
+            (
+                SPHERE._replace(
+                    texture=TEXTURES["uv"]._replace(image=(np.ones((2, 2, 3)),))
+                ),
+                "UVTexture must have an image_index where its image is a tuple",
             ),
             (
                 SPHERE._replace(
@@ -206,6 +230,11 @@ class TestRefusals:
     def test_formats_that_are_only_read(self, tmp_path):
         with pytest.raises(ValueError, match="GLTF files are not written; save"):
             save_mesh(tmp_path / "a.gltf", SPHERE)
+
+    def test_arguments_in_another_order(self, tmp_path):
+        wrong: Any = SPHERE
+        with pytest.raises(ValueError, match=r"path first: save_mesh\(path, mesh\)"):
+            save_mesh(wrong, tmp_path / "a.obj")
 
     def test_missing_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="no folder .*gone to write to"):

@@ -1,5 +1,7 @@
 """Surfaces: their colours after conversion to a mesh, whatever the kinds."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ COLORS = RNG.random((5, 3))
 UVS = RNG.random((2, 3, 2))
 IMAGE = RNG.random((3, 4, 3)).astype(np.float32)
 WEIGHTS = RNG.dirichlet([1] * 3, 10)
+CLEAR = Material("glass", np.array([1, 1, 1, 0]))
 RED, GREEN = (Material(c, np.array(v)) for c, v in (("r", [1, 0, 0]), ("g", [0, 1, 0])))
 
 
@@ -139,13 +142,14 @@ def test_image_times_one_color():
             "colours of faces with an image",
         ),
         ({"uvs": None}, "faces with an image but no texture coordinates: 2"),
+        ({"materials": (CLEAR,)}, "materials of opacity 0: glass, invisible"),
         (
-            {"materials": (Material("m", opacity=0.5),)},
-            "transparent materials: m, made",
+            {"materials": (Material("", image=np.zeros((1, 2, 4))),)},
+            "materials of opacity 0: one without a name",
         ),
         (
-            {"materials": (Material("", image=np.ones((1, 2, 4)) / 2),)},
-            "transparent materials: one without a name",
+            {"materials": (RED,), "vertex_colors": COLORS[:, [0, 1, 2, 2]] * 0},
+            "it is invisible",
         ),
         ({"materials": (Material("m"),), "notes": ("said before",)}, "said before"),
     ],
@@ -158,6 +162,106 @@ def test_notes(given, note):
 
 
 def test_unused_materials_are_not_named():
-    glass = Material("glass", opacity=0.5)
-    given = shape(material_index=np.array([1, -1]), materials=(glass, RED))
+    given = shape(material_index=np.array([1, -1]), materials=(CLEAR, RED))
     assert to_mesh(given)[1] == ()
+
+
+class TestOpacity:
+    """Products of the opacities of all kinds, in one texture, or none of them."""
+
+    GLASS = Material("glass", np.array([1, 1, 1, 0.5]))
+    VEIL = Material("veil", image=np.append(IMAGE, IMAGE[..., :1], axis=-1))
+    ALPHA = np.append(COLORS, COLORS[:, :1], axis=1)
+
+    @pytest.mark.parametrize(
+        "given, kind",
+        [
+            ({"vertex_colors": ALPHA}, texture.VertexColors),
+            ({"face_colors": ALPHA[:2]}, texture.FaceColors),
+            (
+                {"material_index": np.array([0, -1]), "materials": (GLASS,)},
+                texture.FaceColors,
+            ),
+            ({"vertex_colors": ALPHA, "face_colors": ALPHA[:2]}, texture.UVTexture),
+            (
+                {
+                    "vertex_colors": ALPHA,
+                    "material_index": np.array([0, 0]),
+                    "materials": (GLASS,),
+                },
+                texture.VertexColors,
+            ),
+        ],
+    )
+    def test_products(self, given, kind):
+        surface = shape(**given)
+        made: Any = to_mesh(surface)[0].texture
+        assert isinstance(made, kind) and made.transparent
+        expected = np.ones((2, 10))
+        if surface.vertex_colors is not None:
+            expected *= surface.vertex_colors[FACES][..., 3] @ WEIGHTS.T
+        if surface.face_colors is not None:
+            expected *= surface.face_colors[:, None, 3]
+        if surface.material_index is not None:
+            expected *= np.array([0.5, 1])[surface.material_index][:, None]
+        np.testing.assert_allclose(seen(surface)[..., 3], expected, atol=1e-5)
+
+    def test_opaque_parts_beside_transparent_ones(self):
+        parts = [
+            shape(
+                uvs=UVS, material_index=np.array([0, 1]), materials=(self.VEIL, GREEN)
+            ),
+            shape(vertex_colors=COLORS),
+            shape(face_colors=self.ALPHA[:2]),
+            shape(),
+        ]
+        joined = join(parts)
+        found = seen(joined)
+        made = to_mesh(joined)[0].texture
+        assert isinstance(made, texture.UVTexture) and made.transparent
+        for k, part in enumerate(parts):
+            apart = seen(part)
+            np.testing.assert_allclose(
+                found[2 * k : 2 * k + 2, :, : apart.shape[-1]], apart, atol=1e-4
+            )
+        np.testing.assert_allclose(found[[1, 2, 3, 6, 7], :, 3], 1, atol=1e-6)
+
+    def test_image_times_one_opacity(self):
+        given = shape(
+            uvs=UVS,
+            face_colors=np.array([[1, 1, 1, 0.5]] * 2),
+            material_index=np.zeros(2, int),
+            materials=(self.VEIL._replace(image=IMAGE),),
+        )
+        np.testing.assert_allclose(seen(given)[..., 3], 0.5, atol=1e-6)
+
+    def test_mean_color_counts_what_is_seen(self):
+        image = np.array([[[1, 0, 0, 1], [0, 0, 1, 0]]], np.float32)
+        given = shape(
+            uvs=UVS * np.nan,
+            material_index=np.zeros(2, int),
+            materials=(Material(image=image),),
+        )
+        made = to_mesh(given)[0].texture
+        assert isinstance(made, texture.FaceColors)
+        np.testing.assert_allclose(made.values, [[1, 0, 0, 0.5]] * 2)
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"vertex_colors": np.append(COLORS[:4], np.ones((4, 1)), axis=1)},
+            # a vertex without a face
+            {"vertex_colors": np.append(COLORS, np.eye(5)[:, 4:] / -2 + 1, axis=1)},
+            {"materials": (CLEAR, RED), "material_index": np.array([1, 1])},
+            {
+                "materials": (Material(image=np.ones((2, 2, 4), np.float32)),),
+                "material_index": np.array([0, 0]),
+                "uvs": UVS,
+            },
+        ],
+    )
+    def test_none_in_use(self, given):
+        made = to_mesh(shape(**given))[0].texture
+        assert made is not None and not made.transparent
+        colors = made.image if isinstance(made, texture.UVTexture) else made[0]
+        assert colors.shape[-1] == 3

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import mesh, normals, topology
+from jaxsoftras.meshfile import weld as weld_module
 from jaxsoftras.meshfile.surface import Surface
 from jaxsoftras.meshfile.weld import weld
 
@@ -135,3 +136,36 @@ def test_many_faces_at_one_edge():
     faces = np.stack([0 * first, 1 + 0 * first, first], axis=-1)
     welded = weld(Surface(vertices, np.concatenate([faces, faces[:, ::-1]])))
     assert len(welded.faces) == 40_000
+
+
+def test_folds_are_among_the_suspects():
+    """Faces on others, up to the angle that counts as flat, among random ones."""
+    rng = np.random.default_rng(0)
+    vertices = rng.normal(size=(60, 3))
+    faces = np.array([rng.permutation(60)[:3] for _ in range(200)])
+
+    a, b, c = np.moveaxis(vertices[faces[:80]], 1, 0)
+    across = np.cross(b - a, c - a)
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    apex = c + 0.3 * (a - b) + 1e-3 * rng.random((80, 1)) * across
+    back = np.stack([faces[:80, 1], faces[:80, 0], 60 + np.arange(80)], axis=1)
+    vertices, faces = np.concatenate([vertices, apex]), np.concatenate([faces, back])
+    normals = weld_module._unit_normals(vertices, faces)
+    pairs = weld_module._pair_faces(faces, normals, np.arange(faces.size))
+    folded = pairs.cosine < weld_module._FLAT - 1
+    assert folded.sum() >= 20
+    suspects = weld_module._may_fold(faces, normals, len(vertices))
+    for side in (pairs.one[folded], pairs.other[folded]):
+        face, corner = np.divmod(side, 3)
+        assert np.all(suspects[faces[face, corner]])
+        assert np.all(suspects[faces[face, (corner + 1) % 3]])
+
+
+@pytest.mark.parametrize("prime", [0, weld_module._PRIME])
+def test_rows_that_share_a_number(prime, monkeypatch):
+    monkeypatch.setattr(weld_module, "_PRIME", np.uint64(prime))
+    rows = np.random.default_rng(0).integers(0, 3, (50, 3)).astype(np.float32)
+    first, number = weld_module._rank_rows(rows)
+    _, expected = np.unique(rows, axis=0, return_index=True)
+    np.testing.assert_array_equal(first, np.sort(expected))
+    np.testing.assert_array_equal(rows[first][number], rows)

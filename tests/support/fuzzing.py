@@ -23,6 +23,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,8 @@ TOKENS = [
     *b"0 -0 1 -1 2 3 4 7 255 256 65535 65536 2147483647 -2147483648 4294967295".split(),
     *b"99999999999999999999 0.5 1.5 -0.5 1e-320 1e38 1e39 1e308 1e309 nan inf".split(),
     *b"-inf -nan(ind) 1.#QNAN 1_0 0x10 1,5 # \\ / // 1/ /1 1/1 -1/-1/-1 a.obj".split(),
-    *b"v vt vn f l p usemtl mtllib newmtl Kd map_Kd -s -o -clamp on OFF COFF".split(),
+    *b"v vt vn f l p usemtl mtllib newmtl Kd d map_Kd map_d -s -o -clamp on".split(),
+    *b"-imfchan OFF COFF".split(),
     *b"solid facet vertex endloop endfacet endsolid end_header element list".split(),
     *b'null true {} [] "" "a.png" "data:,x" 1e999 property comment uchar'.split(),
     b"",
@@ -196,17 +198,28 @@ def check(mesh: jaxsoftras.Mesh) -> None:
     assert faces.min() >= 0 and faces.max() < len(vertices)
     assert np.all(np.isfinite(vertices[faces]))
     match mesh.texture:
-        case texture.UVTexture(coordinates, image):
+        case texture.UVTexture(coordinates, image, _, transparent, index):
             assert np.shape(coordinates) == (len(faces), 3, 2)
             assert np.all(np.isfinite(coordinates))
-            assert image.ndim == 3 and image.shape[-1] == 3 and image.size
-            assert np.all(np.isfinite(image))
+            images = [image]
+            if index is not None:
+                assert index.dtype == np.int32 and index.shape == (len(faces),)
+                assert set(np.unique(index)) == set(range(len(image)))
+                images = image
+            for each in images:
+                assert each.dtype == np.float32 and each.ndim == 3 and each.size
+                _check_colors(each, transparent)
         case texture.VertexColors(values) | texture.FaceColors(values):
             by_vertex = isinstance(mesh.texture, texture.VertexColors)
-            assert values.shape == (len(vertices) if by_vertex else len(faces), 3)
+            assert len(values) == len(vertices) if by_vertex else len(faces)
             assert np.all((values >= 0) & (values <= 1))
+            _check_colors(values, mesh.texture.transparent)
         case other:
             assert other is None
+
+
+def _check_colors(colors: Any, transparent: bool) -> None:
+    assert colors.shape[-1] == 3 + transparent and np.all(np.isfinite(colors))
 
 
 class _Alarm(BaseException):

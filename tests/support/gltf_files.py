@@ -12,6 +12,7 @@ from PIL import Image
 
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import load_mesh
+from jaxsoftras.texture import UVTexture
 
 COMPONENTS = {"i1": 5120, "u1": 5121, "i2": 5122, "u2": 5123, "u4": 5125, "f4": 5126}
 KINDS = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -133,6 +134,13 @@ def load(folder: Path, file: GltfFile) -> Mesh:
     """Loads a file as GLB."""
     (folder / "a.glb").write_bytes(file.glb())
     return load_mesh(folder / "a.glb")
+
+
+def load_image(folder: Path, file: GltfFile) -> UVTexture:
+    """Loads a file as GLB; returns its texture."""
+    texture = load(folder, file).texture
+    assert isinstance(texture, UVTexture)
+    return texture
 
 
 def corners(mesh: Mesh) -> np.ndarray:

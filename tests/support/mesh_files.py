@@ -33,7 +33,8 @@ def obj_seeds() -> list[Files]:
                 b"newmtl red one\nKd 1 0.5 0.5\nmap_Kd -s 2 2 1 -o 0.5 -mm 0 1 my a.png"
                 b"\nd 0.5\nnewmtl plain\nKd 0 1 0\nTr 0\n"
             ),
-            "b.mtl": b"newmtl grey\nmap_Kd -clamp on b.tif\n",
+            "b.mtl": b"newmtl grey\nmap_Kd -clamp on b.tif\n"
+            b"map_d -imfchan g -clamp on my a.png\n",
             "my a.png": _png("RGBA", noise),
             "b.tif": _png(
                 "I;16", np.array([[0, 7], [40000, 65535]], np.uint16), "TIFF"
