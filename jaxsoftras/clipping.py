@@ -63,10 +63,15 @@ def view_radius(camera: Camera, margin: jax.Array) -> jax.Array:
     Returns:
         ``[...]`` tangent of the widest angle to the optical axis.
     """
-    if camera.distortion is not None:
+    if camera.distortion is not None or camera.lens == "fisheye":
         return jnp.full_like(camera.focal_length[..., 0], _LENS_RADIUS)
     reach = 1 + margin[..., None] + jnp.abs(camera.principal_point)
-    return jnp.linalg.norm(reach / camera.focal_length, axis=-1)
+    y = reach[..., 1] / camera.focal_length[..., 1]
+    across = reach[..., 0]
+    if camera.skew is not None:
+        across += jnp.abs(camera.skew) * y
+    x = across / camera.focal_length[..., 0]
+    return jnp.sqrt(x * x + y * y)
 
 
 def cut_depth(

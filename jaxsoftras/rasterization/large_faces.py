@@ -209,12 +209,15 @@ def _barycentric(lines, lengths, x, y) -> list[jax.Array]:
     return [part / total for part in parts]
 
 
-def _depth(weights: list[jax.Array], inverse: list[jax.Array]):
+def _depth(
+    weights: list[jax.Array], inverse: list[jax.Array]
+) -> tuple[jax.Array, list[jax.Array]]:
     """Depth of a point, and its weights in space, from those on the screen."""
     least = jnp.minimum(jnp.minimum(inverse[0], inverse[1]), inverse[2])
 
     def mean(weights):
-        return sum(w * i for w, i in zip(weights, inverse, strict=True))
+        over = [w * i for w, i in zip(weights, inverse, strict=True)]
+        return over[0] + over[1] + over[2]
 
     # a corner may lie beside a face whose lines were turned; but in front of the camera
     inside = [jnp.clip(w, 0, 1) for w in weights]
