@@ -190,7 +190,16 @@ class TestVisible:
 
 
 class TestLowering:
-    @pytest.mark.parametrize("name", KINDS)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            # their kernels are lowered within `jax.shard_map` too, or interpreted
+            pytest.param(name, marks=pytest.mark.slow)
+            if name in ("corners", "surface")
+            else name
+            for name in KINDS
+        ],
+    )
     def test_every_kernel(self, recwarn, kernels, name):
         inputs, lookup = make_scene(**KINDS[name])
         text = lowered(with_gradients(kernels.blend, make_task(lookup)), inputs)

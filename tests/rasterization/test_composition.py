@@ -126,7 +126,11 @@ def test_gradients_without_jit_over_devices():
 @pytest.mark.parametrize(
     "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
 )
-@pytest.mark.parametrize("what", ["silhouette", "color"])
+@pytest.mark.parametrize(
+    # the Hessian of silhouettes is in test_derivatives
+    "what",
+    [pytest.param("silhouette", marks=pytest.mark.slow), "color"],
+)
 def test_hessian_vector_product(what, implementation, x64):
     """Forward over reverse, against differences of gradients."""
     faces, colors = (a[0, :6].astype(np.float64) for a in (FACES, COLORS))

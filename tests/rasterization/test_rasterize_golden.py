@@ -144,7 +144,14 @@ def test_vertex_colors(name, implementation, shared, x64):
 
 
 @each_implementation
-@pytest.mark.parametrize("name", ALPHA)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # no gradient; its values are in tests/test_conorm.py
+        pytest.param(name, marks=pytest.mark.slow) if "hardalpha" in name else name
+        for name in ALPHA
+    ],
+)
 def test_other_rules_for_alpha(name, implementation, shared, x64):
     ours, theirs = draw(shared, name, implementation)
     np.testing.assert_allclose(ours[0][..., 3], theirs[0][..., 3], atol=1e-6)
