@@ -1,5 +1,8 @@
 """Public functions outside of `jax.jit`: each compiles once for each shape."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,6 +29,9 @@ def render(vertices, faces=SPHERE.faces, lights=jaxsoftras.DEFAULT_LIGHTS):
 
 def test_every_public_function_is_here():
     assert set(CALLS) == set(FUNCTIONS)
+    page = Path(__file__).parents[1] / "docs" / "performance.md"
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", page.read_text(), re.MULTILINE))
+    assert listed == set(CALLS)
 
 
 def test_a_compilation_is_counted():

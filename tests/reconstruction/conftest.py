@@ -7,7 +7,7 @@ import io
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import evaluation_run, training
+from jaxsoftras.reconstruction import evaluation, evaluation_run, training
 from tests.support import small_run
 
 
@@ -32,6 +32,8 @@ def shared_programs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "__new__", make, raising=False)
         patch.setattr(kind, "__init__", lambda *_: None)
+        # groups are filled up, and each object takes its time
+        patch.setattr(evaluation, "_OBJECTS_PER_DEVICE", 1)
         yield
 
 
