@@ -21,7 +21,7 @@ gc.set_threshold(100_000, 20, 20)
 # shared by the workers and by the programs that tests start
 _cache = tempfile.TemporaryDirectory(prefix="jaxsoftras-tests-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache.name)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pathlib import Path

@@ -77,7 +77,8 @@ class TestBlend:
     @pytest.mark.parametrize(
         "options, axes",
         [
-            ({}, 3),
+            # test_silhouette has the same kernels, the test above depths
+            pytest.param({}, 3, marks=pytest.mark.slow),
             pytest.param({"distance": "barycentric"}, 2, marks=pytest.mark.slow),
             pytest.param({"distance": "hard"}, 2, marks=pytest.mark.slow),
             pytest.param({"squared": False}, 3, marks=pytest.mark.slow),

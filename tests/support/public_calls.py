@@ -33,8 +33,8 @@ from tests.support import compilations
 
 SPHERE = jaxsoftras.icosphere(0)
 FACES = SPHERE.faces
-VERTICES = np.float32(SPHERE.vertices)
-EYE = np.float32([0.5, 0.3, 3.0])
+VERTICES = np.asarray(SPHERE.vertices, np.float32)
+EYE = np.array([0.5, 0.3, 3.0], np.float32)
 CAMERA = jaxsoftras.perspective_camera(EYE)
 POSE = jaxsoftras.look_at(EYE)
 SETTINGS = jaxsoftras.Settings(image_size=8, sigma=1e-3)
@@ -43,9 +43,9 @@ CORNERS = np.asarray(
 )
 FRAGMENTS = jaxsoftras.find_fragments(CORNERS, 8)
 RANDOM = np.random.default_rng(0)
-IMAGE = np.float32(RANDOM.random((12, 12, 3)))
-POINTS = np.float32(RANDOM.normal(size=(7, 3)))
-UV = np.float32(RANDOM.random((20, 3, 2)))
+IMAGE = RANDOM.random((12, 12, 3), np.float32)
+POINTS = RANDOM.normal(size=(7, 3)).astype(np.float32)
+UV = RANDOM.random((20, 3, 2), np.float32)
 NUMBERS = np.linspace(0.1, 0.9, 9, dtype=np.float32)
 GRID = np.arange(32**3).reshape(32, 32, 32) % 3 == 0
 SIGNS = (1, -1, 1)  # of OpenCV's axes
@@ -106,7 +106,7 @@ UNION = jaxsoftras.Conorm()
 LOGISTIC = jaxsoftras.Distribution()
 
 ROTATION = np.asarray(_turned(np.float32(0.1)))
-INTRINSICS = np.float32([[20, 0, 8], [0, 20, 8], [0, 0, 1]])
+INTRINSICS = np.array([[20, 0, 8], [0, 20, 8], [0, 0, 1]], np.float32)
 VIEW, PROJECTION = map(np.asarray, jaxsoftras.to_opengl(CAMERA, 0.1, 10.0))
 WORLD = np.asarray(jaxsoftras.to_blender(CAMERA, 16)[0])
 
