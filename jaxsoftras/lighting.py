@@ -6,8 +6,9 @@ centroids by face normals, smooth shading lights vertices by vertex normals.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +74,8 @@ class PointLight(NamedTuple):
     attenuation: ArrayLike = np.array([1.0, 0.0, 0.0])
 
 
+Numbers = TypeVar("Numbers", bound=tuple)
+
 Light = AmbientLight | DirectionalLight | PointLight
 """Any kind of light."""
 
@@ -111,6 +114,18 @@ DEFAULT_LIGHTS: tuple[Light, ...] = (
 
 DEFAULT_MATERIAL = Material()
 """White highlights of shininess 64."""
+
+
+def _as_arrays(fields: Numbers) -> Numbers:
+    """Makes the numbers of a light or a material arrays, for compiled functions."""
+
+    def convert(value: Any) -> Any:
+        if hasattr(value, "dtype"):
+            return value
+        traced = any(isinstance(number, Tracer) for number in jax.tree.leaves(value))
+        return (jnp if traced else np).asarray(value, float)
+
+    return type(fields)(*map(convert, fields))
 
 
 def _vector(name: str, value: ArrayLike, dtype) -> jax.Array:
@@ -292,9 +307,24 @@ def illuminate(
             )
     if two_sided and eye is None:
         raise ValueError("two_sided needs the eye, towards which normals turn.")
-    lights = as_lights(lights)
+    lights = tuple(map(_as_arrays, as_lights(lights)))
     check_material(material)
+    if eye is not None:
+        eye = jnp.asarray(eye)
+    return _illuminate(points, normals, lights, eye, _as_arrays(material), two_sided)
 
+
+# inline: part of the renderer's program, not a function that it calls
+@functools.partial(jax.jit, static_argnames="two_sided", inline=True)
+def _illuminate(
+    points: jax.Array,
+    normals: jax.Array,
+    lights: tuple[Light, ...],
+    eye: jax.Array | None,
+    material: Material,
+    two_sided: bool,
+) -> Illumination:
+    """`illuminate` of arguments whose values have been checked, compiled once."""
     dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)
     points, normals = points.astype(dtype), normals.astype(dtype)
     lights = tuple(_with_axis(light, dtype) for light in lights)

@@ -13,7 +13,13 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import deterministic, guesses, summaries, texture_stacking
+from jaxsoftras import (
+    deterministic,
+    guesses,
+    known,
+    summaries,
+    texture_stacking,
+)
 from jaxsoftras.texture import Texture
 from jaxsoftras.topology import edges as edges
 from jaxsoftras.topology import interior_edges as interior_edges
@@ -140,13 +146,13 @@ def checked_faces(faces: ArrayLike, count: int) -> jax.Array | np.ndarray:
         raise ValueError(f"faces must be integers, vertex indices, not {array.dtype}.")
     if isinstance(array, Tracer):
         return array
-    known = np.asarray(array)
-    padding = np.all(known == -1, axis=-1, keepdims=True)
-    if np.any(known >= count) or np.any((known < 0) & ~padding):
+    values = np.asarray(array)
+    padding = np.all(values == -1, axis=-1, keepdims=True)
+    if np.any(values >= count) or np.any((values < 0) & ~padding):
         raise ValueError(
             f"faces must hold indices of the {count} vertices, from 0 to {count - 1}, "
-            f"or rows of -1 for padding; they range from {known.min()} "
-            f"to {known.max()}."
+            f"or rows of -1 for padding; they range from {values.min()} "
+            f"to {values.max()}."
         )
     return array
 
@@ -192,11 +198,20 @@ def face_vertices(
         raise ValueError(
             f"vertices must have the shape [..., V, C], not {list(vertices.shape)}."
         )
-    return gather_corners(vertices, checked_faces(faces, vertices.shape[-2]), padding)
+    faces = checked_faces(faces, vertices.shape[-2])
+    return _face_vertices(vertices, known.as_topology(faces, vertices), padding)
+
+
+@jax.jit
+def _face_vertices(
+    vertices: jax.Array, faces: known.KnownArray | known.Array, padding: ArrayLike
+) -> jax.Array:
+    """`face_vertices` of faces that have been checked, compiled once."""
+    return gather_corners(vertices, known.as_faces(faces), padding)
 
 
 def gather_corners(
-    vertices: jax.Array, faces: jax.Array | np.ndarray, padding: float = math.inf
+    vertices: jax.Array, faces: jax.Array | np.ndarray, padding: ArrayLike = math.inf
 ) -> jax.Array:
     """Gathers the corners of each face as `face_vertices` does, without its checks.
 

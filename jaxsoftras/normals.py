@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks
+from jaxsoftras import checks, known
 from jaxsoftras.mesh import checked_faces, gather_corners, vertex_sums
 
 # Square of twice the area of a face below which it has no direction: the derivatives of
@@ -66,6 +68,13 @@ def face_normals(corners: jax.Array) -> jax.Array:
         >>> print(jaxsoftras.face_normals(corners))
         [[0. 0. 1.]]
     """
+    return _face_normals(corners)
+
+
+# inline: part of the renderer's program, not a function that it calls
+@functools.partial(jax.jit, inline=True)
+def _face_normals(corners: jax.Array) -> jax.Array:
+    """`face_normals`, compiled once."""
     return normalize(area_vectors(corners))
 
 
@@ -92,6 +101,15 @@ def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
     (vertices,) = checks.as_floats(vertices)
     checks.check_shape("vertices", vertices, 3)
     faces = checked_faces(faces, vertices.shape[-2])
+    return _vertex_normals(vertices, known.as_topology(faces, vertices))
+
+
+@jax.jit
+def _vertex_normals(
+    vertices: jax.Array, topology: known.KnownArray | known.Array
+) -> jax.Array:
+    """`vertex_normals` of faces that have been checked, compiled once."""
+    faces = known.as_faces(topology)
     corners = gather_corners(vertices, faces)
     return vertex_normals_from_corners(corners, faces, vertices.shape[-2])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxsoftras import checks, deterministic, guesses, topology
+from jaxsoftras.known import KnownArray
 from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.texture import (
     FaceColors,
@@ -186,12 +188,36 @@ def subdivide(
     checks.check_choice("scheme", scheme, SubdivisionScheme)
     if levels < 0:
         raise ValueError(f"levels must be at least 0, not {levels}.")
+    if levels == 0:
+        return mesh
+    faces = _topology(mesh)
     for _ in range(levels):
-        vertices, faces = jnp.asarray(mesh.vertices), _topology(mesh)
-        edges, children = topology.split_faces(faces, vertices.shape[-2])
-        if scheme == "midpoint":
-            vertices = _at_midpoints(vertices, edges)
-        else:
-            vertices = _smooth(vertices, faces, edges)
-        mesh = Mesh(vertices, children, _split_texture(mesh.texture, edges))
+        _, children = topology.split_faces(faces, np.shape(mesh.vertices)[-2])
+        vertices, texture = _split(
+            mesh.vertices, _without_image(mesh.texture), KnownArray.of(faces), scheme
+        )
+        if isinstance(mesh.texture, UVTexture):  # its image stays as it is
+            texture = texture._replace(image=mesh.texture.image)
+        mesh, faces = Mesh(vertices, children, texture), children
     return mesh
+
+
+def _without_image(texture: Texture | None) -> Texture | None:
+    return texture._replace(image=()) if isinstance(texture, UVTexture) else texture
+
+
+@functools.partial(jax.jit, static_argnames="scheme")
+def _split(
+    vertices: jax.Array,
+    texture: Texture | None,
+    known_faces: KnownArray,
+    scheme: SubdivisionScheme,
+) -> tuple[jax.Array, Any]:
+    """Vertices and texture after one subdivision, compiled once for a topology."""
+    faces = known_faces.array
+    edges, _ = topology.split_faces(faces, vertices.shape[-2])
+    if scheme == "midpoint":
+        vertices = _at_midpoints(vertices, edges)
+    else:
+        vertices = _smooth(vertices, faces, edges)
+    return vertices, _split_texture(texture, edges)

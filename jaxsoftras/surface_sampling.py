@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxsoftras import guesses
-from jaxsoftras.mesh import Mesh, face_vertices
+from jaxsoftras import checks, guesses, known
+from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
 from jaxsoftras.normals import area_vectors
 
 
@@ -65,14 +66,27 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
         >>> print(drawn.points.shape, drawn.faces.shape)
         (5, 3) (5,)
     """
-    faces = jnp.asarray(mesh.faces)
+    vertices = jnp.asarray(mesh.vertices)
+    checks.check_shape("vertices", vertices, 3)
+    faces = checked_faces(mesh.faces, vertices.shape[-2])
     if faces.shape[-2] == 0 or count < 0:
         raise ValueError(
             "sample_points needs at least one face and a count of at least 0, not "
             f"{count} points on {faces.shape[-2]} faces."
         )
-    vertices = jnp.asarray(mesh.vertices)
-    corners = face_vertices(lax.stop_gradient(vertices), mesh.faces)
+    return _sample_points(key, vertices, known.as_topology(faces, vertices), count)
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def _sample_points(
+    key: jax.Array,
+    vertices: jax.Array,
+    topology: known.KnownArray | known.Array,
+    count: int,
+) -> SurfacePoints:
+    """`sample_points` of arguments that have been checked, compiled once."""
+    faces = known.as_faces(topology)
+    corners = gather_corners(lax.stop_gradient(vertices), faces)
     areas = jnp.linalg.norm(area_vectors(corners), axis=-1)  # doubled
     batch = areas.shape[:-1]
     fractions, s, t = jax.random.uniform(key, (3, *batch, count), vertices.dtype)
@@ -81,7 +95,7 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
     r = jnp.sqrt(s)
     weights = jnp.stack([1 - r, r * (1 - t), r * t], axis=-1)
 
-    every = jnp.broadcast_to(faces, (*batch, *faces.shape[-2:]))
+    every = jnp.broadcast_to(jnp.asarray(faces), (*batch, *faces.shape[-2:]))
     triangles = jnp.take_along_axis(every, chosen[..., None], axis=-2)
-    points = jnp.sum(weights[..., None] * face_vertices(vertices, triangles), axis=-2)
+    points = jnp.sum(weights[..., None] * gather_corners(vertices, triangles), axis=-2)
     return SurfacePoints(points, chosen, weights)

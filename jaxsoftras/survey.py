@@ -110,7 +110,7 @@ def warn_if_nothing_is_seen(
         return
     shows = np.asarray(_shows(image))
     if mesh.faces.ndim > 2:  # an image of padding alone is meant to be empty
-        shows |= np.all(np.asarray(mesh.faces) < 0, axis=(-2, -1))
+        shows = shows | np.all(np.asarray(mesh.faces) < 0, axis=(-2, -1))
     message = None
     if not np.all(shows):
         count = f"{np.sum(~shows)} of {shows.size} images show" if shows.ndim else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -233,6 +234,12 @@ def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
             "image must have the shape [..., H, W, C], with at least one texel, and uv"
             f" [..., N, 2]; they are {list(image.shape)} and {list(uv.shape)}."
         )
+    return _sample(image, uv, wrap)
+
+
+@functools.partial(jax.jit, static_argnames="wrap")
+def _sample(image: jax.Array, uv: jax.Array, wrap: Wrap) -> jax.Array:
+    """`sample` of arguments that have been checked, compiled once."""
     height, width, channels = image.shape[-3:]
     batch = image.shape[:-3]
     uv = uv.reshape(*[1] * (len(batch) - uv.ndim + 2), *uv.shape)
@@ -317,16 +324,17 @@ def bake(
     """Turns a `UVTexture` into a `SurfaceTexture`, sampled at the texels' centroids.
 
     Args:
-        texture: coordinates ``[..., F, 3, 2]`` and image ``[..., H, W, C]``.
+        texture: coordinates ``[..., F, 3, 2]`` and image ``[..., H, W, C]``, or several
+            images and the index of each face's.
         resolution: R, the number of texels along an edge.
         wrap: continuation of the image beyond its edges; None stands for the texture's
             own, or else ``"clamp"``.
 
     Returns:
-        Texels ``[..., F, R * R, C]``.
+        Texels ``[..., F, R * R, C]``, as transparent as the image.
 
     Raises:
-        ValueError: a resolution below 1.
+        ValueError: a resolution below 1, or the index of an image that does not exist.
 
     Example:
         >>> corners = np.array([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
@@ -336,13 +344,41 @@ def bake(
     """
     if resolution < 1:
         raise ValueError(f"resolution must be at least 1, not {resolution}.")
-    corners = jnp.asarray(texture.coordinates)
+    wrap = wrap or texture.wrap or "clamp"
+    index = texture.image_index
+    if index is not None:
+        count = len(texture.image)
+        checks.check_values(
+            f"image_index must be from 0 to {count - 1}, as there are {count} images.",
+            lambda index: (index >= 0) & (index < count),
+            index,
+        )
+    images = (texture.image,) if index is None else tuple(texture.image)
+    texels = _bake(texture.coordinates, images, index, resolution, wrap)
+    return SurfaceTexture(texels, texture.transparent)
+
+
+@functools.partial(jax.jit, static_argnames=("resolution", "wrap"))
+def _bake(
+    coordinates: jax.Array,
+    images: tuple[jax.Array, ...],
+    index: jax.Array | None,
+    resolution: int,
+    wrap: Wrap,
+) -> jax.Array:
+    """`bake` of several images or one, compiled once."""
+    corners = jnp.asarray(coordinates)
     centers = jnp.asarray(texel_centers(resolution), corners.dtype)
     uv = jnp.sum(centers[:, :, None] * corners[..., None, :, :], axis=-2)
     flat = uv.reshape(*uv.shape[:-3], -1, 2)
-    wrap = wrap or texture.wrap or "clamp"
-    values = sample(jnp.asarray(texture.image), flat, wrap)
-    faces = uv.shape[-3]
-    return SurfaceTexture(
-        values.reshape(*values.shape[:-2], faces, resolution**2, values.shape[-1])
-    )
+
+    def texels(image):
+        values = sample(image, flat, wrap)
+        shape = *values.shape[:-2], uv.shape[-3], resolution**2, values.shape[-1]
+        return values.reshape(shape)
+
+    result = texels(images[0])
+    for k, image in enumerate(images[1:], start=1):
+        shown = jnp.asarray(index) == k
+        result = jnp.where(shown[..., None, None], texels(image), result)
+    return result

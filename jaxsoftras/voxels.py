@@ -15,6 +15,9 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
+from jaxsoftras import checks
+from jaxsoftras.mesh import checked_faces
+
 RESOLUTION = 32
 """Cells along each side of a grid."""
 
@@ -151,6 +154,10 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
         ``[..., 32, 32, 32]`` bool, axes (y, x, reversed z): the order of the data
         files.
 
+    Raises:
+        ValueError: a wrong shape or dtype, a topology for each mesh, or a vertex that
+            does not exist.
+
     Example:
         >>> from jaxsoftras import mesh, voxels
         >>> sphere = mesh.icosphere(2)
@@ -158,7 +165,20 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
         >>> grid.shape, bool(grid[16, 16, 16]), bool(grid[0, 0, 0])
         ((32, 32, 32), True, False)
     """
-    vertices, faces = jnp.asarray(vertices), jnp.asarray(faces)
+    (vertices,) = checks.as_floats(vertices)
+    checks.check_shape("vertices", vertices, 3)
+    faces = checked_faces(faces, vertices.shape[-2])
+    if faces.ndim > 2:
+        raise ValueError(
+            "voxelize takes one topology [F, 3] for all meshes, not "
+            f"{list(faces.shape)}; voxelize the meshes of a batch one by one."
+        )
+    return _voxelize(vertices, jnp.asarray(faces))
+
+
+@jax.jit
+def _voxelize(vertices: jax.Array, faces: jax.Array) -> jax.Array:
+    """`voxelize` of arguments that have been checked, compiled once."""
     grid_vertices = (vertices * (31 / 32) + 0.5) * RESOLUTION
     flat = grid_vertices.reshape(-1, *vertices.shape[-2:])
     occupied = jax.vmap(lambda v: _unpack(_fill(_surface(v, faces))))(flat)

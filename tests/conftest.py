@@ -21,7 +21,7 @@ gc.set_threshold(100_000, 20, 20)
 # shared by the workers and by the programs that tests start
 _cache = tempfile.TemporaryDirectory(prefix="jaxsoftras-tests-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache.name)
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pathlib import Path
@@ -39,12 +39,33 @@ if jax.default_backend() == "cpu":
     jax.config.update("jax_disable_most_optimizations", True)
 
 KERNEL_TESTS = {"test_blend", "test_silhouette"}  # in tests/kernels
+# Files that take longest, in this order: one that began last would be waited for.
+LONGEST = [
+    "rasterization/test_composition.py",
+    "rasterization/test_rasterize_golden.py",
+    "reconstruction/test_training_run.py",
+    "test_compilation.py",
+    "rasterization/test_silhouette.py",
+    "reconstruction/test_evaluation_run.py",
+    "rasterization/test_rasterize.py",
+    "kernels/test_blend.py",
+    "test_renderer.py",
+    "rasterization/test_derivatives.py",
+    "rasterization/test_rasterize_adversarial.py",
+    "test_examples.py",
+    "test_docstrings.py",
+    "rasterization/test_silhouette_golden.py",
+    "reconstruction/test_training.py",
+]
 SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by marker
 def pytest_collection_modifyitems(items):
     on_gpu = jax.default_backend() == "gpu"
+    folder = Path(__file__).parent
+    ranks = {folder / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     for item in items:
         # tests that interpret the kernels elsewhere run them on a GPU
         if (

@@ -1,17 +1,25 @@
 """Public functions outside of `jax.jit`: each compiles once for each shape."""
 
+import re
+from pathlib import Path
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxsoftras
-from tests.support.compilations import check_compiles_once, compilations
-
-SPHERE = jaxsoftras.icosphere(0)
-VERTICES = np.float32(SPHERE.vertices)
-CAMERA = jaxsoftras.perspective_camera((0.5, 0.3, 3.0))
-SETTINGS = jaxsoftras.Settings(image_size=8, sigma=1e-3)
-CORNERS = jaxsoftras.face_vertices(jaxsoftras.project(CAMERA, VERTICES), SPHERE.faces)
+from tests.support import public_calls
+from tests.support.compilations import compilations, count_of_second
+from tests.support.public_calls import (
+    CALLS,
+    CAMERA,
+    CORNERS,
+    SETTINGS,
+    SPHERE,
+    VERTICES,
+)
+from tests.test_docstrings import FUNCTIONS
 
 
 def render(vertices, faces=SPHERE.faces, lights=jaxsoftras.DEFAULT_LIGHTS):
@@ -19,33 +27,45 @@ def render(vertices, faces=SPHERE.faces, lights=jaxsoftras.DEFAULT_LIGHTS):
     return jaxsoftras.render(mesh, CAMERA, lights, SETTINGS)
 
 
-FUNCTIONS = {
-    "render": (render, VERTICES),
-    "rasterize": (lambda f: jaxsoftras.rasterize(f, f, 8, sigma=1e-3), CORNERS),
-    "silhouette": (lambda f: jaxsoftras.silhouette(f, 8, sigma=1e-3), CORNERS),
-    "find_fragments": (lambda f: jaxsoftras.find_fragments(f, 8).depth, CORNERS),
-}
+def test_every_public_function_is_here():
+    assert set(CALLS) == set(FUNCTIONS)
+    page = Path(__file__).parents[1] / "docs" / "performance.md"
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", page.read_text(), re.MULTILINE))
+    assert listed == set(CALLS)
+
+
+def test_a_compilation_is_counted():
+    assert compilations(jax.jit(lambda x: x + 1), 1.0) == 1
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_second_call_compiles_nothing(name):
+    assert count_of_second(CALLS[name].function, CALLS[name].argument) == 0
+
+
+# gradients that are parts of others here, and take seconds to compile
+SLOW = {"rasterization.rasterize", "losses.nearest_points"}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "render",
-        "silhouette",
-        "find_fragments",
-        pytest.param("rasterize", marks=pytest.mark.slow),  # within `render`
+        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        for name, call in CALLS.items()
+        if call.smooth
     ],
 )
-def test_second_call_compiles_nothing(name, caplog):
-    check_compiles_once(caplog, *FUNCTIONS[name])
+def test_second_gradient_compiles_nothing(name):
+    call = CALLS[name]
+    assert count_of_second(public_calls.gradient(call), call.argument) == 0
 
 
-def test_changed_numbers_compile_nothing(caplog):
+def test_changed_numbers_compile_nothing():
     def light(color):
         return [jaxsoftras.DirectionalLight(np.array([0.0, 1.0, color]), color)]
 
     first = render(VERTICES, lights=light(0.5))
-    assert compilations(caplog, lambda: render(VERTICES, lights=light(0.25))) == 0
+    assert compilations(lambda: render(VERTICES, lights=light(0.25))) == 0
     assert np.abs(first - render(VERTICES, lights=light(0.25))).max() > 0.1
 
 

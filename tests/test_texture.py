@@ -173,6 +173,20 @@ class TestBake:
         np.testing.assert_allclose(baked.texels, expected, atol=1e-12)
         assert gradient.sum() == pytest.approx(baked.texels.size)
 
+    def test_several_images(self):
+        corners = np.random.default_rng(0).random((5, 3, 2), np.float32)
+        images = tuple(np.full((k + 1, 2, 3), k + 0.5, np.float32) for k in range(3))
+        index = np.array([2, 0, 1, 1, 2])
+        several = texture.UVTexture(
+            corners, images, transparent=True, image_index=index
+        )
+        baked = texture.bake(several, 2)
+        expected = np.broadcast_to(index[:, None, None] + 0.5, (5, 4, 3))
+        np.testing.assert_allclose(baked.texels, expected, rtol=1e-6)
+        assert baked.transparent
+        with pytest.raises(ValueError, match="image_index must be from 0 to 2"):
+            texture.bake(several._replace(image_index=index + 1), 2)
+
     def test_refuses_no_texels(self):
         with pytest.raises(ValueError, match="at least 1, not 0"):
             texture.bake(texture.UVTexture(np.zeros((1, 3, 2)), np.zeros((2, 2, 3))), 0)

@@ -111,6 +111,18 @@ def test_batch_equals_loop():
         np.testing.assert_array_equal(together[k], voxels.voxelize(vertices[k], faces))
 
 
+@pytest.mark.parametrize(
+    ("faces", "message"),
+    [
+        ([[0, 1, 12]], "indices of the 12 vertices"),
+        ([[[0, 1, 2]]], r"one topology \[F, 3\] for all meshes"),
+    ],
+)
+def test_faces_that_are_none(faces, message):
+    with pytest.raises(ValueError, match=message):
+        voxels.voxelize(mesh.icosphere(0).vertices, faces)
+
+
 def test_iou():
     a = jnp.zeros((3, 32, 32, 32), bool).at[:2, :4].set(True)
     b = jnp.zeros((3, 32, 32, 32), bool).at[0, 2:6].set(True)

@@ -152,13 +152,24 @@ def interpolate(
             "face_attributes must have the shape [..., F, 3, C] with leading axes "
             f"{list(batch)}; it has {list(attributes.shape)}."
         )
-    attributes = jnp.broadcast_to(attributes, (*batch, *attributes.shape[-3:]))
-    count, _, channels = attributes.shape[-3:]
+    count = attributes.shape[-3]
     checks.check_values(
         f"face_attributes has {count} faces, and the fragments show more.",
         lambda face: face < count,
         fragments.face,
     )
+    background = inputs.as_argument(background)
+    return _interpolate(fragments, attributes, background)
+
+
+@jax.jit
+def _interpolate(
+    fragments: Fragments, attributes: jax.Array, background: ArrayLike
+) -> jax.Array:
+    """`interpolate` of arguments that fit together, compiled once."""
+    batch = fragments.face.shape[:-2]
+    count, _, channels = attributes.shape[-3:]
+    attributes = jnp.broadcast_to(attributes, (*batch, *attributes.shape[-3:]))
     images = math.prod(batch)
     height, width = fragments.face.shape[-2:]
     size = height, width

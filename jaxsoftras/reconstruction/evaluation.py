@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ def _partners(category: int, objects: np.ndarray, views: int) -> np.ndarray:
     return np.stack(draws).astype(np.int32)
 
 
+@functools.lru_cache(maxsize=1)  # trained and untrained variables share it
 def _make_scorer(experiment: training.Experiment, views: int) -> Callable[..., Score]:
     """Makes the jitted function that scores a group of objects from all views."""
 

@@ -77,7 +77,8 @@ class TestBlend:
     @pytest.mark.parametrize(
         "options, axes",
         [
-            ({}, 3),
+            # test_silhouette has the same kernels, the test above depths
+            pytest.param({}, 3, marks=pytest.mark.slow),
             pytest.param({"distance": "barycentric"}, 2, marks=pytest.mark.slow),
             pytest.param({"distance": "hard"}, 2, marks=pytest.mark.slow),
             pytest.param({"squared": False}, 3, marks=pytest.mark.slow),
@@ -190,7 +191,16 @@ class TestVisible:
 
 
 class TestLowering:
-    @pytest.mark.parametrize("name", KINDS)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            # their kernels are lowered within `jax.shard_map` too, or interpreted
+            pytest.param(name, marks=pytest.mark.slow)
+            if name in ("corners", "surface")
+            else name
+            for name in KINDS
+        ],
+    )
     def test_every_kernel(self, recwarn, kernels, name):
         inputs, lookup = make_scene(**KINDS[name])
         text = lowered(with_gradients(kernels.blend, make_task(lookup)), inputs)

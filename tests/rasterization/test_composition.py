@@ -38,12 +38,17 @@ def of_batch():
     return jax.device_get(jax.jit(gradient)(FACES, COLORS, SIGMA, WEIGHT))
 
 
-def test_vmap_equals_loop_equals_batch():
+def test_vmap_equals_batch():
     vmapped = jax.jit(jax.vmap(gradient))(FACES, COLORS, SIGMA, WEIGHT)
+    for got, batch in zip(vmapped, of_batch(), strict=True):
+        np.testing.assert_array_equal(got, batch)
+
+
+@pytest.mark.slow  # under `jax.shard_map`, each device has one image
+def test_loop_equals_batch():
     one = jax.jit(gradient)
     looped = [one(*row) for row in zip(FACES, COLORS, SIGMA, WEIGHT, strict=True)]
     for k, batch in enumerate(of_batch()):
-        np.testing.assert_array_equal(vmapped[k], batch)
         np.testing.assert_array_equal(np.stack([row[k] for row in looped]), batch)
 
 
@@ -126,7 +131,11 @@ def test_gradients_without_jit_over_devices():
 @pytest.mark.parametrize(
     "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
 )
-@pytest.mark.parametrize("what", ["silhouette", "color"])
+@pytest.mark.parametrize(
+    # the Hessian of silhouettes is in test_derivatives
+    "what",
+    [pytest.param("silhouette", marks=pytest.mark.slow), "color"],
+)
 def test_hessian_vector_product(what, implementation, x64):
     """Forward over reverse, against differences of gradients."""
     faces, colors = (a[0, :6].astype(np.float64) for a in (FACES, COLORS))

@@ -20,7 +20,12 @@ from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, compiled
 class TestAdversarial:
     # by tile as on accelerators; else as lowered for one, but traced without any
     @pytest.mark.parametrize(
-        ("colors", "by_tile"), [(None, True), (None, False), ("image", True)]
+        ("colors", "by_tile"),
+        [
+            pytest.param(None, True, marks=pytest.mark.slow),  # alpha is in the others
+            (None, False),
+            ("image", True),
+        ],
     )
     def test_ordered_sums_of_accelerators_equal_the_reference(
         self, x64, colors, by_tile, monkeypatch

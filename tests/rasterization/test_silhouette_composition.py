@@ -12,6 +12,7 @@ from tests.support import scenes
 
 
 class TestComposition:
+    @pytest.mark.slow  # test_composition has it of colours
     def test_vmap_equals_loop_equals_batch(self):
         faces = scenes.sphere(3).astype(np.float32)
         sigma = np.array([1e-4, 3e-4, 1e-3], np.float32)
@@ -66,6 +67,7 @@ class TestComposition:
         for a, b in zip(first, second, strict=True):
             np.testing.assert_array_equal(a, b)
 
+    @pytest.mark.slow  # test_composition has it of colours
     def test_shard_map_over_devices(self):
         devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
         faces = scenes.sphere(4).astype(np.float32)

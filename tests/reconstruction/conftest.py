@@ -1,13 +1,40 @@
 """A small run, trained and evaluated once for all tests of a process."""
 
 import contextlib
+import dataclasses
 import io
 
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import evaluation_run
+from jaxsoftras.reconstruction import evaluation, evaluation_run, training
 from tests.support import small_run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_programs():
+    """Makes experiments that differ in no program one, which is compiled once."""
+    kind, start, made = training.Experiment, training.Experiment.__init__, {}
+
+    def make(cls, settings, devices):
+        programs = dataclasses.replace(
+            settings,
+            log=config.Log(),
+            optim=dataclasses.replace(settings.optim, steps=1),
+            data=dataclasses.replace(settings.data, root=""),
+        )
+        key = programs, devices, cls._step
+        if key not in made:
+            made[key] = object.__new__(cls)
+            start(made[key], settings, devices)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "__new__", make, raising=False)
+        patch.setattr(kind, "__init__", lambda *_: None)
+        # groups are filled up, and each object takes its time
+        patch.setattr(evaluation, "_OBJECTS_PER_DEVICE", 1)
+        yield
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ def assert_same_state(a, b):
 
 class TestTrain:
     def test_killed_run_resumes_bit_for_bit(self, cabinets, tmp_path):
-        arguments = [*small_run.SMALL, f"data.root={cabinets}", "optim.steps=40"]
-        arguments += ["log.checkpoint_every=10", "log.images_every=1000"]
+        arguments = [*small_run.SMALL, f"data.root={cabinets}", "optim.steps=12"]
+        arguments += ["log.checkpoint_every=3", "log.images_every=1000"]
         killed = tmp_path / "killed"
         command = [sys.executable, "train.py", "--config", str(small_run.CONFIG)]
         command += ["--workdir", str(killed), "--set", *arguments]
@@ -31,17 +31,17 @@ class TestTrain:
             command, cwd=small_run.ROOT, stdout=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 120
-        while not (killed / "checkpoints" / "10").exists():
+        while not (killed / "checkpoints" / "3").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert not (killed / "checkpoints" / "40").exists()
+        assert not (killed / "checkpoints" / "12").exists()
 
         settings = config.load(small_run.CONFIG, arguments)
         resumed = training_run.train(settings, killed, quiet=True)
         straight = training_run.train(settings, tmp_path / "straight", quiet=True)
-        assert int(resumed.step) == int(straight.step) == 40
+        assert int(resumed.step) == int(straight.step) == 12
         assert_same_state(resumed, straight)
 
     def test_finished_run_does_nothing(self, settings, tmp_path):
@@ -53,15 +53,15 @@ class TestTrain:
     def test_nan_stops_the_run_and_keeps_the_last_checkpoint(self, settings, tmp_path):
         settings = config.override(
             settings,
-            ["optim.steps=50", "log.checkpoint_every=5", "log.keep_checkpoints=9"],
+            ["optim.steps=50", "log.checkpoint_every=2", "log.keep_checkpoints=9"],
         )
         workdir = tmp_path / "run"
-        good = config.override(settings, ["optim.steps=5"])
+        good = config.override(settings, ["optim.steps=2"])
         training_run.train(good, workdir, quiet=True)
 
         def poisoned(self, state, batch):
             params = jax.tree.map(
-                lambda x: jnp.where(state.step >= 7, jnp.nan, x), state.variables.params
+                lambda x: jnp.where(state.step >= 4, jnp.nan, x), state.variables.params
             )
             state = state._replace(variables=state.variables._replace(params=params))
             return original(self, state, batch)
@@ -70,17 +70,17 @@ class TestTrain:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training.Experiment, "_step", poisoned)
             with pytest.raises(
-                monitor.DivergedError, match="Step 8 gave a loss of nan"
+                monitor.DivergedError, match="Step 5 gave a loss of nan"
             ):
                 training_run.train(settings, workdir, quiet=True)
         with runs.Checkpoints(workdir, read_only=True) as checkpoints:
-            assert checkpoints.latest() == 5
+            assert checkpoints.latest() == 4
 
     def test_reports_to_the_terminal_and_tensorboard(self, settings, tmp_path, capsys):
-        settings = config.override(settings, ["optim.steps=20", "log.images_every=10"])
+        settings = config.override(settings, ["optim.steps=4", "log.images_every=2"])
         training_run.train(settings, tmp_path / "run")
         lines = capsys.readouterr().out.splitlines()
-        assert any("step 20/20" in line and "loss" in line for line in lines)
+        assert any("step 4/4" in line and "loss" in line for line in lines)
         events = list((tmp_path / "run" / "tensorboard").glob("events*"))
         content = events[0].read_bytes()
         assert b"train/loss" in content and b"train/views" in content
