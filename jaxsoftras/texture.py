@@ -200,7 +200,7 @@ def two_weights(position: jax.Array, first: jax.Array) -> jax.Array:
     return jnp.stack([1 - weight, weight])
 
 
-def sample(image: jax.Array, uv: jax.Array, wrap: Wrap = "clamp") -> jax.Array:
+def sample(image: ArrayLike, uv: ArrayLike, wrap: Wrap = "clamp") -> jax.Array:
     """Samples images bilinearly.
 
     The centre of texel (i, j) lies at u = (j + 1/2) / W, v = 1 - (i + 1/2) / H.
