@@ -20,6 +20,7 @@ import jaxsoftras
 from jaxsoftras import (
     conorm,
     images,
+    lenses,
     losses,
     mesh,
     normals,
@@ -239,7 +240,7 @@ TEXTURES = {
     ),
 }
 CAMERAS = {
-    "camera.camera_from_axes": Call(
+    "camera_model.camera_from_axes": Call(
         lambda x: jaxsoftras.camera_from_axes(POSE.axes, x, (2.0, 2.0)).position, EYE
     ),
     "camera.camera_to_ndc": Call(lambda x: jaxsoftras.camera_to_ndc(x), VERTICES + 3),
@@ -250,6 +251,10 @@ CAMERAS = {
         lambda x: jaxsoftras.perspective_camera(x).axes, EYE
     ),
     "camera.project": Call(lambda x: jaxsoftras.project(CAMERA, x), VERTICES),
+    "lenses.distort": Call(
+        lambda x: lenses.distort(jnp.asarray(x), jnp.full(8, 0.01), "brown"),
+        VERTICES[:, :2],
+    ),
     "pose.axes_from_direction": Call(
         lambda x: pose.axes_from_direction(jnp.asarray(x), jnp.array([0.0, 1, 0])), EYE
     ),
