@@ -19,6 +19,11 @@ MOST_TEXELS = 2**26
 
 _STRIP = 2**20  # texels that are converted at once
 
+# Texels of an image for each byte of its file, and without regard to it. The smallest
+# PNG files have 8,000, one bit each; a header that is damaged claims any number, and
+# some plugins of Pillow then make an image of zeros.
+_MOST_TEXELS_A_BYTE, _FEW_TEXELS = 2**14, 2**20
+
 _FORMATS_OF_PROGRAMS = {"EPS", "WMF"}  # which Pillow would run
 
 
@@ -86,6 +91,18 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     return colors
 
 
+def _check_size(image: Image.Image, file: Path | io.BytesIO) -> None:
+    """Raises a ValueError if a file is much too small for its image."""
+    size = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
+    width, height = image.size
+    most = max(_FEW_TEXELS, _MOST_TEXELS_A_BYTE * size)
+    if most < width * height <= MOST_TEXELS:  # more are refused anyway
+        raise ValueError(
+            f"its {size} bytes cannot hold the {width} x {height} texels that it claims"
+            "; it is damaged"
+        )
+
+
 def decode(file: Path | io.BytesIO) -> np.ndarray:
     """Decodes an image file; row 0 is at the top.
 
@@ -106,6 +123,7 @@ def decode(file: Path | io.BytesIO) -> np.ndarray:
             # about its metadata, and about sizes that are refused below
             warnings.simplefilter("ignore")
             with Image.open(file, formats=kinds) as image:
+                _check_size(image, file)
                 return from_pillow(image)
     except FileNotFoundError:
         raise

@@ -94,6 +94,8 @@ def _parse_option(image: ImageMap, words: list[bytes]) -> tuple[ImageMap, int]:
         image = image._replace(wrap="clamp" if words[1:2] == [b"on"] else "repeat")
     elif option == b"-mm":
         base, gain = map(text.parse_float, words[1:3])
+        if not np.all(np.isfinite([base, gain])):
+            raise ValueError
         image = image._replace(base=base, gain=gain)
     elif option == b"-imfchan":
         image = image._replace(channel=words[1].lower())

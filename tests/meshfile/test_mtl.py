@@ -308,7 +308,11 @@ class TestOpacity:
 
 
 @pytest.mark.parametrize(
-    "line", ["Kd red", "Kd", "Kd 1 0", "Kd nan 0 0", "d x", "Tr", "d nan"]
+    "line",
+    [
+        *("Kd red", "Kd", "Kd 1 0", "Kd nan 0 0", "d x", "Tr", "d nan"),
+        *("map_Kd -mm 0 nan a.png", "map_Kd -s inf a.png"),
+    ],
 )
 def test_errors_say_where(line, tmp_path):
     with pytest.raises(ValueError, match="line 3 of a.mtl is not understood"):
