@@ -123,7 +123,7 @@ def saved(image, kind="PNG") -> bytes:
         (saved(Image.fromarray(COLORS[..., :3]), "JPEG")[:300], ""),
         (png(20_000, 20_000, 8, 2, b""), r"more than 2\*\*26 texels"),
         (png(9_000, 9_000, 8, 2, b""), r"9000 x 9000 texels, more than 2\*\*26"),
-        (png(5_000, 5_000, 8, 2, b""), "57 bytes cannot hold the 5000 x 5000 texels"),
+        (png(5_000, 5_000, 8, 2, b""), "65 bytes cannot hold the 5000 x 5000 texels"),
         (saved(Image.new("F", (1, 1), 255.0), "TIFF"), "range up to 255"),
         (saved(Image.new("F", (1, 1), np.nan), "TIFF"), "range up to nan"),
     ],
