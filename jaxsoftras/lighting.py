@@ -36,7 +36,7 @@ class AmbientLight(NamedTuple):
         color: ``[..., 3]`` or a scalar: colour times intensity.
     """
 
-    color: ArrayLike
+    color: ArrayLike = 0.5
 
 
 @guesses.answers
@@ -50,8 +50,8 @@ class DirectionalLight(NamedTuple):
             for none.
     """
 
-    direction: ArrayLike
-    color: ArrayLike
+    direction: ArrayLike = np.array([0.0, 1.0, 0.0])
+    color: ArrayLike = 0.5
     specular: ArrayLike = 0.0
 
 
@@ -68,8 +68,8 @@ class PointLight(NamedTuple):
             is divided by ``c + l d + q d**2``. (1, 0, 0) means no attenuation.
     """
 
-    position: ArrayLike
-    color: ArrayLike
+    position: ArrayLike = np.array([0.0, 3.0, 3.0])
+    color: ArrayLike = 0.5
     specular: ArrayLike = 0.0
     attenuation: ArrayLike = np.array([1.0, 0.0, 0.0])
 
@@ -106,10 +106,7 @@ class Illumination(NamedTuple):
     specular: jax.Array
 
 
-DEFAULT_LIGHTS: tuple[Light, ...] = (
-    AmbientLight(0.5),
-    DirectionalLight(np.array([0.0, 1.0, 0.0]), 0.5),
-)
+DEFAULT_LIGHTS: tuple[Light, ...] = (AmbientLight(), DirectionalLight())
 """Lights of Soft Rasterizer: half ambient, half directional from above (+y)."""
 
 DEFAULT_MATERIAL = Material()

@@ -15,6 +15,8 @@ from jaxsoftras.mesh import checked_faces, gather_corners, vertex_sums
 # Square of twice the area of a face below which it has no direction: the derivatives of
 # 1 / length stay finite in single precision.
 _NO_AREA = 1e-24
+# Square of the part of the faces' areas that is left where normals cancel: rounding.
+_CANCELLED = 1e-8
 
 
 def area_vectors(corners: jax.Array) -> jax.Array:
@@ -115,7 +117,11 @@ def _vertex_normals(
 
 
 def vertex_normals_from_corners(
-    corners: jax.Array, faces: jax.Array | np.ndarray, count: int
+    corners: jax.Array,
+    faces: jax.Array | np.ndarray,
+    count: int,
+    *,
+    two_sided: bool = False,
 ) -> jax.Array:
     """Unit normals of vertices as from `vertex_normals`, without its checks.
 
@@ -123,6 +129,8 @@ def vertex_normals_from_corners(
         corners: ``[..., F, 3, 3]``, as `jaxsoftras.mesh.gather_corners` returns them.
         faces: ``[F, 3]`` or ``[..., F, 3]`` vertex indices; rows of -1 are padding.
         count: V, the number of vertices.
+        two_sided: whether a vertex where the normals cancel, as on a sheet that is made
+            of faces and their opposites, has the normal of the sheet, of either sign.
 
     Returns:
         ``[..., V, 3]``.
@@ -136,5 +144,20 @@ def vertex_normals_from_corners(
          [0. 0. 1.]]
     """
     areas = area_vectors(corners)
-    shares = jnp.broadcast_to(areas[..., None, :], (*areas.shape[:-1], 3, 3))
-    return normalize(vertex_sums(shares, faces, count))
+    if two_sided:
+        # all to one side of a plane that faces of a mesh are hardly parallel to
+        side = jnp.sum(areas * jnp.array([0.36, 0.48, 0.8], areas.dtype), axis=-1)
+        turned = jnp.where(side[..., None] < 0, -areas, areas)
+        areas = jnp.concatenate([areas, turned], axis=-1)
+    shares = jnp.broadcast_to(
+        areas[..., None, :], (*areas.shape[:-1], 3, areas.shape[-1])
+    )
+    sums = vertex_sums(shares, faces, count)
+    if two_sided:
+        sums, turned = jnp.split(sums, 2, axis=-1)
+        rest, whole = (
+            jnp.sum(v * v, axis=-1, keepdims=True)
+            for v in map(jax.lax.stop_gradient, (sums, turned))
+        )
+        sums = jnp.where(rest < _CANCELLED * whole, turned, sums)
+    return normalize(sums)

@@ -13,11 +13,10 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, guesses, normals, survey, view
+from jaxsoftras import checks, guesses, known, normals, survey, view
 from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, check_camera, check_leading_axes
 from jaxsoftras.kernels.options import FrontFace
-from jaxsoftras.known import KnownArray
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
     DEFAULT_MATERIAL,
@@ -89,7 +88,9 @@ def _light(
     corners = gather_corners(vertices, mesh.faces)
     if settings.shading == "smooth":
         points, count = vertices, vertices.shape[-2]
-        directions = normals.vertex_normals_from_corners(corners, mesh.faces, count)
+        directions = normals.vertex_normals_from_corners(
+            corners, mesh.faces, count, two_sided=settings.double_sided
+        )
     else:
         points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
     light = illuminate(
@@ -306,13 +307,7 @@ def render(
         clip=settings.clip
         and survey.may_need_clipping(mesh.vertices, camera, settings),
     )
-    faces = mesh.faces
-    # The topology of one mesh is a constant, for faster gradients. Topologies of a
-    # batch may change from call to call, unless somebody else compiles the call.
-    if isinstance(faces, np.ndarray) and (
-        faces.ndim == 2 or isinstance(mesh.vertices, Tracer)
-    ):
-        faces = KnownArray.of(faces)
+    faces = known.as_topology(mesh.faces, mesh.vertices)
     rendering = _render(
         mesh._replace(faces=None), faces, camera, lights, settings, material, outputs
     )
@@ -343,7 +338,7 @@ def _to_single(tree: Any) -> Any:
 @functools.partial(jax.jit, static_argnames=("outputs",))
 def _render(
     mesh: Mesh,
-    faces: KnownArray | jax.Array,
+    faces: known.KnownArray | known.Array,
     camera: Camera,
     lights: tuple[Light, ...] | None,
     settings: Settings,
@@ -355,7 +350,7 @@ def _render(
     mesh, camera, lights, settings, material = _to_single(
         (mesh, camera, lights, settings, material)
     )
-    mesh = mesh._replace(faces=faces.array if isinstance(faces, KnownArray) else faces)
+    mesh = mesh._replace(faces=known.as_faces(faces))
     seen = view.look(mesh, camera, settings, settings.clip)
     light = None
     if lights is not None:
@@ -398,7 +393,7 @@ def _add_outputs(
         if settings.shading == "smooth":
             count = mesh.vertices.shape[-2]
             of_vertices = normals.vertex_normals_from_corners(
-                corners, mesh.faces, count
+                corners, mesh.faces, count, two_sided=settings.double_sided
             )
             directions = gather_corners(of_vertices, mesh.faces, padding=0.0)
         else:

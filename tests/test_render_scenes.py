@@ -218,3 +218,27 @@ def test_warns_of_some_images_of_a_batch():
     cameras = jaxsoftras.perspective_camera(eyes, targets)
     with pytest.warns(UserWarning, match="1 of 3 images show nothing of the mesh"):
         jaxsoftras.render(SPHERE, cameras, settings=Settings())
+
+
+@pytest.mark.parametrize("shading", ["smooth", "flat"])
+def test_sheets_of_opposite_faces_are_lit(shading):
+    """Their normals cancel at the vertices that they share."""
+    both = np.concatenate([SQUARE_FACES, SQUARE_FACES[:, ::-1]])
+    light = jaxsoftras.DirectionalLight(np.array([0.0, 0.6, 0.8]), 1.0)
+    settings = Settings(shading=shading)
+    images = [
+        jaxsoftras.render(jaxsoftras.Mesh(SQUARE, faces), FRONT, light, settings)
+        for faces in (both, SQUARE_FACES)
+    ]
+    np.testing.assert_allclose(images[1][5, 7, :3], 0.8, atol=1e-5)
+    np.testing.assert_allclose(images[0][..., :3], images[1][..., :3], atol=1e-5)
+
+
+def test_every_light_has_defaults():
+    for light in (
+        jaxsoftras.AmbientLight(),
+        jaxsoftras.DirectionalLight(),
+        jaxsoftras.PointLight(),
+    ):
+        image = jaxsoftras.render(SPHERE, CAMERA, light, Settings())
+        assert 0.2 < image[3, 6, :3].max() <= 0.5
