@@ -185,22 +185,25 @@ def _attributes(
     return SurfacePieces(texture, seen.gather(corners)), light
 
 
-def _channels(texture: textures.Texture | None) -> tuple[int, bool]:
-    """The number of channels of a texture, and whether the last is the opacity."""
-    match texture:
-        case None:
-            return 3, False
-        case textures.UVTexture(image=tuple() as images):
-            return np.shape(images[0])[-1], texture.transparent
-        case textures.UVTexture(image=source):
-            return np.shape(source)[-1], texture.transparent
-    return np.shape(texture[0])[-1], texture.transparent
+def _channels(texture: textures.Texture | None) -> tuple[int, bool] | None:
+    """The number of channels of a texture, and whether the last is the opacity.
+
+    None for a texture of wrong shape, which is refused later.
+    """
+    if texture is None:
+        return 3, False
+    colors = texture.image if isinstance(texture, textures.UVTexture) else texture[0]
+    if isinstance(colors, (tuple, list)):
+        colors = colors[0] if colors else None
+    shape = np.shape(colors)
+    return (shape[-1], texture.transparent) if len(shape) > 1 else None
 
 
 def _check_channels(texture: textures.Texture | None) -> None:
-    if texture is not None and np.ndim(jax.tree.leaves(texture)[-1]) < 2:
-        return  # an array without channels, which is refused later
-    count, transparent = _channels(texture)
+    channels = _channels(texture)
+    if channels is None:
+        return
+    count, transparent = channels
     if count != 3 + transparent:
         opacity = " and the opacity" if transparent else ""
         raise ValueError(
@@ -365,7 +368,7 @@ def _render(
         gamma=settings.gamma,
         background=settings.background,
         face_light=light,
-        transparent=_channels(mesh.texture)[1],
+        transparent=getattr(mesh.texture, "transparent", False),
     )
     rendering = Rendering(image)
     if outputs:

@@ -22,6 +22,11 @@ def _is_traced(*trees) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))
 
 
+def _is_here(array: ArrayLike) -> bool:
+    """Whether no part of an array is in another process."""
+    return getattr(array, "is_fully_addressable", True)
+
+
 @jax.jit
 def _reaches_back(vertices: jax.Array, axes: jax.Array, position: jax.Array):
     """Whether a vertex is so close to the camera's plane that `clipping` may cut."""
@@ -39,6 +44,8 @@ def may_need_clipping(vertices: ArrayLike, camera: Camera, settings: Settings) -
     if settings.averages_faces:
         return False
     arguments = (vertices, camera.axes, camera.position)
+    if not all(map(_is_here, arguments)):
+        return True
     if not _is_traced(arguments):
         with jax.ensure_compile_time_eval():  # of constants within a trace, too
             return bool(_reaches_back(*map(jnp.asarray, arguments)))
@@ -106,7 +113,7 @@ def warn_if_nothing_is_seen(
     """
     if mesh.faces.shape[-2] == 0 or _is_traced(image, mesh, camera):
         return
-    if not image.size or not image.is_fully_addressable:
+    if not image.size or not _is_here(image):
         return
     shows = np.asarray(_shows(image))
     if mesh.faces.ndim > 2:  # an image of padding alone is meant to be empty

@@ -163,6 +163,13 @@ def test_four_channels_under_lights_are_not_taken_for_opacity():
     with pytest.raises(ValueError, match="3 channels, not 4.*transparent=True"):
         jaxsoftras.render(mesh, FRONT, settings=Settings())
     assert jaxsoftras.render(mesh, FRONT, None, Settings()).shape == (12, 12, 5)
+    images = (np.ones((2, 2, 4)), np.ones((1, 1, 4)))
+    skin = jaxsoftras.UVTexture(SQUARE_UV, images, image_index=np.array([0, 1]))
+    with pytest.raises(ValueError, match="3 channels, not 4"):
+        jaxsoftras.render(mesh._replace(texture=skin), FRONT, settings=Settings())
+    with pytest.raises(ValueError, match="image"):
+        skin = skin._replace(image=())
+        jaxsoftras.render(mesh._replace(texture=skin), FRONT, settings=Settings())
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import geometry
@@ -48,6 +49,8 @@ def are_known(faces: ArrayLike) -> bool:
     array = jnp.asarray(faces)
     if array.dtype != jnp.float32 or array.ndim < 3 or not array.size:
         return False
+    if not isinstance(array, Tracer) and not array.is_fully_addressable:
+        return False  # in another process
     try:
         return bool(_any_far(array))
     except jax.errors.ConcretizationTypeError:
