@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, guesses, known, normals, survey, view
+from jaxsoftras import checks, guesses, known, normals, survey, viewing
 from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, check_camera, check_leading_axes
 from jaxsoftras.kernels.options import FrontFace
@@ -94,7 +94,7 @@ def _light(
     else:
         points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
     light = illuminate(
-        view.zero_nonfinite(points),
+        viewing.zero_nonfinite(points),
         directions,
         lights,
         camera.position,
@@ -159,7 +159,7 @@ def _colors(mesh: Mesh, batch: tuple[int, ...]) -> jax.Array:
 
 
 def _attributes(
-    mesh: Mesh, seen: view.View, light: FaceLight | None
+    mesh: Mesh, seen: viewing.View, light: FaceLight | None
 ) -> tuple[FaceAttributes, FaceLight | None]:
     """Colours of the faces of a view, and light that is not part of them yet."""
     texture = mesh.texture
@@ -192,7 +192,8 @@ def _channels(texture: textures.Texture | None) -> tuple[int, bool] | None:
     """
     if texture is None:
         return 3, False
-    colors = texture.image if isinstance(texture, textures.UVTexture) else texture[0]
+    is_image = isinstance(texture, textures.UVTexture)
+    colors: Any = texture.image if is_image else texture[0]
     if isinstance(colors, (tuple, list)):
         colors = colors[0] if colors else None
     shape = np.shape(colors)
@@ -354,7 +355,7 @@ def _render(
         (mesh, camera, lights, settings, material)
     )
     mesh = mesh._replace(faces=known.as_faces(faces))
-    seen = view.look(mesh, camera, settings, settings.clip)
+    seen = viewing.look(mesh, camera, settings, settings.clip)
     light = None
     if lights is not None:
         light = _light(mesh, camera, lights, material, settings)
@@ -382,7 +383,7 @@ def _render(
 def _add_outputs(
     rendering: Rendering,
     mesh: Mesh,
-    seen: view.View,
+    seen: viewing.View,
     settings: Settings,
     outputs: tuple[Output, ...],
 ) -> Rendering:

@@ -24,6 +24,8 @@ def _is_traced(*trees) -> bool:
 
 def _is_here(array: ArrayLike) -> bool:
     """Whether no part of an array is in another process."""
+    if isinstance(array, Tracer):
+        return True
     return getattr(array, "is_fully_addressable", True)
 
 

@@ -43,14 +43,25 @@ def test_second_call_compiles_nothing(name):
     assert count_of_second(CALLS[name].function, CALLS[name].argument) == 0
 
 
-# gradients that are parts of others here, and take seconds to compile
-SLOW = {"rasterization.rasterize", "losses.nearest_points"}
+# the others are compiled in the same way, or are parts of these
+QUICK = {
+    "renderer.render",
+    "rasterization.silhouette",
+    "rasterization.interpolate",
+    "lighting.illuminate",
+    "normals.vertex_normals",
+    "texture.sample",
+    "camera.project",
+    "losses.laplacian",
+    "subdivision.subdivide",
+    "surface_sampling.sample_points",
+}
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
         for name, call in CALLS.items()
         if call.smooth
     ],

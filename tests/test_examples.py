@@ -30,6 +30,7 @@ def test_render_mesh(tmp_path, capsys):
         assert sweep.size == (80 + 4 * 24, 24 + 4 * 24)
 
 
+@pytest.mark.slow
 def test_deform_sphere(tmp_path, capsys):
     printed = run("deform_sphere", tmp_path, capsys, "--steps", "20", "--views", "3")
     ious = numbers(printed, r"IoU ([\d.]+)")

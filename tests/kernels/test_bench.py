@@ -7,6 +7,7 @@ from jaxsoftras import rasterization
 from jaxsoftras.kernels import bench, bench_inputs
 
 
+@pytest.mark.slow
 def test_prints_a_row_for_each_implementation(capsys):
     assert bench.main(["--sizes", "2x20x16", "--repeats", "1"]) == 0
     printed = capsys.readouterr().out

@@ -105,10 +105,8 @@ def _gradient_of_silhouette(faces, sigma, weight):
     )(faces)
 
 
-@pytest.mark.parametrize(
-    "axis_type",
-    [pytest.param(AxisType.Auto, marks=pytest.mark.slow), AxisType.Explicit],
-)
+@pytest.mark.slow  # colour does the same in test_plain_jit_over_devices
+@pytest.mark.parametrize("axis_type", [AxisType.Auto, AxisType.Explicit])
 def test_silhouettes_by_plain_jit_over_devices(axis_type):
     """Without `jax.set_mesh`: explicit axes are known from types alone."""
     arguments = FACES, SIGMA, WEIGHT[..., 0]
@@ -128,9 +126,8 @@ def test_gradients_without_jit_over_devices():
         np.testing.assert_array_equal(gradient(faces), np.ones_like(FACES))
 
 
-@pytest.mark.parametrize(
-    "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
-)
+@pytest.mark.slow  # test_derivatives has the derivatives of second order
+@pytest.mark.parametrize("implementation", ["reference", "xla"])
 @pytest.mark.parametrize(
     # the Hessian of silhouettes is in test_derivatives
     "what",

@@ -86,7 +86,9 @@ def test_equals_double_precision(kind, size, x64):
         assert np.abs(plain - expected).max() > 0.1
 
 
-@pytest.mark.parametrize("kind", [half_plane, wedge])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(half_plane, marks=pytest.mark.slow), wedge]
+)
 def test_gradients_equal_double_precision(kind, x64):
     faces = draw_faces(kind, 1e6, 2)
 

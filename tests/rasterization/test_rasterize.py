@@ -65,7 +65,7 @@ class TestValuesAndGradients:
             # a colour for each corner, all of them the same; texels of surfaces are
             # compared with the reference's in test_rasterize_golden
             pytest.param(name, marks=pytest.mark.slow)
-            if name in ("faces", "surface")
+            if name in ("corners", "faces", "surface")
             else name
             for name in TEXTURES
         ],
@@ -83,6 +83,7 @@ class TestValuesAndGradients:
         assert np.all(np.asarray(got[1][0])[:, 5] == 0)  # behind the camera
         assert np.abs(np.asarray(got[1][0])[:, 3]).max() > 1e-3  # before near
 
+    @pytest.mark.slow  # fragments and golden scenes have the nearest face as well
     @pytest.mark.parametrize("name", ["image"])
     def test_nearest_face(self, name, x64):
         reference = compiled(name, "reference", aggregation="hard")

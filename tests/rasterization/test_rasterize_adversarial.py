@@ -24,7 +24,7 @@ class TestAdversarial:
         [
             pytest.param(None, True, marks=pytest.mark.slow),  # alpha is in the others
             (None, False),
-            ("image", True),
+            pytest.param("image", True, marks=pytest.mark.slow),
         ],
     )
     def test_ordered_sums_of_accelerators_equal_the_reference(

@@ -186,13 +186,8 @@ def original_footprint(tie, lookup, weights, values, face):
     return (face * resolution**2 + cell)[None]
 
 
-@pytest.mark.parametrize(
-    ("name",),
-    slow_unless(
-        lambda case: case[0] == "soup/s0.0001/softmax_surf4.fix",
-        [(name,) for name in SURFACE],
-    ),
-)
+@pytest.mark.slow  # the reference alone is quick, in the test before
+@pytest.mark.parametrize("name", SURFACE)
 def test_surface_textures(name, shared, x64, repatch):
     """Once without, and once with what the original reads out of bounds."""
     ours, theirs = draw(shared, name, "xla")

@@ -35,6 +35,9 @@ SKINS = {
 }
 
 
+SLOW = pytest.mark.slow
+
+
 def draw(faces, attributes, **options):
     given: dict[str, Any] = {"implementation": "reference", "transparent": True}
     given |= {"sigma": 3e-3, "gamma": 1e-2, **options}
@@ -73,7 +76,13 @@ def test_alpha_is_the_product_over_soft_faces(x64):
     np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", SKINS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("image", "surface") else pytest.param(name, marks=SLOW)
+        for name in SKINS
+    ],
+)
 def test_work_list_equals_reference(name, x64):
     """In value and in all gradients, and the reference equals finite differences."""
     skin = SKINS[name]
@@ -111,28 +120,27 @@ def test_work_list_equals_reference(name, x64):
     np.testing.assert_allclose(slope, (high - low) / 2e-7, rtol=1e-5)
 
 
-def test_several_images_equal_one_by_one(x64):
-    """Each face's image, as if it were the only one, repeated and clamped."""
+@pytest.mark.parametrize("wrap", ["repeat", pytest.param("clamp", marks=SLOW)])
+def test_several_images_equal_one_by_one(wrap, x64):
+    """Each face's image, as if it were the only one."""
     skin = SKINS["images"]
-    for wrap in ("repeat", "clamp"):
-        for number in range(2):
-            mine = skin.image_index == number
-            assert np.sum(mine) >= 3
-            one = skin._replace(
-                coordinates=skin.coordinates[mine],
-                image=skin.image[number],
-                image_index=None,
-                wrap=wrap,
-            )
-            alone = draw(SOUP[mine], one, gamma=1e-6)
-            both = skin._replace(
-                coordinates=skin.coordinates[mine],
-                image_index=skin.image_index[mine],
-                wrap=wrap,
-            )
-            np.testing.assert_allclose(
-                draw(SOUP[mine], both, gamma=1e-6), alone, atol=1e-12
-            )
+    for number in range(2):
+        mine = skin.image_index == number
+        assert np.sum(mine) >= 3
+        one = skin._replace(
+            coordinates=skin.coordinates[mine],
+            image=skin.image[number],
+            image_index=None,
+            wrap=wrap,
+        )
+        alone = draw(SOUP[mine], one, gamma=1e-6)
+        both = skin._replace(
+            coordinates=skin.coordinates[mine],
+            image_index=skin.image_index[mine],
+            wrap=wrap,
+        )
+        got = draw(SOUP[mine], both, gamma=1e-6)
+        np.testing.assert_allclose(got, alone, atol=1e-12)
 
 
 @pytest.mark.parametrize(
