@@ -39,11 +39,13 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
 
     def first_pass(carry, items, faces):
         total, highest = carry
+        covered = walk.cover(items, faces)
         if walk.task.lookup.transparent:
-            texels = walk.look_up(scene, walk.footprint(scene, items, faces))
-            pair, _ = walk.shade(scene, items, faces, texels)
+            footprint = walk.footprint(scene, items, faces, covered)
+            texels = walk.look_up(scene, footprint)
+            pair, _ = walk.shade(scene, faces, covered, texels)
         else:
-            pair = walk.contribute(scene, faces, walk.cover(items, faces))
+            pair = walk.contribute(scene, faces, covered)
         total = walk.add_to_tiles(total, items, pair.contribution)
         if highest is not None:
             nearness = lax.stop_gradient(pair.nearness)
@@ -58,8 +60,10 @@ def _forward(scene: Scene, walk: walks.Walk) -> tuple[Blend, Softmax | None]:
         return Blend(worklist.from_tiles(total, walk.grid)), None
 
     def second_pass(sums, items, faces):
-        texels = walk.look_up(scene, walk.footprint(scene, items, faces))
-        pair, color = walk.shade(scene, items, faces, texels)
+        covered = walk.cover(items, faces)
+        footprint = walk.footprint(scene, items, faces, covered)
+        texels = walk.look_up(scene, footprint)
+        pair, color = walk.shade(scene, faces, covered, texels)
         level = worklist.gather_tiles(highest, items)
         relative = _relative(pair, items, level)
         # XLA computes an exponential once, and a product again for each channel.
@@ -107,16 +111,18 @@ def _backward(
         gradients, texel_gradients = carry
 
         def pair_values(faces, texels) -> tuple[list[jax.Array], pairs.Pair]:
+            covered = walk.cover(items, faces)
             if color is None:
-                pair = walk.contribute(scene, faces, walk.cover(items, faces))
+                pair = walk.contribute(scene, faces, covered)
                 return [pair.contribution], pair
-            pair, shade = walk.shade(scene, items, faces, texels)
+            pair, shade = walk.shade(scene, faces, covered, texels)
             return [pair.contribution, pair.probability, pair.nearness, shade], pair
 
         def at(image):
             return worklist.gather_windows(image, items)
 
-        footprint = walk.footprint(scene, items, faces)
+        covered = walk.cover(items, faces)
+        footprint = walk.footprint(scene, items, faces, covered)
         values, pullback, pair = jax.vjp(
             pair_values, faces, walk.look_up(scene, footprint), has_aux=True
         )

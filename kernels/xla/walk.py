@@ -134,12 +134,11 @@ class Walk(NamedTuple):
     def shade(
         self,
         scene: Scene,
-        items: worklist.Items,
         faces: ItemFaces,
+        covered: pairs.Cover,
         texels: shading.Texels | None,
     ) -> tuple[pairs.Pair, jax.Array]:
         """Computes the contributions of faces, and their colours ``[K, C, h, w]``."""
-        covered = self.cover(items, faces)
         lookup = self.task.lookup
         color = shading.color(
             lookup, covered.weights, faces.values, texels, faces.light
@@ -150,7 +149,11 @@ class Walk(NamedTuple):
         return self.contribute(scene, faces, covered), color
 
     def footprint(
-        self, scene: Scene, items: worklist.Items, faces: ItemFaces
+        self,
+        scene: Scene,
+        items: worklist.Items,
+        faces: ItemFaces,
+        covered: pairs.Cover,
     ) -> jax.Array | None:
         """Finds the texels that pairs need: indices among those of all textures."""
         attributes = scene.attributes
@@ -161,7 +164,7 @@ class Walk(NamedTuple):
         texture = items.image // (images // textures)
         index = shading.footprint(
             self.task.lookup,
-            self.cover(items, faces).weights,
+            covered.weights,
             faces.values,
             (items.face % faces_each)[:, None, None],
         )
@@ -183,11 +186,6 @@ class Walk(NamedTuple):
         tiles = scene.face_vertices.shape[0] * self.grid.rows * self.grid.columns
         shape = (tiles, *channels, worklist.TILE_HEIGHT, worklist.TILE_WIDTH)
         return jnp.full_like(scene.face_vertices, fill, shape=shape)
-
-
-def has_texels(scene: Scene) -> bool:
-    """Whether the scene has textures."""
-    return scene.attributes is not None and scene.attributes.texels is not None
 
 
 def add(
