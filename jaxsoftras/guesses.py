@@ -349,8 +349,8 @@ def answers(target: T) -> T:
     """Decorates a class or a function to answer unknown names with ours.
 
     Signatures stay as they are, for type checkers and for ``help``. A call passes one
-    more frame, which counts where it warns with a ``stacklevel``. Of a named tuple, the
-    class itself answers, too: ``Mesh.from_file``.
+    more frame, which counts where it warns with a ``stacklevel``. The class of a named
+    tuple answers, too: ``Mesh.from_file``.
 
     Args:
         target: a function, a dataclass, or a named tuple.

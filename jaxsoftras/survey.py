@@ -1,4 +1,4 @@
-"""What `jaxsoftras.render` finds out about a scene whose values are known."""
+"""Checks by `jaxsoftras.render` of scenes whose values are known."""
 
 from __future__ import annotations
 

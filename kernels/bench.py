@@ -14,11 +14,8 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import functools
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +25,9 @@ import rich.table
 from jax import lax
 
 from jaxsoftras import geometry, terminal
-from jaxsoftras.kernels import bench_inputs, dispatch
+from jaxsoftras.kernels import bench_timing, dispatch
+from jaxsoftras.kernels.bench_scenes import Draw, Inputs, Size
+from jaxsoftras.kernels.bench_scenes import make_inputs as make_inputs
 from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.rasterization import soft
 
@@ -37,33 +36,6 @@ _CPU_SIZES = ("8x1280x64", "64x1280x64")
 _GPU_SIZES = ("64x1280x64", "256x1280x64", "256x1280x128", "8x20480x256", "8x20480x512")
 # a dense scan of more face-pixel pairs takes minutes
 _DENSE_LIMIT = {"cpu": 8 * 1280 * 64**2, "gpu": 64 * 1280 * 64**2}
-# calls between two looks at the clock: a launch takes as long as a small image
-_CALLS = {"cpu": 1, "gpu": 20}
-
-
-class Size(NamedTuple):
-    """Images, faces of each, and pixels along a side."""
-
-    images: int
-    faces: int
-    pixels: int
-
-    def __str__(self) -> str:
-        """The form of the command line."""
-        return "x".join(map(str, self))
-
-
-class Inputs(NamedTuple):
-    """The differentiated arrays: corners and their colours, ``[B, F, 3, 3]`` each."""
-
-    faces: jax.Array
-    colors: jax.Array
-
-
-class Draw(Protocol):
-    """Renders the meshes of a batch."""
-
-    def __call__(self, inputs: Inputs, pixels: int) -> jax.Array: ...  # noqa: D102
 
 
 def dense_scan(inputs: Inputs, pixels: int) -> jax.Array:
@@ -133,130 +105,8 @@ def available() -> dict[str, dict[str, Draw]]:
     return kinds
 
 
-def make_inputs(size: Size) -> Inputs:
-    """Makes meshes and colours of a size."""
-    faces = bench_inputs.face_vertices(size.images, size.faces)
-    colors = np.random.default_rng(0).uniform(size=faces.shape).astype(np.float32)
-    return Inputs(jnp.asarray(faces), jnp.asarray(colors))
-
-
-def _chain(function: Callable) -> Callable:
-    """Chains calls of a function, each of which waits for the one before it."""
-    calls = _CALLS.get(jax.default_backend(), 1)
-
-    def chain(inputs):
-        def step(_, inputs):
-            # too small a change to see, but XLA cannot know that
-            change = sum(1e-30 * jnp.sum(x) for x in jax.tree.leaves(function(inputs)))
-            return jax.tree.map(lambda x: x + change, inputs)
-
-        return lax.fori_loop(0, calls, step, inputs) if calls > 1 else function(inputs)
-
-    return chain
-
-
-def _median_ms(chain: Callable, inputs: Inputs, repeats: int) -> float:
-    """Median time of one call, from a compiled chain of calls."""
-    jax.block_until_ready(chain(inputs))
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(chain(inputs))
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times) / _CALLS.get(jax.default_backend(), 1)
-
-
-class Job(NamedTuple):
-    """The programs by which one backend is measured at one size.
-
-    Attributes:
-        size: size of the scene.
-        name: name of the backend.
-        trace_s: seconds to trace and lower the first of the programs.
-        programs: images and gradients once; chains of images; chains of both.
-    """
-
-    size: Size
-    name: str
-    trace_s: float
-    programs: tuple[Any, Any, Any]
-
-
-class Compiled(NamedTuple):
-    """A program, and the seconds that it took to compile."""
-
-    run: Any
-    seconds: float
-
-
-class Result(NamedTuple):
-    """Measurements of one backend at one size.
-
-    Attributes:
-        compile_s: seconds to trace and compile images and gradients.
-        forward_ms: time of the images alone.
-        both_ms: time of images and gradients.
-        memory_mb: temporary memory of the latter.
-        image: ``[B, S, S]`` or ``[B, S, S, 4]``.
-        gradient: ``[B, F, 3, 2]`` with respect to the corners' x and y.
-        repeatable: whether a second run gave the same bytes.
-    """
-
-    compile_s: float
-    forward_ms: float
-    both_ms: float
-    memory_mb: float
-    image: np.ndarray
-    gradient: np.ndarray
-    repeatable: bool
-
-
-def _prepare(name: str, draw: Draw, size: Size) -> Job:
-    """Traces the programs for one backend at one size."""
-    inputs = make_inputs(size)
-    forward = functools.partial(draw, pixels=size.pixels)
-    shape = jax.eval_shape(forward, inputs).shape
-    weight = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-
-    def with_gradient(inputs: Inputs) -> Any:
-        image, pullback = jax.vjp(forward, inputs)
-        return image, pullback(jnp.asarray(weight))[0]
-
-    start = time.perf_counter()
-    once = jax.jit(with_gradient).lower(inputs)
-    trace_s = time.perf_counter() - start
-    images = jax.jit(_chain(forward)).lower(inputs)
-    both = once
-    if _CALLS.get(jax.default_backend(), 1) > 1:
-        both = jax.jit(_chain(with_gradient)).lower(inputs)
-    return Job(size, name, trace_s, (once, images, both))
-
-
-def _compile(lowered: Any) -> Compiled:
-    start = time.perf_counter()
-    return Compiled(lowered.compile(), time.perf_counter() - start)
-
-
-def _measure(job: Job, repeats: int) -> Result:
-    """Runs and times the compiled programs."""
-    inputs = make_inputs(job.size)
-    (once, compile_s), (forward, _), (both, _) = job.programs
-    image, gradient = jax.device_get(once(inputs))
-    analysis = once.memory_analysis()
-    again = jax.tree.leaves(jax.device_get(once(inputs)))
-    return Result(
-        compile_s=job.trace_s + compile_s,
-        forward_ms=_median_ms(forward, inputs, repeats),
-        both_ms=_median_ms(both, inputs, repeats),
-        memory_mb=analysis.temp_size_in_bytes / 1e6 if analysis else float("nan"),
-        image=image,
-        gradient=gradient.faces[..., :2],
-        repeatable=all(map(np.array_equal, jax.tree.leaves((image, gradient)), again)),
-    )
-
-
 def _check_alike(
-    name: str, size: Size, first: Result, result: Result
+    name: str, size: Size, first: bench_timing.Result, result: bench_timing.Result
 ) -> tuple[float, float]:
     """Image and gradient differences; raises a ProgramError beyond rounding."""
     scale = np.abs(first.gradient).max()
@@ -307,7 +157,7 @@ def compare(
     ):
         table.add_column(column, justify="right")
     jobs = [
-        _prepare(name, draw, size)
+        bench_timing.prepare(name, draw, size)
         for size in sizes
         for name, draw in draws.items()
         if draw is not dense_scan
@@ -317,12 +167,12 @@ def compare(
     # jobs whose chain is one call share that program
     lowered = {id(p): p for job in jobs for p in job.programs}
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        done = pool.map(_compile, lowered.values())
+        done = pool.map(bench_timing.compile_program, lowered.values())
         compiled = dict(zip(lowered, done, strict=True))
-    first: dict[Size, Result] = {}
+    first: dict[Size, bench_timing.Result] = {}
     for job in jobs:
         programs = tuple(compiled[id(program)] for program in job.programs)
-        result = _measure(job._replace(programs=programs), repeats)
+        result = bench_timing.measure(job._replace(programs=programs), repeats)
         if job.size not in first and first:
             table.add_section()
         baseline = first.setdefault(job.size, result)

@@ -1,4 +1,4 @@
-"""Parts of textures: their checks. What uses them tests the rest."""
+"""Parts of textures: their checks. Tests of their users cover the rest."""
 
 import jax
 import numpy as np

@@ -15,7 +15,7 @@ from jaxsoftras.lenses import Lens
 
 _SIGNS = (1, -1, 1)
 
-# What a flip of y does to the coefficients of a lens: it changes the signs of p1, s3,
+# A flip of y changes the signs of these coefficients of a lens: p1, s3,
 # s4 and the tilt about x.
 _FLIPS = {
     "brown": (1, 1, -1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, 1),

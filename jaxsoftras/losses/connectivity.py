@@ -21,9 +21,8 @@ class Edges(NamedTuple):
     Attributes:
         vertices: ``[E, 2]`` or ``[E, 4]`` vertex indices, as from the functions of the
             same names in `jaxsoftras.topology`; a numpy array for a known topology.
-        exists: ``[E]`` whether an edge is one, or None if all are. Of a topology that
-            is not known, E is its bound 3 F; it is 1 where there is no edge. Edges that
-            are none have the indices 0.
+        exists: ``[E]`` whether an edge is one, or None if all are. If the topology
+            is not known, E is its bound 3 F. Edges that are none have the indices 0.
     """
 
     vertices: jax.Array | np.ndarray

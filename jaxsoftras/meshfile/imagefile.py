@@ -58,7 +58,7 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     """Converts a Pillow image to an array.
 
     Integers of 8 to 32 bits are scaled by their range; floating-point numbers range
-    from 0 to 1. Of an animation, the first image is taken.
+    from 0 to 1. The first image of an animation is taken.
 
     Returns:
         ``[H, W, 3]`` float32 in [0, 1], or ``[H, W, 4]`` with opacity if a texel is

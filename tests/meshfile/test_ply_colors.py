@@ -69,7 +69,7 @@ def test_signed_bytes(tmp_path):
     "kind, opaque, scale", [("uchar", 255, 255), ("float", 1, 1), ("uchar", 1, 1)]
 )
 def test_opacity(form, kind, opaque, scale, tmp_path):
-    """Of any type; bytes that are 0 or 1 are flags."""
+    """Any type; bytes that are 0 or 1 are flags."""
     names = ("red", "green", "blue")
     head = [*(f"uchar {name}" for name in names), f"{kind} alpha"]
     alpha = [opaque, 0, opaque, opaque]

@@ -8,7 +8,7 @@ from jaxsoftras.meshfile import srgb
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_values(dtype):
-    """Of the standard: both pieces meet at 0.0031308, and 0.5 is 188 of 255."""
+    """The standard's: both pieces meet at 0.0031308, and 0.5 is 188 of 255."""
     linear = np.array([0, 0.0031308, 0.5, 1], dtype)
     encoded = srgb.encode(linear)
     assert encoded.dtype == dtype

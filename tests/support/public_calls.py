@@ -1,13 +1,9 @@
-"""A small call of every public function, as the tests count its compilations.
-
-``python -m tests.support.public_calls`` times them: the table of docs/performance.md.
-"""
+"""A small call of every public function, as the tests count its compilations."""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +26,6 @@ from jaxsoftras import (
     topology,
     voxels,
 )
-from tests.support import compilations
 
 SPHERE = jaxsoftras.icosphere(0)
 FACES = SPHERE.faces
@@ -90,7 +85,7 @@ def _save_image(image: Any) -> None:
 
 
 def _pixels(image: Any) -> np.ndarray:
-    """What a notebook would show."""
+    """Pixels that a notebook would show."""
     return images.to_pixels(image, background=(1.0, 1.0, 1.0), scale=1)
 
 
@@ -373,35 +368,3 @@ def gradient(call: Call) -> Callable[[Any], Any]:
         return sum(jnp.sum(x) for x in results if jnp.issubdtype(x.dtype, np.floating))
 
     return jax.grad(total)
-
-
-def _milliseconds(function: Callable[[Any], Any], argument: Any) -> float:
-    """The least time of several calls, which other programs disturb least."""
-    jax.block_until_ready(function(argument))
-    times = []
-    for _ in range(21):
-        start = time.perf_counter()
-        jax.block_until_ready(function(argument))
-        times.append(1e3 * (time.perf_counter() - start))
-    return min(times)
-
-
-def main() -> None:
-    """Prints the table."""
-    print("| function | compilations | of the gradient | ms | ms in `jax.jit` |")
-    print("|---|---|---|---|---|")
-    for name, call in CALLS.items():
-        counts = [
-            compilations.count_of_second(function, call.argument)
-            for function in (call.function, *([gradient(call)] if call.smooth else []))
-        ]
-        eager = _milliseconds(call.function, call.argument)
-        compiled = "-"
-        if call.traced:
-            compiled = f"{_milliseconds(jax.jit(call.function), call.argument):.2f}"
-        of_gradient = str(counts[1]) if call.smooth else "-"
-        print(f"| `{name}` | {counts[0]} | {of_gradient} | {eager:.2f} | {compiled} |")
-
-
-if __name__ == "__main__":
-    main()
