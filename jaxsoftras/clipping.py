@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxsoftras.camera import Camera
+from jaxsoftras.rasterization.attributes import at_new_corners
 
 # Views through a lens are assumed to end 87 degrees off the axis.
 _LENS_RADIUS = 20.0
@@ -32,7 +33,7 @@ class Pieces(NamedTuple):
         corners: ``[..., 2 F, 3, 3]`` camera space; the second triangles come after all
             first ones. A triangle that does not exist lies behind the camera.
         weights: ``[..., 2 F, 3, 3]`` barycentric coordinates of each corner (second to
-            last axis) in its face; None for the corners of faces that are not cut.
+            last axis) in its face; meaningless for faces that are not cut.
         cut: ``[..., F]`` whether a face is cut.
     """
 
@@ -42,15 +43,9 @@ class Pieces(NamedTuple):
 
     def gather(self, values: jax.Array) -> jax.Array:
         """Interpolates attributes ``[..., F, 3, C]`` at the corners of the pieces."""
-        mixed = _mix(self.weights, jnp.concatenate([values, values], axis=-3))
-        first, second = jnp.split(mixed, 2, axis=-3)
-        first = jnp.where(self.cut[..., None, None], first, values)
-        return jnp.concatenate([first, second], axis=-3)
-
-
-def _mix(weights: jax.Array, corners: jax.Array) -> jax.Array:
-    """Sums ``[..., N, 3, C]`` over corners, by weights ``[..., N, 3, 3]``."""
-    return sum(weights[..., k, None] * corners[..., k : k + 1, :] for k in range(3))  # pyright: ignore[reportReturnType]
+        doubled = jnp.concatenate([values, values], axis=-3)
+        cut = jnp.concatenate([self.cut, self.cut], axis=-1)
+        return at_new_corners(self.weights, doubled, cut)
 
 
 def view_radius(camera: Camera, margin: jax.Array) -> jax.Array:
@@ -150,11 +145,8 @@ def clip_faces(corners: jax.Array, depth: jax.Array) -> Pieces:
     first = [jnp.where(tip, odd, right), jnp.where(tip, right, after)]
     first = jnp.stack([*first, jnp.where(tip, left, before)], axis=-2)
     second = jnp.stack([right, before, left], axis=-2)
-    weights = jnp.concatenate([first, second], axis=-3)
-    doubled = jnp.concatenate([corners, corners], axis=-3)
-    mixed = jnp.where(jnp.concatenate([cut, cut], axis=-1)[..., None, None], doubled, 0)
-    first, second = jnp.split(_mix(weights, mixed), 2, axis=-3)
-    first = jnp.where(cut[..., None, None], first, corners)
+    pieces = Pieces(corners, jnp.concatenate([first, second], axis=-3), cut)
+    first, second = jnp.split(pieces.gather(corners), 2, axis=-3)
     exists = (cut & (count == 2))[..., None, None]
     second = jnp.where(exists, second, jnp.array([0, 0, -1], corners.dtype))
-    return Pieces(jnp.concatenate([first, second], axis=-3), weights, cut)
+    return pieces._replace(corners=jnp.concatenate([first, second], axis=-3))

@@ -13,7 +13,15 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, guesses, known, normals, survey, viewing
+from jaxsoftras import (
+    appearance,
+    checks,
+    guesses,
+    known,
+    normals,
+    survey,
+    viewing,
+)
 from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, check_camera, check_leading_axes
 from jaxsoftras.kernels.options import FrontFace
@@ -24,20 +32,16 @@ from jaxsoftras.lighting import (
     Material,
     as_lights,
     check_material,
-    illuminate,
 )
-from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
+from jaxsoftras.mesh import Mesh, checked_faces
 from jaxsoftras.rasterization import fragments, inputs, soft
 from jaxsoftras.rasterization.attributes import (
-    FaceAttributes,
-    FaceLight,
-    SurfacePieces,
-    check_image_index,
+    check_images,
 )
 from jaxsoftras.settings import DEFAULT_SETTINGS, Settings
 
 Output = Literal["depth", "normals", "face"]
-"""What `render` returns beside the image, of the nearest face at each pixel centre."""
+"""Outputs of `render` beside the image: of the nearest face at each pixel centre."""
 
 
 class Rendering(NamedTuple):
@@ -76,36 +80,6 @@ def _front_face(camera: Camera, settings: Settings) -> FrontFace:
     return "clockwise" if mirrored.flat[0] else "counterclockwise"
 
 
-def _light(
-    mesh: Mesh,
-    camera: Camera,
-    lights: Sequence[Light],
-    material: Material,
-    settings: Settings,
-) -> FaceLight:
-    """Light at the corners of the faces, ``[..., F, 3, 3]``; the mesh is checked."""
-    vertices = jnp.asarray(mesh.vertices)
-    corners = gather_corners(vertices, mesh.faces)
-    if settings.shading == "smooth":
-        points, count = vertices, vertices.shape[-2]
-        directions = normals.vertex_normals_from_corners(
-            corners, mesh.faces, count, two_sided=settings.double_sided
-        )
-    else:
-        points, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
-    light = illuminate(
-        viewing.zero_nonfinite(points),
-        directions,
-        lights,
-        camera.position,
-        material=material,
-        two_sided=settings.double_sided,
-    )
-    if settings.shading == "smooth":
-        return FaceLight(*(gather_corners(v, mesh.faces, padding=0.0) for v in light))
-    return FaceLight(*(jnp.stack([v, v, v], axis=-2) for v in light))
-
-
 def _check_mesh(mesh: Mesh) -> Mesh:
     """Checks vertices, faces and the kind of texture; makes the first two arrays."""
     vertices = jnp.asarray(mesh.vertices)
@@ -125,93 +99,6 @@ def _check_mesh(mesh: Mesh) -> Mesh:
     return mesh._replace(
         vertices=vertices, faces=checked_faces(mesh.faces, vertices.shape[-2])
     )
-
-
-def _colors(mesh: Mesh, batch: tuple[int, ...]) -> jax.Array:
-    """Colours at the corners of the faces, ``[*batch, F, 3, C]``; white if none."""
-    texture, faces = mesh.texture, mesh.faces.shape[-2]
-    if texture is None:
-        return jnp.ones((*batch, faces, 3, 3), jnp.asarray(mesh.vertices).dtype)
-    assert isinstance(texture, (textures.VertexColors, textures.FaceColors))
-    values = jnp.asarray(texture.values)
-    by_vertex = isinstance(texture, textures.VertexColors)
-    count = mesh.vertices.shape[-2] if by_vertex else faces
-    try:
-        if values.ndim < 2 or values.shape[-2] != count:
-            raise ValueError
-        np.broadcast_shapes(values.shape[:-2], batch)
-    except ValueError:
-        raise ValueError(
-            f"The values of {type(texture).__name__} must have the shape [..., {count},"
-            f" C] with leading axes like {list(batch)}; they have "
-            f"{list(values.shape)}."
-        ) from None
-    if not jnp.issubdtype(values.dtype, jnp.floating):
-        raise ValueError(
-            f"The values of {type(texture).__name__} must be floating-point, not "
-            f"{values.dtype}; divide 8-bit colours by 255."
-        )
-    if by_vertex:
-        values = gather_corners(values, mesh.faces, 0.0)
-    else:  # one value at all corners, to be multiplied by the light there
-        values = jnp.stack([values] * 3, axis=-2)
-    return jnp.broadcast_to(values, (*batch, faces, 3, values.shape[-1]))
-
-
-def _attributes(
-    mesh: Mesh, seen: viewing.View, light: FaceLight | None
-) -> tuple[FaceAttributes, FaceLight | None]:
-    """Colours of the faces of a view, and light that is not part of them yet."""
-    texture = mesh.texture
-    if not isinstance(texture, (textures.UVTexture, textures.SurfaceTexture)):
-        colors = _colors(mesh, seen.corners.shape[:-3])
-        if light is not None:
-            opacity = colors[..., 3:]
-            lit = colors[..., :3] * light.diffuse + light.specular
-            colors = jnp.concatenate([lit, opacity], axis=-1)
-        return seen.gather(colors), None
-    if light is not None:
-        light = FaceLight(*map(seen.gather, map(jnp.asarray, light)))
-    if seen.pieces is None:
-        return texture, light
-    if isinstance(texture, textures.UVTexture):
-        corners = seen.gather(jnp.asarray(texture.coordinates))
-        index = texture.image_index
-        if index is not None:
-            index = jnp.concatenate([jnp.asarray(index)] * 2, axis=-1)
-        return texture._replace(coordinates=corners, image_index=index), light
-    corners = jnp.eye(3, dtype=seen.corners.dtype)
-    corners = jnp.broadcast_to(corners, (texture.texels.shape[-3], 3, 3))
-    return SurfacePieces(texture, seen.gather(corners)), light
-
-
-def _channels(texture: textures.Texture | None) -> tuple[int, bool] | None:
-    """The number of channels of a texture, and whether the last is the opacity.
-
-    None for a texture of wrong shape, which is refused later.
-    """
-    if texture is None:
-        return 3, False
-    is_image = isinstance(texture, textures.UVTexture)
-    colors: Any = texture.image if is_image else texture[0]
-    if isinstance(colors, (tuple, list)):
-        colors = colors[0] if colors else None
-    shape = np.shape(colors)
-    return (shape[-1], texture.transparent) if len(shape) > 1 else None
-
-
-def _check_channels(texture: textures.Texture | None) -> None:
-    channels = _channels(texture)
-    if channels is None:
-        return
-    count, transparent = channels
-    if count != 3 + transparent:
-        opacity = " and the opacity" if transparent else ""
-        raise ValueError(
-            f"Lights need colours of 3 channels{opacity}, not {count}; with "
-            "lights=None colours of any number of channels are shown. A fourth channel "
-            "is the opacity if the texture is made with transparent=True."
-        )
 
 
 @overload
@@ -291,13 +178,13 @@ def render(
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
     check_camera(camera)
     mesh = _check_mesh(mesh)
+    check_images(mesh.texture)
     inputs.check_positive(sigma=settings.sigma, gamma=settings.gamma)
     if lights is not None:
         lights = as_lights(lights)
-        _check_channels(mesh.texture)
+        appearance.check_channels(mesh.texture)
     check_material(material)
     check_leading_axes(camera, mesh.vertices)
-    check_image_index(mesh.texture)
     outputs = _as_outputs(outputs)
     settings = dataclasses.replace(
         settings,
@@ -358,8 +245,8 @@ def _render(
     seen = viewing.look(mesh, camera, settings, settings.clip)
     light = None
     if lights is not None:
-        light = _light(mesh, camera, lights, material, settings)
-    attributes, light = _attributes(mesh, seen, light)
+        light = appearance.light_faces(mesh, camera, lights, material, settings)
+    attributes, light = appearance.color_faces(mesh, seen, light)
     image = soft.rasterize_with(
         settings.raster_options(),
         settings.image_size,
@@ -393,15 +280,7 @@ def _add_outputs(
         scale = seen.scale[..., None, None].astype(found.depth.dtype)
         rendering = rendering._replace(depth=found.depth / scale)
     if "normals" in outputs:
-        corners = gather_corners(jnp.asarray(mesh.vertices), mesh.faces)
-        if settings.shading == "smooth":
-            count = mesh.vertices.shape[-2]
-            of_vertices = normals.vertex_normals_from_corners(
-                corners, mesh.faces, count, two_sided=settings.double_sided
-            )
-            directions = gather_corners(of_vertices, mesh.faces, padding=0.0)
-        else:
-            directions = jnp.stack([normals.face_normals(corners)] * 3, axis=-2)
+        directions = appearance.corner_normals(mesh, settings)
         batch = seen.corners.shape[:-3]
         directions = jnp.broadcast_to(directions, (*batch, *directions.shape[-3:]))
         smooth = fragments.interpolate(found, seen.gather(directions))

@@ -86,11 +86,11 @@ def check_images(owner: str, texture: UVTexture) -> None:
             f"{owner} must have images [H, W, C] with at least one texel each and one "
             f"number of channels, not {found or 'none'}."
         )
-    count = np.shape(texture.coordinates)[-3]
+    faces = np.shape(texture.coordinates)[-3:-2] or ("F",)
     dtype = getattr(index, "dtype", None) or np.asarray(index).dtype
-    if not jnp.issubdtype(dtype, jnp.integer) or np.shape(index)[-1:] != (count,):
+    if not jnp.issubdtype(dtype, jnp.integer) or np.shape(index)[-1:] != faces:
         raise ValueError(
-            f"{owner} must have an image_index of integers [..., {count}], one for "
+            f"{owner} must have an image_index of integers [..., {faces[0]}], one for "
             f"each face, not {dtype} {list(np.shape(index))}."
         )
     if isinstance(index, Tracer) or np.size(index) == 0:

@@ -144,7 +144,7 @@ def test_image_is_that_of_the_mesh_cut_by_hand(name, x64):
 
 
 def test_does_not_depend_on_the_depth_of_the_cut(x64):
-    """Of one triangle that remains; where there are two, the edge between them does."""
+    """One triangle remains; between two, the edge would move with the cut."""
     corners = jnp.asarray(view(VERTICES[3:6]).reshape(1, 3, 3))
     depth = clipping.cut_depth(CAMERA, corners, 0.1)
 
@@ -176,7 +176,7 @@ def test_faces_in_front_are_not_touched(clip):
 
 
 def test_gradients_equal_finite_differences(x64):
-    """Of vertices, camera and colours, through faces that are cut."""
+    """Vertices, camera and colours, through faces that are cut."""
     uv = SKINS["image"]
 
     def loss(vertices, position, coordinates):
@@ -277,3 +277,25 @@ def test_compiles_for_a_batch_of_cameras_and_vmap():
     one = [draw(jax.tree.map(lambda a, k=k: a[k], cameras)) for k in range(2)]
     np.testing.assert_allclose(batch, np.stack(one), atol=1e-6)
     np.testing.assert_allclose(jax.vmap(draw)(cameras), batch, atol=1e-6)
+
+
+def test_coordinates_that_are_not_finite_stay_with_their_face(x64):
+    """A face that is cut leaves no NaN in the gradients of its vertices."""
+    coordinates = UV[:3].copy()
+    coordinates[0, 1, 0] = np.nan
+
+    @jax.jit
+    def image_and_gradient(vertices):
+        def draw(vertices, faces, coordinates):
+            skin = SKINS["image"]._replace(coordinates=coordinates)
+            mesh = jaxsoftras.Mesh(vertices, faces, skin)
+            return jaxsoftras.render(mesh, CAMERA, None, Settings(far=50.0))
+
+        gradient = jax.grad(lambda v: jnp.sum(draw(v, FACES[:3], coordinates)))
+        rest = draw(vertices, FACES[1:3], coordinates[1:])
+        return draw(vertices, FACES[:3], coordinates), rest, gradient(vertices)
+
+    image, rest, gradient = image_and_gradient(jnp.asarray(VERTICES[:9]))
+    np.testing.assert_allclose(image, rest, atol=1e-12)
+    assert np.all(gradient[:3] == 0) and np.all(np.isfinite(gradient))
+    assert np.any(gradient[3:] != 0)

@@ -1,4 +1,4 @@
-"""What scenes ask of `render`: any unit, transparency, half precision, outputs."""
+"""Scenes for `render`: any unit, transparency, half precision, outputs."""
 
 import dataclasses
 import functools

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxsoftras import checks, texture
+from jaxsoftras import texture, texture_parts
 from jaxsoftras.kernels import shading
 
 
@@ -40,6 +40,29 @@ class SurfacePieces(NamedTuple):
 
 FaceAttributes = ArrayLike | texture.SurfaceTexture | texture.UVTexture | SurfacePieces
 """``[..., F, C]`` or ``[..., F, 3, C]`` numbers, or a texture."""
+
+
+def at_new_corners(
+    weights: jax.Array, values: jax.Array, where: jax.Array
+) -> jax.Array:
+    """Interpolates attributes at new corners of faces.
+
+    Args:
+        weights: ``[..., F, 3, 3]`` weights of the corners (last axis) at each new one.
+        values: ``[..., F, 3, C]`` attributes at the corners.
+        where: ``[..., F]`` which faces have new corners.
+
+    Returns:
+        ``[..., F, 3, C]``; the attributes as they are on other faces, and on those with
+        an attribute that is not finite, which gets into no gradient of a weight.
+    """
+    finite = jnp.all(jnp.isfinite(values), axis=(-2, -1))
+    known = (where & finite)[..., None, None]
+    rows = jnp.where(known, values, 0)
+    mixed = jnp.zeros((), values.dtype)
+    for k in range(3):
+        mixed = mixed + weights[..., k, None] * rows[..., k : k + 1, :]
+    return jnp.where(known, mixed, values)
 
 
 def _broadcast(
@@ -74,63 +97,36 @@ def _floating(name: str, value: ArrayLike, dtype) -> jax.Array:
 
 
 def _images(
-    image: Any,
-    batch: tuple[int, ...],
-    several: bool,
-    dtype,
+    skin: texture.UVTexture, batch: tuple[int, ...], dtype
 ) -> tuple[jax.Array, shading.Lookup]:
     """Texels ``[T, N, C]`` of one image, or of several that follow each other."""
-    if not several and isinstance(image, (tuple, list)):
-        raise ValueError(
-            "A UVTexture with a tuple of images needs an image_index: the image of each"
-            " face."
-        )
-    images = list(image) if several else [image]
-    images = [_floating("the texture image", one, dtype) for one in images]
-    for one in images:
-        if one.ndim < 3 or 0 in one.shape[-3:-1] or (several and one.ndim > 3):
+    texels, sizes = [], []
+    for image in texture_parts.get_images(skin):
+        image = _floating("the texture image", image, dtype)
+        if image.ndim < 3 or 0 in image.shape[-3:-1]:
             raise ValueError(
-                f"The texture image must have the shape [{'' if several else '..., '}H,"
-                f" W, C]; it has {list(one.shape)}."
+                "The texture image must have the shape [..., H, W, C]; it has "
+                f"{list(image.shape)}."
             )
-    if len({one.shape[-1] for one in images}) != 1:
-        raise ValueError(
-            "The images of a texture must have one number of channels, not "
-            f"{', '.join(str(one.shape[-1]) for one in images) or 'none'}."
-        )
-    # one image for the whole batch is not copied
-    texels = []
-    for one in images:
-        axes = () if one.ndim == 3 else batch
-        whole = _broadcast("the texture image", one, axes, *one.shape[-3:])
-        texels.append(whole.reshape(len(whole), -1, whole.shape[-1]))
-    sizes = tuple((one.shape[-3], one.shape[-2]) for one in images)
-    lookup = shading.Lookup("image", sizes[0], sizes=sizes if several else ())
-    return jnp.concatenate(texels, axis=1), lookup
-
-
-def check_image_index(face_attributes: Any) -> None:
-    """Raises a ValueError if a known image index is none of the images.
-
-    Args:
-        face_attributes: anything; only a `UVTexture` of several images is looked at.
-    """
-    index = getattr(face_attributes, "image_index", None)
-    if index is None:
-        return
-    count = len(face_attributes.image)
-    checks.check_values(
-        f"image_index must be from 0 to {count - 1}, as there are {count} images.",
-        lambda number: (number >= 0) & (number < count),
-        index,
+        # one image for the whole batch is not copied
+        axes = () if image.ndim == 3 else batch
+        image = _broadcast("the texture image", image, axes, *image.shape[-3:])
+        sizes.append(image.shape[1:3])
+        texels.append(image.reshape(len(image), -1, image.shape[-1]))
+    several = () if skin.image_index is None else tuple(sizes)
+    return jnp.concatenate(texels, axis=1), shading.Lookup(
+        "image", sizes[0], sizes=several
     )
 
 
-def _image_numbers(index: ArrayLike) -> jax.Array:
-    numbers = jnp.asarray(index)
-    if not jnp.issubdtype(numbers.dtype, jnp.integer):
-        raise ValueError(f"image_index must be integers, not {numbers.dtype}.")
-    return numbers
+def check_images(face_attributes: Any) -> None:
+    """Checks the images of a `UVTexture`, and their index if it is known.
+
+    Raises:
+        ValueError: images and index that do not fit together.
+    """
+    if isinstance(face_attributes, texture.UVTexture):
+        texture_parts.check_images("The UVTexture", face_attributes)
 
 
 def as_kernel_attributes(
@@ -185,9 +181,9 @@ def as_kernel_attributes(
         uv = _floating("UV coordinates", face_attributes.coordinates, dtype)
         values = _broadcast("UV coordinates", uv, batch, count, 3, 2)
         index = face_attributes.image_index
-        texels, lookup = _images(face_attributes.image, batch, index is not None, dtype)
+        texels, lookup = _images(face_attributes, batch, dtype)
         if index is not None:
-            number = _image_numbers(index)[..., None, None]
+            number = jnp.asarray(index)[..., None, None]
             number = _broadcast("image_index", number, batch, count, 1, 1)
             number = jnp.broadcast_to(number, (*values.shape[:-1], 1))
             values = jnp.concatenate([values, number.astype(dtype)], axis=-1)

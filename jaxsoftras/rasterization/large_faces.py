@@ -2,9 +2,9 @@
 
 Near a corner at 1e7 the numbers of single precision are 1 apart, and so are the pixels
 that an edge may pass. Here an edge is its line instead: the direction of its normal and
-the distance from the centre of the image, which is computed with twice the digits. Of a
-face with a corner far away, the lines that pass the image stay, and those that pass far
-beyond it come nearer; where they meet are the new corners.
+the distance from the centre of the image, which is computed with twice the digits. If a
+corner is far away, the lines that pass the image stay, and those that pass far beyond
+it come nearer; the new corners are where they meet.
 
 This costs as much as a silhouette, so that it is done only where the corners are known
 to need it: in calls outside of `jax.jit`.
@@ -22,6 +22,7 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import geometry
 from jaxsoftras.kernels import shading
+from jaxsoftras.rasterization.attributes import at_new_corners
 
 _FAR = 2048.0  # NDC: corners beyond it are brought near
 _REACH = 16.0  # NDC: lines that pass farther from the centre come nearer
@@ -80,10 +81,7 @@ class Near(NamedTuple):
         """``[B, F, 3, C]`` to the same; values of whole faces stay as they are."""
         if values is None or values.shape[-2] != 3:
             return values
-        mixed = sum(
-            self.weights[..., k, None] * values[..., k : k + 1, :] for k in range(3)
-        )
-        return jnp.where(self.far[..., None, None], mixed, values)
+        return at_new_corners(self.weights, values, self.far)
 
 
 def _split(x: jax.Array) -> tuple[jax.Array, jax.Array]:

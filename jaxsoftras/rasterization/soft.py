@@ -25,7 +25,7 @@ from jaxsoftras.rasterization.attributes import (
     FaceAttributes,
     FaceLight,
     as_kernel_attributes,
-    check_image_index,
+    check_images,
 )
 
 
@@ -292,7 +292,7 @@ def rasterize(
         implementation=implementation,
     )
     inputs.check_positive(sigma=sigma, gamma=gamma)
-    check_image_index(face_attributes)
+    check_images(face_attributes)
     face_vertices = inputs.as_argument(face_vertices)
     return rasterize_with(
         options,

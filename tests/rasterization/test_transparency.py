@@ -146,12 +146,12 @@ def test_several_images_equal_one_by_one(wrap, x64):
 @pytest.mark.parametrize(
     "change,message",
     [
-        ({"image_index": None}, "needs an image_index"),
-        ({"image_index": np.full(7, 2)}, "image_index must be from 0 to 1"),
-        ({"image_index": np.zeros(7)}, "must be integers, not float"),
-        ({"image_index": np.zeros(6, int)}, "image_index must have the shape"),
+        ({"image_index": None}, "image_index where its image is a tuple of images"),
+        ({"image_index": np.full(7, 2)}, "image_index from 0 to 1, of its 2 images"),
+        ({"image_index": np.zeros(7)}, r"of integers \[..., 7\], .* not float64 \[7\]"),
+        ({"image_index": np.zeros(6, int)}, r"integers \[..., 7\], .* int64 \[6\]"),
         ({"image": (np.ones((2, 2, 4)), np.ones((2, 2, 3)))}, "one number of channels"),
-        ({"image": (np.ones((2, 2, 4)), np.ones((0, 2, 4)))}, "must have the shape"),
+        ({"image": (np.ones((2, 2, 4)), np.ones((0, 2, 4)))}, "at least one texel"),
     ],
 )
 def test_one_clear_error(change, message):
