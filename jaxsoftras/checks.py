@@ -67,6 +67,32 @@ def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
         )
 
 
+def evaluate_known(predicate: Callable, *arrays: ArrayLike) -> bool | None:
+    """Evaluates a predicate of arrays whose values are known.
+
+    Known are arrays outside of traces, constants within one, and the arguments of
+    `jax.grad` alone.
+
+    Args:
+        predicate: maps arrays of JAX to a boolean array of no axes.
+        arrays: of this process or of several.
+
+    Returns:
+        None where values are not known, or are in another process.
+    """
+    traced = [isinstance(array, Tracer) for array in arrays]
+    for array, is_traced in zip(arrays, traced, strict=True):
+        if not is_traced and not getattr(array, "is_fully_addressable", True):
+            return None
+    if not any(traced):
+        with jax.ensure_compile_time_eval():
+            return bool(predicate(*map(jnp.asarray, arrays)))
+    try:
+        return bool(predicate(*map(jnp.asarray, arrays)))
+    except jax.errors.ConcretizationTypeError:
+        return None
+
+
 def check_values(message: str, holds: Callable, *arrays: ArrayLike) -> None:
     """Raises a ValueError unless a predicate of numpy arrays holds everywhere.
 

@@ -12,21 +12,10 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import pose
+from jaxsoftras import checks, pose
 from jaxsoftras.camera import Camera, project_from_camera
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.settings import Settings
-
-
-def _is_traced(*trees) -> bool:
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))
-
-
-def _is_here(array: ArrayLike) -> bool:
-    """Whether no part of an array is in another process."""
-    if isinstance(array, Tracer):
-        return True
-    return getattr(array, "is_fully_addressable", True)
 
 
 @jax.jit
@@ -45,16 +34,8 @@ def may_need_clipping(vertices: ArrayLike, camera: Camera, settings: Settings) -
     """Whether faces may reach behind the camera, or values are not known."""
     if settings.averages_faces:
         return False
-    arguments = (vertices, camera.axes, camera.position)
-    if not all(map(_is_here, arguments)):
-        return True
-    if not _is_traced(arguments):
-        with jax.ensure_compile_time_eval():  # of constants within a trace, too
-            return bool(_reaches_back(*map(jnp.asarray, arguments)))
-    try:  # known under `jax.grad` alone
-        return bool(_reaches_back(*map(jnp.asarray, arguments)))
-    except jax.errors.ConcretizationTypeError:
-        return True
+    known = checks.evaluate_known(_reaches_back, vertices, camera.axes, camera.position)
+    return known is None or known
 
 
 @jax.jit
@@ -113,9 +94,10 @@ def warn_if_nothing_is_seen(
         camera: of the image.
         settings: of the image.
     """
-    if mesh.faces.shape[-2] == 0 or _is_traced(image, mesh, camera):
+    leaves = jax.tree.leaves((image, mesh, camera))
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
         return
-    if not image.size or not _is_here(image):
+    if not mesh.faces.shape[-2] or not image.size or not image.is_fully_addressable:
         return
     shows = np.asarray(_shows(image))
     if mesh.faces.ndim > 2:  # an image of padding alone is meant to be empty

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import geometry
+from jaxsoftras import checks, geometry
 from jaxsoftras.kernels import shading
 from jaxsoftras.rasterization.attributes import at_new_corners
 
@@ -45,17 +45,12 @@ def _are_far(faces: jax.Array) -> jax.Array:
 def are_known(faces: ArrayLike) -> bool:
     """Whether faces ``[..., F, 3, D]`` are known to have a corner far away.
 
-    Also known under `jax.grad` alone; not under `jax.jit` and `jax.vmap`.
+    See `checks.evaluate_known`; under `jax.jit` and `jax.vmap` they are not.
     """
-    array = jnp.asarray(faces)
-    if array.dtype != jnp.float32 or array.ndim < 3 or not array.size:
+    shape = np.shape(faces)
+    if jnp.result_type(faces) != jnp.float32 or len(shape) < 3 or 0 in shape:
         return False
-    if not isinstance(array, Tracer) and not array.is_fully_addressable:
-        return False  # in another process
-    try:
-        return bool(_any_far(array))
-    except jax.errors.ConcretizationTypeError:
-        return False
+    return bool(checks.evaluate_known(_any_far, faces))
 
 
 class Near(NamedTuple):
