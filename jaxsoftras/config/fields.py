@@ -28,7 +28,7 @@ class Data:
     root: str = "data/mesh_reconstruction"
     """Folder of the data set."""
     categories: tuple[str, ...] = ()
-    """Categories to use, by synset or name; empty for all 13."""
+    """Categories to use, by key (a synset in SoftRas's sets) or name; empty for all."""
     embedded_objects: int = 24
     """Objects per category of the embedded data set, all splits together."""
     distance: float = 2.732

@@ -1,6 +1,7 @@
 """Multi-view data sets: opening, sampling, preparing, downloading and writing them.
 
-* `jaxsoftras.data.categories`: the 13 ShapeNet categories.
+* `jaxsoftras.data.categories`: the 13 ShapeNet categories; names and order of others.
+* `jaxsoftras.data.description`: ``dataset.json``, what npz files do not say.
 * `jaxsoftras.data.source`: `open_split`, for data sets in any storage format.
 * `jaxsoftras.data.split`: `Split`, the interface to an open data set.
 * `jaxsoftras.data.npz`: the npz files of the original work.

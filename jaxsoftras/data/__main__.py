@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
 from jaxsoftras.data import download, source
-from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.categories import sort_keys
 
 
 def main(
@@ -89,15 +90,14 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _show_info(options: argparse.Namespace) -> None:
     storage, splits = source.describe(options.folder)
-    table = Table("synset", "category")
+    table = Table("key", "category")
     for name in splits:
         table.add_column(name, justify="right")
-    for synset, category in CATEGORIES.items():
-        counts = [
-            s.count(synset) if synset in s.categories else 0 for s in splits.values()
-        ]
-        if any(counts):
-            table.add_row(synset, category, *map(str, counts))
+    names = {key: name for s in splits.values() for key, name in s.names.items()}
+    for key in sort_keys(names):
+        counts = [s.count(key) if key in s.names else 0 for s in splits.values()]
+        # names come from files, and are not to be read as styles
+        table.add_row(escape(key), escape(names[key]), *map(str, counts))
     table.add_section()
     totals = [sum(map(s.count, s.categories)) for s in splits.values()]
     table.add_row("", "all", *map(str, totals))

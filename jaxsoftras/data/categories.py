@@ -1,4 +1,14 @@
-"""The 13 ShapeNet categories of the single-image reconstruction benchmark."""
+"""Categories of data sets: their keys, names and order.
+
+A category has a *key*, with which the names of its files begin, and a *name*, which
+people read. The keys of the single-image reconstruction benchmark are synsets (WordNet
+offsets); a data set of one's own has the keys that its `jaxsoftras.data.description`
+lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 CATEGORIES: dict[str, str] = {
     "02691156": "airplane",
@@ -15,4 +25,34 @@ CATEGORIES: dict[str, str] = {
     "04401088": "telephone",
     "04530566": "vessel",
 }
-"""Category names by synset (WordNet offset), in the order of the published tables."""
+"""Names of the 13 ShapeNet categories of the benchmark by synset, in the order of the
+published tables."""
+
+
+def sort_keys(names: Mapping[str, str]) -> tuple[str, ...]:
+    """Orders categories: the 13 of `CATEGORIES` as there, then others by name.
+
+    Args:
+        names: names by key.
+
+    Returns:
+        The keys.
+
+    Example:
+        >>> from jaxsoftras.data import categories
+        >>> categories.sort_keys({"mug": "mug", "03001627": "chair", "bowl": "bowl"})
+        ('03001627', 'bowl', 'mug')
+    """
+    ranks = {key: rank for rank, key in enumerate(CATEGORIES)}
+
+    def rank(key: str) -> tuple[int, str, str]:
+        return ranks.get(key, len(ranks)), names[key], key
+
+    return tuple(sorted(names, key=rank))
+
+
+def label(keys: Iterable[str], names: Mapping[str, str]) -> str:
+    """Lists categories in a message: the name, and the key where it differs."""
+    return ", ".join(
+        key if names[key] == key else f"{names[key]} {key}" for key in keys
+    )

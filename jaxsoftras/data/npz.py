@@ -1,8 +1,9 @@
 """Data sets in the npz files of Soft Rasterizer and Neural Mesh Renderer.
 
-For each category and split, a folder holds ``{synset}_{split}_images.npz`` with one
-array ``[n, views, 4, S, S]`` uint8, and ``{synset}_{split}_voxels.npz`` with one array
-``[n, 32, 32, 32]`` bool. The voxels of the training set are optional.
+For each category and split, a folder holds ``{key}_{split}_images.npz`` with one array
+``[n, views, 4, S, S]`` uint8, and ``{key}_{split}_voxels.npz`` with one array ``[n, 32,
+32, 32]`` bool, or another cube. The voxels of the training set are optional. Keys are
+the 13 synsets, unless a `jaxsoftras.data.description` beside the files says otherwise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.description import FILE, Description, read
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
 
 # Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
@@ -47,20 +49,23 @@ def open_npz(
     Args:
         root: folder of the files.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        categories: synsets or names; all 13 categories if None.
+        categories: keys or names; if None, all 13 categories, or those of the
+            description that have objects in the split.
 
     Raises:
         FileNotFoundError: the folder or the file of a category is missing.
         ValueError: an unknown split or category; a file that is damaged or holds an
-            array of another shape or type.
+            array of another shape or type; files that do not fit their description.
     """
     check_split_name(split)
     root = Path(root)
-    available = _list_synsets(root, split)
+    about = read(root)
+    names = about.categories if about else None
+    available = _list_keys(root, split, about)
     part = f"{{}}_{split}_images.npz"
-    chosen = select_categories(categories, available, part, root)
-    stores = {synset: NpzCategory(root, split, synset) for synset in chosen}
-    opened = Split(split, stores)
+    chosen = select_categories(categories, available, part, root, names)
+    stores = _open_categories(root, split, chosen, about)
+    opened = Split(split, stores, names or CATEGORIES)
     with ThreadPoolExecutor() as pool:  # zlib releases the interpreter lock
         list(pool.map(lambda store: store.all_images, stores.values()))
     return opened
@@ -73,20 +78,25 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
         root: folder of the files.
 
     Returns:
-        The stores of all splits and categories found: by split name, then by synset.
+        The stores of all splits and categories found: by split name, then by key.
 
     Raises:
         FileNotFoundError: no files; or test or validation images without voxels.
-        ValueError: a file that is damaged or holds an array of another shape or type.
+        ValueError: a file that is damaged or holds an array of another shape or type;
+            files that do not fit their description.
     """
     root = Path(root)
+    about = read(root)
     found = {
-        split: {synset: NpzCategory(root, split, synset) for synset in available}
+        split: _open_categories(root, split, available, about)
         for split in SPLITS
-        if (available := _list_synsets(root, split))
+        if (available := _list_keys(root, split, about))
     }
     if not found:
-        raise FileNotFoundError(f"{root} has no files named SYNSET_SPLIT_images.npz.")
+        raise FileNotFoundError(
+            f"{root} has no files named SYNSET_SPLIT_images.npz, and no {FILE} that "
+            "names others."
+        )
     return found
 
 
@@ -106,7 +116,7 @@ class NpzCategory:
         Args:
             root: folder of the files.
             split: ``"train"``, ``"val"`` or ``"test"``.
-            category: synset.
+            category: key of the category.
 
         Raises:
             FileNotFoundError: the images, or the voxels of an evaluation split, are
@@ -138,7 +148,12 @@ class NpzCategory:
 
     @cached_property
     def _voxels_file(self) -> _ArrayFile:
-        return _inspect(self._voxels_path, np.bool_, (None, 32, 32, 32))
+        file = _inspect(self._voxels_path, np.bool_, (None,) * 4)
+        if len(set(file.shape[1:])) != 1:
+            raise ValueError(
+                f"{file.path} holds voxels {list(file.shape[1:])}; they must be cubes."
+            )
+        return file
 
     @cached_property
     def all_images(self) -> np.ndarray:
@@ -147,15 +162,23 @@ class NpzCategory:
 
     @cached_property
     def all_voxels(self) -> np.ndarray:
-        """Voxels of all objects, ``[n, 32, 32, 32]`` bool."""
+        """Voxels of all objects, ``[n, R, R, R]`` bool."""
         return self._voxels_file.load()
+
+    def check_voxels(self, shape: tuple[int, int, int]) -> None:
+        """Raises ValueError unless the voxels of an object have a shape."""
+        if self._voxels_file.shape[1:] != shape:
+            raise ValueError(
+                f"{self._voxels_path} holds voxels {list(self._voxels_file.shape[1:])};"
+                f" {list(shape)} are needed here."
+            )
 
     def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
         return self.all_images[objects, views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
-        """Returns the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
+        """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""
         return self.all_voxels[objects]
 
 
@@ -181,14 +204,31 @@ class _ArrayFile:
             return np.lib.format.read_array(member, allow_pickle=False)
 
 
-def _list_synsets(root: Path, split: str) -> list[str]:
-    """Lists the categories whose images a folder holds."""
+def _list_keys(root: Path, split: str, about: Description | None) -> list[str]:
+    """Lists the categories that have objects in a split."""
     if not root.is_dir():
         raise FileNotFoundError(
             f"There is no folder {root}: name the folder of the data set (data.root in "
             "a configuration), or fetch one with python -m jaxsoftras.data download."
         )
+    if about is not None:
+        return [key for key in about.categories if about.count(key, split)]
     return [s for s in CATEGORIES if (root / f"{s}_{split}_images.npz").is_file()]
+
+
+def _open_categories(
+    root: Path, split: str, keys: Sequence[str], about: Description | None
+) -> dict[str, NpzCategory]:
+    """Opens the stores of a split and compares them with their description."""
+    stores = {key: NpzCategory(root, split, key) for key in keys}
+    for key, store in stores.items():
+        if about is not None and about.count(key, split) != store.num_objects:
+            raise ValueError(
+                f"{root / FILE} lists {about.count(key, split)} objects of {key!r} in "
+                f"the {split} split, but {key}_{split}_images.npz holds "
+                f"{store.num_objects}."
+            )
+    return stores
 
 
 def _inspect(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxsoftras.data import description
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
@@ -51,10 +53,10 @@ _GRID = (32, 32, 32)
 
 
 class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
-    """Objects of the 13 ShapeNet categories: images from all around, and voxels.
+    """Objects by category: images from all around, and voxels.
 
-    The metadata are ``num_views`` and ``image_size``; the TFDS splits are called
-    ``train_02691156`` and so on.
+    The metadata are ``num_views``, ``image_size`` and ``description``, the content of
+    ``dataset.json`` or None; the TFDS splits are called ``train_02691156`` and so on.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -78,10 +80,13 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
         """
         self._npz_root = Path(npz_root)
         self._counts = {}
+        self._description = description.read(npz_root)
         sizes = set()
         for split, stores in inspect_npz(npz_root).items():
-            for synset, store in stores.items():
-                self._counts[split, synset] = store.num_objects
+            for key, store in stores.items():
+                if store.has_voxels:
+                    store.check_voxels(_GRID)
+                self._counts[split, key] = store.num_objects
                 sizes.add((store.num_views, store.image_size))
         if len(sizes) > 1:
             listed = ", ".join(f"{views} views of {side}" for views, side in sizes)
@@ -110,7 +115,9 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
                 }
             ),
             metadata=tfds.core.MetadataDict(
-                num_views=self._num_views, image_size=self._image_size
+                num_views=self._num_views,
+                image_size=self._image_size,
+                description=self._description and self._description.content,
             ),
             disable_shuffling=True,
         )
@@ -118,9 +125,9 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
         return {_part_name(*key): self._generate_examples(*key) for key in self._counts}
 
-    def _generate_examples(self, split: str, synset: str) -> Iterator[tuple[int, dict]]:
+    def _generate_examples(self, split: str, key: str) -> Iterator[tuple[int, dict]]:
         # opened here and closed on return, so that one category is in memory at a time
-        store = NpzCategory(self._npz_root, split, synset)
+        store = NpzCategory(self._npz_root, split, key)
         for number in range(store.num_objects):
             voxels = b""
             if store.has_voxels:
@@ -195,7 +202,8 @@ def open_prepared(
     Args:
         data_dir: folder given to `prepare`.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        categories: synsets or names; all 13 categories if None.
+        categories: keys or names; if None, all 13 categories, or those of the data
+            set's description that have objects in the split.
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
@@ -203,23 +211,27 @@ def open_prepared(
             file.
     """
     check_split_name(split)
-    available = inspect_prepared(data_dir).get(split, {})
+    names, parts = inspect_prepared(data_dir)
+    available = parts.get(split, {})
     chosen = select_categories(
-        categories, list(available), f"part {_part_name(split, '{}')}", Path(data_dir)
+        categories, list(available), f"part {split}_{{}}", Path(data_dir), names
     )
-    for synset in chosen:
-        available[synset].example(0)  # finds damaged files now
-    return Split(split, {synset: available[synset] for synset in chosen})
+    for key in chosen:
+        available[key].example(0)  # finds damaged files now
+    return Split(split, {key: available[key] for key in chosen}, names or CATEGORIES)
 
 
-def inspect_prepared(data_dir: str | Path) -> dict[str, dict[str, PreparedCategory]]:
+def inspect_prepared(
+    data_dir: str | Path,
+) -> tuple[dict[str, str] | None, dict[str, dict[str, PreparedCategory]]]:
     """Finds the parts of a prepared data set without reading its examples.
 
     Args:
         data_dir: folder given to `prepare`.
 
     Returns:
-        The stores of all splits and categories found: by split name, then by synset.
+        The names of the categories by key, None for a data set without description;
+        and the stores of all splits and categories found: by split name, then by key.
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
@@ -242,15 +254,19 @@ def inspect_prepared(data_dir: str | Path) -> dict[str, dict[str, PreparedCatego
         builder = tfds.builder_from_directory(folder / version)
         metadata = builder.info.metadata or {}
         sizes = [int(metadata[key]) for key in ("num_views", "image_size")]
+        about = metadata.get("description")
     except Exception as error:  # TFDS raises whatever its parsers happen to raise
         raise _damaged(folder / version, error) from error
+    names = None
+    if about is not None:
+        names = description.parse(about, folder / version / "metadata.json").categories
     found = {}
     for split in SPLITS:
-        for synset in CATEGORIES:
-            if _part_name(split, synset) in builder.info.splits:
-                store = PreparedCategory(builder, _part_name(split, synset), *sizes)
-                found.setdefault(split, {})[synset] = store
-    return found
+        for key in names or CATEGORIES:
+            if _part_name(split, key) in builder.info.splits:
+                store = PreparedCategory(builder, _part_name(split, key), *sizes)
+                found.setdefault(split, {})[key] = store
+    return names, found
 
 
 class PreparedCategory:
@@ -329,6 +345,10 @@ def _damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")
 
 
-def _part_name(split: str, synset: str) -> str:
-    """Names the TFDS split of a split and a category."""
-    return f"{split}_{synset}"
+def _part_name(split: str, key: str) -> str:
+    """Names the TFDS split of a split and a category: in ASCII letters and digits.
+
+    TFDS reads signs as operations on splits, and names files after them.
+    """
+    word = re.sub("[^0-9A-Za-z]", lambda sign: f"_{ord(sign[0]):x}_", key)
+    return f"{split}_{word}"

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxsoftras import config, terminal
+from jaxsoftras.data import description
+from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import inspect_npz, open_npz
 from jaxsoftras.data.split import Split, check_split_name
 
@@ -82,15 +84,19 @@ def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
     """
     root = Path(root)
     if root.is_dir() and any(root.glob("*_images.npz")):
-        return "npz", {name: Split(name, s) for name, s in inspect_npz(root).items()}
+        about = description.read(root)
+        names = about.categories if about else CATEGORIES
+        stores = inspect_npz(root)
+        return "npz", {name: Split(name, s, names) for name, s in stores.items()}
     if not any(root.glob("*/*/dataset_info.json")):
         raise FileNotFoundError(
             f"{root} holds neither npz files nor a prepared data set."
         )
     from jaxsoftras.data.prepared import inspect_prepared  # imports tensorflow-datasets
 
+    names, parts = inspect_prepared(root)
     return "prepared", {
-        name: Split(name, s) for name, s in inspect_prepared(root).items()
+        name: Split(name, s, names or CATEGORIES) for name, s in parts.items()
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.categories import CATEGORIES, label, sort_keys
 
 SPLITS = ("train", "val", "test")
 """Names of the splits."""
@@ -35,7 +35,7 @@ class CategoryStore(Protocol):
         ...
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
-        """Returns the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
+        """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""
         ...
 
 
@@ -44,24 +44,33 @@ class Split:
 
     Attributes:
         name: ``"train"``, ``"val"`` or ``"test"``.
-        categories: synsets, in the order of `CATEGORIES`.
+        categories: keys (synsets in SoftRas's data sets), in the order of
+            `jaxsoftras.data.categories.sort_keys`.
+        names: names by key, in the same order.
         num_views: images of each object, view k from azimuth ``-15 k`` degrees.
         image_size: width and height of the images, pixels.
     """
 
-    def __init__(self, name: str, stores: Mapping[str, CategoryStore]):
+    def __init__(
+        self,
+        name: str,
+        stores: Mapping[str, CategoryStore],
+        names: Mapping[str, str] = CATEGORIES,
+    ):
         """Joins the stores of one or more categories.
 
         Args:
             name: name of the split.
-            stores: the objects, by synset.
+            stores: the objects, by key of the category.
+            names: names of categories by key; those of other data may be among them.
 
         Raises:
             ValueError: the categories differ in image size or number of views.
         """
         self.name = name
-        self.categories = tuple(synset for synset in CATEGORIES if synset in stores)
-        self._stores = {synset: stores[synset] for synset in self.categories}
+        self.categories = sort_keys({key: names[key] for key in stores})
+        self.names = {key: names[key] for key in self.categories}
+        self._stores = {key: stores[key] for key in self.categories}
         first, *others = self.categories
         self.num_views = stores[first].num_views
         self.image_size = stores[first].image_size
@@ -72,13 +81,13 @@ class Split:
             ):
                 raise ValueError(
                     f"The {name} split mixes sizes: {self.num_views} views of "
-                    f"{self.image_size} pixels in {CATEGORIES[first]}, but "
+                    f"{self.image_size} pixels in {names[first]}, but "
                     f"{stores[other].num_views} views of {stores[other].image_size} "
-                    f"pixels in {CATEGORIES[other]}."
+                    f"pixels in {names[other]}."
                 )
 
     def count(self, category: str) -> int:
-        """Counts the objects of a category, a synset.
+        """Counts the objects of a category, named by its key.
 
         Raises:
             KeyError: the split was opened without this category.
@@ -95,7 +104,7 @@ class Split:
         colours that it was trained with.
 
         Args:
-            category: synset.
+            category: key of the category.
             objects: ``[N]`` object numbers, from 0.
             views: ``[N]`` view numbers, from 0.
 
@@ -116,12 +125,12 @@ class Split:
         """Returns solid voxel grids of objects.
 
         Args:
-            category: synset.
+            category: key of the category.
             objects: ``[N]`` object numbers, from 0.
 
         Returns:
-            ``[N, 32, 32, 32]`` bool, axes (y, x, reversed z) of the model frame, as
-            `jaxsoftras.voxels.voxelize` returns them.
+            ``[N, R, R, R]`` bool, axes (y, x, reversed z) of the model frame, as
+            `jaxsoftras.voxels.voxelize` returns them for R = 32.
 
         Raises:
             KeyError: the split was opened without this category.
@@ -137,7 +146,7 @@ class Split:
         if category not in self._stores:
             raise KeyError(
                 f"Category {category!r} was not opened; the split has "
-                f"{_labels(self.categories)}."
+                f"{label(self.categories, self.names)}."
             )
         return self._stores[category]
 
@@ -149,19 +158,26 @@ def check_split_name(name: str) -> None:
 
 
 def select_categories(
-    wanted: Sequence[str] | None, available: Sequence[str], part: str, folder: Path
+    wanted: Sequence[str] | None,
+    available: Sequence[str],
+    part: str,
+    folder: Path,
+    names: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Resolves a selection of categories.
 
     Args:
-        wanted: synsets or names (``"chair"``); all 13 categories if None.
-        available: synsets of the categories in the folder.
+        wanted: keys, or names (``"chair"``), which stand for all categories of that
+            name; every category if None.
+        available: keys of the categories that have objects in the split.
         part: name of the file or part of a category, with ``{}`` in place of its
-            synset, for error messages.
+            key, for error messages.
         folder: folder of the data set, for error messages.
+        names: names by key of the categories that the data set says it has; None where
+            it says nothing, and must have the 13 of `CATEGORIES`.
 
     Returns:
-        Synsets, in the order of `CATEGORIES`.
+        Keys, in the order of `jaxsoftras.data.categories.sort_keys`.
 
     Raises:
         ValueError: an empty selection, or an unknown category.
@@ -169,31 +185,37 @@ def select_categories(
     """
     if not available:
         raise FileNotFoundError(f"{folder} has no {part.format('*')}.")
-    synsets = {name: synset for synset, name in CATEGORIES.items()}
+    known = CATEGORIES if names is None else names
     if wanted is None:
-        chosen = set(CATEGORIES)
+        # a described data set may have a category without objects in one of its splits
+        chosen = set(known if names is None else available)
     elif isinstance(wanted, str) or not wanted:
         raise ValueError(
-            "Categories are given as a list of at least one synset or name, such as "
+            "Categories are given as a list of at least one key or name, such as "
             f"['chair', 'table'], not {wanted!r}."
         )
     else:
-        chosen = {synsets.get(category, category) for category in wanted}
-    if unknown := sorted(chosen - set(CATEGORIES)):
-        raise ValueError(
-            f"Unknown category {unknown[0]!r}: choose among {_labels(CATEGORIES)}."
-        )
-    missing = [s for s in CATEGORIES if s in chosen and s not in available]
+        chosen = {key for category in wanted for key in _find_keys(category, known)}
+    order = sort_keys(known)
+    missing = [key for key in order if key in chosen and key not in available]
     if missing:
+        have = [key for key in order if key in available]
         raise FileNotFoundError(
-            f"{folder} has no {part.format(missing[0])} ({_labels(missing)} missing); "
-            f"select from what it has with data.categories: {_labels(available)}."
+            f"{folder} has no {part.format(missing[0])} ({label(missing, known)} "
+            "missing); select from what it has with data.categories: "
+            f"{label(have, known)}."
         )
-    return tuple(synset for synset in CATEGORIES if synset in chosen)
+    return tuple(key for key in order if key in chosen)
 
 
-def _labels(synsets: Iterable[str]) -> str:
-    return ", ".join(f"{CATEGORIES[synset]} {synset}" for synset in synsets)
+def _find_keys(category: str, names: Mapping[str, str]) -> list[str]:
+    if category in names:
+        return [category]
+    keys = [key for key, name in names.items() if name == category]
+    if not keys:
+        listed = label(sort_keys(names), names)
+        raise ValueError(f"Unknown category {category!r}: choose among {listed}.")
+    return keys
 
 
 def _check_range(what: str, numbers: np.ndarray, count: int) -> None:

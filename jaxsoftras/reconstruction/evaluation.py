@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,7 +90,10 @@ def score_split(
         progress: called with the number of objects done and in all.
 
     Returns:
-        Scores by synset.
+        Scores by key of the category.
+
+    Raises:
+        ValueError: the true voxels have another resolution than `voxels.voxelize`.
     """
     views = split.num_views
     group = _OBJECTS_PER_DEVICE * experiment.devices.size
@@ -106,10 +109,17 @@ def score_split(
             images = split.images(
                 category, np.repeat(padded, views), np.tile(np.arange(views), group)
             )
+            occupied = split.voxels(category, padded)
+            if occupied.shape[-1] != voxels.RESOLUTION:
+                raise ValueError(
+                    f"The data set has voxels of {occupied.shape[-1]} cells a side, and"
+                    f" IoU is measured with {voxels.RESOLUTION}: build the data set "
+                    f"with --resolution {voxels.RESOLUTION}."
+                )
             batch = jax.device_put(
                 (
                     images.reshape(group, views, *images.shape[1:]),
-                    split.voxels(category, padded),
+                    occupied,
                     _partners(number, padded, views),
                 ),
                 experiment.sharded,
@@ -123,26 +133,33 @@ def score_split(
     return scores
 
 
-def summarize(scores: dict[str, Score], *, split: str, step: int) -> dict[str, Any]:
+def summarize(
+    scores: dict[str, Score],
+    *,
+    split: str,
+    step: int,
+    names: Mapping[str, str] = data.CATEGORIES,
+) -> dict[str, Any]:
     """Means per category and their unweighted mean, the contents of ``metrics.json``.
 
     Args:
-        scores: scores by synset.
+        scores: scores by key of the category.
         split: name of the split.
         step: step of the checkpoint.
+        names: names of the categories by key.
 
     Returns:
-        ``{"split", "step", "mean_iou", "mean_loss", "per_category": {synset: {"name",
+        ``{"split", "step", "mean_iou", "mean_loss", "per_category": {key: {"name",
         "iou", "loss", "objects"}}}``; IoU as fractions from 0 to 1.
     """
     per_category = {
-        synset: {
-            "name": data.CATEGORIES[synset],
+        key: {
+            "name": names[key],
             "iou": float(np.mean(score.iou)),
             "loss": float(np.mean(score.loss)),
             "objects": len(score.iou),
         }
-        for synset, score in scores.items()
+        for key, score in scores.items()
     }
     rows = per_category.values()
     return {

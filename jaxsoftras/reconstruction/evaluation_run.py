@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import rich.console
+import rich.markup
 import rich.table
 
 from jaxsoftras import atomic, config, data, meshfile, models, terminal
@@ -61,7 +62,9 @@ def evaluate(
             scores = evaluation.score_split(
                 experiment, variables, split, sigma, progress
             )
-        return evaluation.summarize(scores, split=split_name, step=trained.step)
+        return evaluation.summarize(
+            scores, split=split_name, step=trained.step, names=split.names
+        )
 
     metrics = score(variables, "evaluating")
     console.print(_make_table(metrics))
@@ -95,7 +98,10 @@ def _make_table(metrics: dict[str, Any]) -> rich.table.Table:
         table.add_column(column, justify="right")
     for row in metrics["per_category"].values():
         table.add_row(
-            row["name"], str(row["objects"]), f"{row['iou']:.4f}", f"{row['loss']:.4f}"
+            rich.markup.escape(row["name"]),
+            str(row["objects"]),
+            f"{row['iou']:.4f}",
+            f"{row['loss']:.4f}",
         )
     total = sum(row["objects"] for row in metrics["per_category"].values())
     table.add_section()

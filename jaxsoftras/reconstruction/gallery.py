@@ -227,7 +227,7 @@ def reconstruct(
     renders = np.asarray(experiment.render(vertices, numbers, np.float32(sigma)))
     return [
         Example(
-            name=data.CATEGORIES[category],
+            name=split.names[category],
             image=inputs[k],
             render=renders[k],
             reference=references[k],

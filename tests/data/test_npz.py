@@ -176,7 +176,7 @@ def test_wrong_images(tmp_path, images, message):
 
 def test_wrong_voxels(tmp_path):
     write_category(tmp_path, "03001627", "val", voxels=np.zeros((2, 32, 32, 16), bool))
-    with pytest.raises(ValueError, match=r"not bool \[\*, 32, 32, 32\]"):
+    with pytest.raises(ValueError, match="must be cubes"):
         open_npz(tmp_path, "val", ["chair"])
 
 

@@ -1,0 +1,145 @@
+"""Description of a data set, ``dataset.json`` beside its npz files.
+
+It says what the files cannot: the names of the categories, the camera of the images,
+the axes, and the name and licence of every object. SoftRas's own data sets have none;
+they hold the 13 categories of `jaxsoftras.data.categories`.
+
+::
+
+    {"format": "jaxsoftras data set", "version": 1,
+     "categories": {"mug": "mug", "03001627": "chair"},
+     "camera": {"kind": "orbit", "distance": 2.732, "elevation": 30.0,
+                "azimuth_step": -15.0, "half_fov": 15.0, "views": 24,
+                "handedness": "left"},
+     "frame": "...", "image_size": 64,
+     "objects": {"mug": {"train": [{"name": "a", "file": "mug/a.obj"}]}, ...},
+     "made_by": {...}}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxsoftras.data.split import SPLITS
+
+FILE = "dataset.json"
+"""Name of the file."""
+
+FORMAT = "jaxsoftras data set"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``dataset.json`` says; `parse` checks it.
+
+    Attributes:
+        categories: names of the categories by key.
+        objects: by key and split, what is known of each object, in stored order:
+            ``"name"`` and more, such as ``"file"`` and ``"license"``.
+        content: everything in the file.
+    """
+
+    categories: dict[str, str]
+    objects: dict[str, dict[str, list[dict[str, Any]]]]
+    content: dict[str, Any]
+
+    def count(self, key: str, split: str) -> int:
+        """Counts the objects of a category in a split."""
+        return len(self.objects.get(key, {}).get(split, ()))
+
+
+def read(root: str | Path) -> Description | None:
+    """Reads the description of the data set in a folder.
+
+    Args:
+        root: folder of the data set.
+
+    Returns:
+        The description; None if there is no such file.
+
+    Raises:
+        ValueError: the file is damaged, or of another format or version.
+    """
+    path = Path(root) / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}).") from None
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON ({error}).") from None
+    return parse(content, path)
+
+
+def parse(content: Any, where: str | Path) -> Description:
+    """Checks the content of a ``dataset.json``.
+
+    Args:
+        content: the parsed JSON.
+        where: where it comes from, for error messages.
+
+    Raises:
+        ValueError: it is not a description, or of another version.
+    """
+    if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+        raise ValueError(
+            f'{where} does not describe a data set: its "format" must be "{FORMAT}".'
+        )
+    if content.get("version") != VERSION:
+        raise ValueError(
+            f"{where} has version {content.get('version')!r}; this version of "
+            f"jaxsoftras reads {VERSION}."
+        )
+    categories, objects = content.get("categories"), content.get("objects")
+    if not isinstance(categories, Mapping) or not categories:
+        raise ValueError(f'{where} lacks "categories", names by key.')
+    for word in [*categories, *categories.values()]:
+        check_name(word, where)
+    if len(set(categories.values())) < len(categories):
+        raise ValueError(f"{where} has two categories of one name.")
+    if not isinstance(objects, Mapping) or not all(
+        _lists_objects(key, splits, categories) for key, splits in objects.items()
+    ):
+        raise ValueError(
+            f'{where} lacks "objects": by category and split ({", ".join(SPLITS)}), a '
+            'list of {"name": ...}.'
+        )
+    return Description(
+        dict(categories),
+        {key: dict(splits) for key, splits in objects.items()},
+        dict(content),
+    )
+
+
+def check_name(word: Any, where: str | Path) -> None:
+    """Raises ValueError unless files can be named after a category.
+
+    A key or a name with a slash would lead to another folder.
+    """
+    if not isinstance(word, str) or not re.fullmatch(r"[^./\\\0][^/\\\0]*", word):
+        raise ValueError(
+            f"{where} has a category {word!r}; keys and names are words without "
+            "slashes that do not begin with a dot."
+        )
+
+
+def _lists_objects(key: Any, splits: Any, categories: Mapping[str, str]) -> bool:
+    return (
+        key in categories
+        and isinstance(splits, Mapping)
+        and set(splits) <= set(SPLITS)
+        and all(
+            isinstance(objects, list)
+            and all(isinstance(item, Mapping) and "name" in item for item in objects)
+            for objects in splits.values()
+        )
+    )
