@@ -14,6 +14,9 @@ they hold the 13 categories of `jaxsoftras.data.categories`.
      "frame": "...", "image_size": 64,
      "objects": {"mug": {"train": [{"name": "a", "file": "mug/a.obj"}]}, ...},
      "made_by": {...}}
+
+``"camera": {"kind": "per picture"}`` refers to `jaxsoftras.data.camera_files`;
+``"voxels": false`` says that no voxels belong to the data set.
 """
 
 from __future__ import annotations

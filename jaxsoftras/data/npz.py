@@ -3,16 +3,15 @@
 For each category and split, a folder holds ``{key}_{split}_images.npz`` with one array
 ``[n, views, 4, S, S]`` uint8, and ``{key}_{split}_voxels.npz`` with one array ``[n, 32,
 32, 32]`` bool, or another cube. The voxels of the training set are optional. Keys are
-the 13 synsets, unless a `jaxsoftras.data.description` beside the files says otherwise.
+the 13 synsets, unless a `jaxsoftras.data.description` beside the files says otherwise;
+it may also say that there are no voxels, or that each picture has a camera of its own
+(`jaxsoftras.data.camera_files`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,23 +21,19 @@ from typing import IO
 import numpy as np
 from numpy.typing import DTypeLike
 
+from jaxsoftras.data import damage
+from jaxsoftras.data.camera_files import open_cameras
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.description import FILE, Description, read
+from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
-
-# Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    KeyError,
-    RuntimeError,
-)
 
 
 def open_npz(
-    root: str | Path, split: str, categories: Sequence[str] | None = None
+    root: str | Path,
+    split: str,
+    categories: Sequence[str] | None = None,
+    orbit: Orbit = SOFTRAS_RIG,
 ) -> Split:
     """Opens one split of a folder of npz files.
 
@@ -51,6 +46,7 @@ def open_npz(
         split: ``"train"``, ``"val"`` or ``"test"``.
         categories: keys or names; if None, all 13 categories, or those of the
             description that have objects in the split.
+        orbit: cameras of a data set whose description states none.
 
     Raises:
         FileNotFoundError: the folder or the file of a category is missing.
@@ -65,7 +61,12 @@ def open_npz(
     part = f"{{}}_{split}_images.npz"
     chosen = select_categories(categories, available, part, root, names)
     stores = _open_categories(root, split, chosen, about)
-    opened = Split(split, stores, names or CATEGORIES)
+    shapes = {
+        key: (store.num_objects, store.num_views, store.image_size)
+        for key, store in stores.items()
+    }
+    cameras = open_cameras(root, split, shapes, about, orbit)
+    opened = Split(split, stores, names or CATEGORIES, cameras)
     with ThreadPoolExecutor() as pool:  # zlib releases the interpreter lock
         list(pool.map(lambda store: store.all_images, stores.values()))
     return opened
@@ -110,13 +111,16 @@ class NpzCategory:
         has_voxels: whether there is a file of voxels.
     """
 
-    def __init__(self, root: Path, split: str, category: str):
+    def __init__(
+        self, root: Path, split: str, category: str, *, needs_voxels: bool = True
+    ):
         """Checks the headers of the two files.
 
         Args:
             root: folder of the files.
             split: ``"train"``, ``"val"`` or ``"test"``.
             category: key of the category.
+            needs_voxels: whether voxels must be there, except for training.
 
         Raises:
             FileNotFoundError: the images, or the voxels of an evaluation split, are
@@ -139,7 +143,8 @@ class NpzCategory:
             )
         self._voxels_path = root / f"{category}_{split}_voxels.npz"
         # training needs no voxels
-        self.has_voxels = split != "train" or self._voxels_path.exists()
+        required = needs_voxels and split != "train"
+        self.has_voxels = required or self._voxels_path.exists()
         if self.has_voxels and self._voxels_file.shape[0] != self.num_objects:
             raise ValueError(
                 f"{self._voxels_path} holds {self._voxels_file.shape[0]} objects but "
@@ -197,7 +202,7 @@ class _ArrayFile:
             ValueError: a damaged file.
         """
         with (
-            _explain_damage(self.path),
+            damage.explain(self.path),
             zipfile.ZipFile(self.path) as archive,
             archive.open(self.member) as member,
         ):
@@ -220,7 +225,10 @@ def _open_categories(
     root: Path, split: str, keys: Sequence[str], about: Description | None
 ) -> dict[str, NpzCategory]:
     """Opens the stores of a split and compares them with their description."""
-    stores = {key: NpzCategory(root, split, key) for key in keys}
+    needs_voxels = about is None or about.content.get("voxels", True)
+    stores = {
+        key: NpzCategory(root, split, key, needs_voxels=needs_voxels) for key in keys
+    }
     for key, store in stores.items():
         if about is not None and about.count(key, split) != store.num_objects:
             raise ValueError(
@@ -241,7 +249,7 @@ def _inspect(
         dtype: expected type.
         expected: expected shape; None stands for any length.
     """
-    with _explain_damage(path), zipfile.ZipFile(path) as archive:
+    with damage.explain(path), zipfile.ZipFile(path) as archive:
         members = archive.namelist()
         if len(members) == 1:
             with archive.open(members[0]) as member:
@@ -269,19 +277,3 @@ def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
     else:
         shape, _, dtype = np.lib.format.read_array_header_2_0(member)
     return shape, dtype
-
-
-@contextlib.contextmanager
-def _explain_damage(path: Path) -> Iterator[None]:
-    """Turns the many errors of a missing or damaged file into two."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise FileNotFoundError(f"There is no file {path}.") from None
-    except (*_DAMAGE, OSError) as error:
-        # zipfile takes an offset from the file and may seek to a negative one
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
-        raise ValueError(
-            f"{path} is damaged or not an npz file ({error}); fetch it again."
-        ) from error

@@ -28,9 +28,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxsoftras.data import description
+from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
+from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.terminal import Progress
 
@@ -81,6 +82,11 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
         self._npz_root = Path(npz_root)
         self._counts = {}
         self._description = description.read(npz_root)
+        if camera_files.is_per_picture(self._description):
+            raise ValueError(
+                f"{npz_root} has a camera for each picture, which prepared data sets "
+                "do not hold: train on the npz files as they are."
+            )
         sizes = set()
         for split, stores in inspect_npz(npz_root).items():
             for key, store in stores.items():
@@ -195,7 +201,10 @@ def prepare(
 
 
 def open_prepared(
-    data_dir: str | Path, split: str, categories: Sequence[str] | None = None
+    data_dir: str | Path,
+    split: str,
+    categories: Sequence[str] | None = None,
+    orbit: Orbit = SOFTRAS_RIG,
 ) -> Split:
     """Opens one split of a prepared data set; images are read on each request.
 
@@ -204,34 +213,39 @@ def open_prepared(
         split: ``"train"``, ``"val"`` or ``"test"``.
         categories: keys or names; if None, all 13 categories, or those of the data
             set's description that have objects in the split.
+        orbit: cameras of a data set whose description states none.
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
         ValueError: an unknown split or category; another format version; a damaged
-            file.
+            file; a description that contradicts ``orbit``.
     """
     check_split_name(split)
-    names, parts = inspect_prepared(data_dir)
+    about, parts = inspect_prepared(data_dir)
+    names = about.categories if about else None
     available = parts.get(split, {})
     chosen = select_categories(
         categories, list(available), f"part {split}_{{}}", Path(data_dir), names
     )
     for key in chosen:
         available[key].example(0)  # finds damaged files now
-    return Split(split, {key: available[key] for key in chosen}, names or CATEGORIES)
+    stores = {key: available[key] for key in chosen}
+    views = [store.num_views for store in stores.values()]
+    cameras = camera_files.choose_orbit(about, orbit, views)
+    return Split(split, stores, names or CATEGORIES, cameras)
 
 
 def inspect_prepared(
     data_dir: str | Path,
-) -> tuple[dict[str, str] | None, dict[str, dict[str, PreparedCategory]]]:
+) -> tuple[description.Description | None, dict[str, dict[str, PreparedCategory]]]:
     """Finds the parts of a prepared data set without reading its examples.
 
     Args:
         data_dir: folder given to `prepare`.
 
     Returns:
-        The names of the categories by key, None for a data set without description;
-        and the stores of all splits and categories found: by split name, then by key.
+        The description, if the npz files had one; and the stores of all splits and
+        categories found: by split name, then by key.
 
     Raises:
         FileNotFoundError: not a prepared data set, or a part of it is missing.
@@ -254,19 +268,19 @@ def inspect_prepared(
         builder = tfds.builder_from_directory(folder / version)
         metadata = builder.info.metadata or {}
         sizes = [int(metadata[key]) for key in ("num_views", "image_size")]
-        about = metadata.get("description")
+        content = metadata.get("description")
     except Exception as error:  # TFDS raises whatever its parsers happen to raise
         raise _damaged(folder / version, error) from error
-    names = None
-    if about is not None:
-        names = description.parse(about, folder / version / "metadata.json").categories
+    about = None
+    if content is not None:
+        about = description.parse(content, folder / version / "metadata.json")
     found = {}
     for split in SPLITS:
-        for key in names or CATEGORIES:
+        for key in about.categories if about else CATEGORIES:
             if _part_name(split, key) in builder.info.splits:
                 store = PreparedCategory(builder, _part_name(split, key), *sizes)
                 found.setdefault(split, {})[key] = store
-    return names, found
+    return about, found
 
 
 class PreparedCategory:
@@ -304,6 +318,11 @@ class PreparedCategory:
         self.num_objects = len(self._source)
         self.num_views = num_views
         self.image_size = image_size
+
+    @property
+    def has_voxels(self) -> bool:
+        """Whether there are voxels."""
+        return bool(self.example(0)["voxels"])
 
     def example(self, number: int) -> dict[str, Any]:
         """Reads the compressed views and voxels of an object.

@@ -9,8 +9,10 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
+from jaxsoftras.data.rig import Viewpoints
 from jaxsoftras.data.split import Split
 
 # Number of batches being prepared or ready while the caller works on one.
@@ -23,18 +25,19 @@ class PairBatch(NamedTuple):
     Attributes:
         images_a: ``[B, 4, S, S]`` uint8, the first views.
         images_b: ``[B, 4, S, S]`` uint8, the second views.
-        views_a: ``[B]`` int32 numbers of the first views.
-        views_b: ``[B]`` int32 numbers of the second views.
+        cameras_a: cameras of the first views, with leading axes ``[B]``, for
+            `jaxsoftras.data.rig.as_cameras`.
+        cameras_b: cameras of the second views, likewise.
     """
 
     images_a: np.ndarray
     images_b: np.ndarray
-    views_a: np.ndarray
-    views_b: np.ndarray
+    cameras_a: Viewpoints
+    cameras_b: Viewpoints
 
 
 def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> PairBatch:
-    """Draws a batch: category, object within it, and both views, each uniformly.
+    """Draws a batch: category, object within it, and both its views, each uniformly.
 
     Args:
         split: the objects to draw from.
@@ -47,19 +50,33 @@ def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> Pai
     if batch_size < 1:
         raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
     category = rng.integers(len(split.categories), size=batch_size)
-    counts = np.array([split.count(synset) for synset in split.categories])
+    counts = np.array([split.count(key) for key in split.categories])
     objects = rng.integers(counts[category])
-    views = rng.integers(split.num_views, size=(2, batch_size), dtype=np.int32)
+    members = [
+        (split.categories[index], np.flatnonzero(category == index))
+        for index in np.unique(category)
+    ]
+    view_counts = np.empty(batch_size, np.int64)
+    for key, rows in members:
+        view_counts[rows] = split.view_counts(key)[objects[rows]]
+    views = rng.integers(view_counts, size=(2, batch_size), dtype=np.int32)
     side = split.image_size
     images = np.empty((2, batch_size, 4, side, side), np.uint8)
-    for index in np.unique(category):
-        rows = np.flatnonzero(category == index)
+    cameras, places = [], []
+    for key, rows in members:
         # in one call for both views, a prepared data set reads each object once
-        pairs = split.images(
-            split.categories[index], np.tile(objects[rows], 2), views[:, rows].ravel()
-        )
-        images[:, rows] = pairs.reshape(2, len(rows), 4, side, side)
-    return PairBatch(images[0], images[1], views[0], views[1])
+        pairs = np.tile(objects[rows], 2), views[:, rows].ravel()
+        images[:, rows] = split.images(key, *pairs).reshape(2, -1, 4, side, side)
+        cameras.append(split.viewpoints(key, *pairs))
+        places += [rows, rows + batch_size]
+    order = np.argsort(np.concatenate(places))
+    joined = jax.tree.map(lambda *parts: np.concatenate(parts)[order], *cameras)
+    return PairBatch(
+        images[0],
+        images[1],
+        jax.tree.map(lambda part: part[:batch_size], joined),
+        jax.tree.map(lambda part: part[batch_size:], joined),
+    )
 
 
 def pair_batches(

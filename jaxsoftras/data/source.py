@@ -9,6 +9,7 @@ from jaxsoftras import config, terminal
 from jaxsoftras.data import description
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import inspect_npz, open_npz
+from jaxsoftras.data.rig import Orbit
 from jaxsoftras.data.split import Split, check_split_name
 
 Source = Literal["npz", "prepared"]
@@ -51,17 +52,23 @@ def open_split(settings: config.Data, split: str) -> Split:
     """
     check_split_name(split)  # before anything is made
     categories = settings.categories or None
+    orbit = Orbit(
+        distance=settings.distance,
+        elevation=settings.elevation,
+        azimuth_step=settings.azimuth_step,
+        half_fov=settings.half_fov,
+    )
     match settings.source:
         case "npz":
-            return open_npz(settings.root, split, categories)
+            return open_npz(settings.root, split, categories, orbit)
         case "prepared":
             # imports tensorflow-datasets
             from jaxsoftras.data.prepared import open_prepared
 
-            return open_prepared(settings.root, split, categories)
+            return open_prepared(settings.root, split, categories, orbit)
         case "embedded":
             _ensure_embedded(settings)
-            return open_npz(settings.root, split, categories)
+            return open_npz(settings.root, split, categories, orbit)
     raise ValueError(
         f"Unknown data source {settings.source!r}: choose one of npz, prepared, "
         "embedded."
@@ -94,10 +101,9 @@ def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
         )
     from jaxsoftras.data.prepared import inspect_prepared  # imports tensorflow-datasets
 
-    names, parts = inspect_prepared(root)
-    return "prepared", {
-        name: Split(name, s, names or CATEGORIES) for name, s in parts.items()
-    }
+    about, parts = inspect_prepared(root)
+    names = about.categories if about else CATEGORIES
+    return "prepared", {name: Split(name, s, names) for name, s in parts.items()}
 
 
 def _ensure_embedded(settings: config.Data) -> None:

@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import jax
 import numpy as np
 
+from jaxsoftras.camera import Camera
 from jaxsoftras.data.categories import CATEGORIES, label, sort_keys
+from jaxsoftras.data.rig import (
+    SOFTRAS_RIG,
+    Orbit,
+    OrbitViews,
+    PictureCameras,
+    Viewpoints,
+    as_cameras,
+)
 
 SPLITS = ("train", "val", "test")
 """Names of the splits."""
@@ -19,8 +29,10 @@ class CategoryStore(Protocol):
 
     Attributes:
         num_objects: number of objects.
-        num_views: images of each object, view k from azimuth ``-15 k`` degrees.
+        num_views: images of each object, of which the last ones may be no pictures; see
+            `Split.view_counts`.
         image_size: width and height of the images, pixels.
+        has_voxels: whether there are voxels.
     """
 
     @property
@@ -29,6 +41,8 @@ class CategoryStore(Protocol):
     def num_views(self) -> int: ...  # noqa: D102
     @property
     def image_size(self) -> int: ...  # noqa: D102
+    @property
+    def has_voxels(self) -> bool: ...  # noqa: D102
 
     def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
@@ -47,7 +61,8 @@ class Split:
         categories: keys (synsets in SoftRas's data sets), in the order of
             `jaxsoftras.data.categories.sort_keys`.
         names: names by key, in the same order.
-        num_views: images of each object, view k from azimuth ``-15 k`` degrees.
+        num_views: images of each object; the largest number of them, if the objects
+            differ (`view_counts`).
         image_size: width and height of the images, pixels.
     """
 
@@ -56,6 +71,7 @@ class Split:
         name: str,
         stores: Mapping[str, CategoryStore],
         names: Mapping[str, str] = CATEGORIES,
+        cameras: Orbit | Mapping[str, PictureCameras] = SOFTRAS_RIG,
     ):
         """Joins the stores of one or more categories.
 
@@ -63,6 +79,7 @@ class Split:
             name: name of the split.
             stores: the objects, by key of the category.
             names: names of categories by key; those of other data may be among them.
+            cameras: the rig of all objects, or a camera for each picture, by key.
 
         Raises:
             ValueError: the categories differ in image size or number of views.
@@ -71,6 +88,7 @@ class Split:
         self.categories = sort_keys({key: names[key] for key in stores})
         self.names = {key: names[key] for key in self.categories}
         self._stores = {key: stores[key] for key in self.categories}
+        self._cameras = cameras
         first, *others = self.categories
         self.num_views = stores[first].num_views
         self.image_size = stores[first].image_size
@@ -94,6 +112,25 @@ class Split:
         """
         return self._store(category).num_objects
 
+    def has_voxels(self, category: str) -> bool:
+        """Tells whether the objects of a category have voxels.
+
+        Raises:
+            KeyError: the split was opened without this category.
+        """
+        return self._store(category).has_voxels
+
+    def view_counts(self, category: str) -> np.ndarray:
+        """Returns the number of pictures of each object, ``[n]`` int64.
+
+        Raises:
+            KeyError: the split was opened without this category.
+        """
+        store = self._store(category)
+        if isinstance(self._cameras, Orbit):
+            return np.full(store.num_objects, self.num_views)
+        return self._cameras[category].counts
+
     def images(
         self, category: str, objects: np.ndarray, views: np.ndarray
     ) -> np.ndarray:
@@ -116,10 +153,38 @@ class Split:
             IndexError: there is no such object or view.
         """
         store = self._store(category)
-        objects, views = np.asarray(objects), np.asarray(views)
-        _check_range("object", objects, store.num_objects)
-        _check_range("view", views, store.num_views)
-        return store.images(objects, views)
+        return store.images(*self._check_views(category, objects, views))
+
+    def cameras(self, category: str, objects: np.ndarray, views: np.ndarray) -> Camera:
+        """Returns the cameras of images.
+
+        Args:
+            category: key of the category.
+            objects: ``[N]`` object numbers, from 0.
+            views: ``[N]`` view numbers, from 0.
+
+        Returns:
+            Cameras with leading axes ``[N]``; float32 arrays of numpy.
+
+        Raises:
+            KeyError: the split was opened without this category.
+            IndexError: there is no such object or view.
+        """
+        viewpoints = self.viewpoints(category, objects, views)
+        return jax.tree.map(np.asarray, as_cameras(viewpoints))
+
+    def viewpoints(
+        self, category: str, objects: np.ndarray, views: np.ndarray
+    ) -> Viewpoints:
+        """Returns what `jaxsoftras.data.rig.as_cameras` makes the cameras of.
+
+        Like `cameras`, but numbers of views if all objects have the same rig.
+        """
+        objects, views = self._check_views(category, objects, views)
+        if isinstance(self._cameras, Orbit):
+            return OrbitViews(views.astype(np.int32), self._cameras)
+        table = self._cameras[category].table
+        return jax.tree.map(lambda part: part[objects, views], table)
 
     def voxels(self, category: str, objects: np.ndarray) -> np.ndarray:
         """Returns solid voxel grids of objects.
@@ -141,6 +206,14 @@ class Split:
         objects = np.asarray(objects)
         _check_range("object", objects, store.num_objects)
         return store.voxels(objects)
+
+    def _check_views(
+        self, category: str, objects: np.ndarray, views: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        objects, views = np.asarray(objects), np.asarray(views)
+        _check_range("object", objects, self._store(category).num_objects)
+        _check_range("view", views, self.view_counts(category)[objects])
+        return objects, views
 
     def _store(self, category: str) -> CategoryStore:
         if category not in self._stores:
@@ -218,9 +291,10 @@ def _find_keys(category: str, names: Mapping[str, str]) -> list[str]:
     return keys
 
 
-def _check_range(what: str, numbers: np.ndarray, count: int) -> None:
-    if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
+def _check_range(what: str, numbers: np.ndarray, count: np.ndarray | int) -> None:
+    wrong = (numbers < 0) | (numbers >= count)
+    if np.any(wrong):
+        last = np.broadcast_to(count, wrong.shape)[wrong][0] - 1
         raise IndexError(
-            f"There is no {what} {numbers[(numbers < 0) | (numbers >= count)][0]}: "
-            f"numbers go from 0 to {count - 1}."
+            f"There is no {what} {numbers[wrong][0]}: numbers go from 0 to {last}."
         )

@@ -1,4 +1,4 @@
-"""Scores of a trained network: voxel IoU and loss, per category."""
+"""Scores of a trained network per category: IoU of voxels and silhouettes, loss."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsoftras import atomic, data, models, terminal, voxels
+from jaxsoftras.data import rig
 from jaxsoftras.reconstruction import training
 
 _OBJECTS_PER_DEVICE = 4  # scored together, from all of their views
@@ -22,53 +23,144 @@ class Score(NamedTuple):
     """Scores of one category, one number per object and input view.
 
     Attributes:
-        iou: ``[n, N]`` intersection over union with the true voxels, 0 to 1.
+        seen: ``[n, N]`` bool: objects with fewer pictures than others have no input
+            view there, and no score.
+        iou: ``[n, N]`` intersection over union with the true voxels, 0 to 1; None if
+            there are none.
+        silhouette_iou: ``[n, N]`` mean IoU of the mesh's silhouette with those of the
+            object's other views, 0 to 1; meaningless for an object with a single view.
         loss: ``[n, N]`` training loss.
     """
 
-    iou: np.ndarray | jax.Array
+    seen: np.ndarray | jax.Array
+    iou: np.ndarray | jax.Array | None
+    silhouette_iou: np.ndarray | jax.Array
     loss: np.ndarray | jax.Array
 
 
-def _partners(category: int, objects: np.ndarray, views: int) -> np.ndarray:
+class _Group(NamedTuple):
+    """Objects that are scored together, g of them with at most N views.
+
+    Attributes:
+        images: ``[g, N, 4, S, S]`` uint8.
+        cameras: of the images, with leading axes ``[g, N]``.
+        counts: ``[g]`` number of views; images beyond it repeat the last one.
+        partners: ``[g, N]`` second views for the loss.
+        occupied: ``[g, 32, 32, 32]`` bool, or None.
+    """
+
+    images: np.ndarray
+    cameras: rig.Viewpoints
+    counts: np.ndarray
+    partners: np.ndarray
+    occupied: np.ndarray | None
+
+
+def _partners(category: int, objects: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Second views ``[n, N]`` for the loss of each object and input view.
 
     Drawn uniformly, as in training, but the same in every evaluation.
     """
-    draws = [
-        np.random.default_rng([category, o]).integers(views, size=views)
-        for o in objects
-    ]
-    return np.stack(draws).astype(np.int32)
+    draws = np.zeros((len(objects), counts.max()), np.int32)
+    for row, number, count in zip(draws, objects, counts, strict=True):
+        rng = np.random.default_rng([category, number])
+        row[:count] = rng.integers(count, size=count)
+    return draws
+
+
+def _load_group(split: data.Split, category: str, objects: np.ndarray) -> _Group:
+    """Reads all views of some objects, and the voxels that they have."""
+    number, most = split.categories.index(category), split.num_views
+    counts = split.view_counts(category)[objects]
+    views = np.minimum(np.arange(most), counts[:, None] - 1)
+    which = np.repeat(objects, most), views.ravel()
+
+    def by_object(part: np.ndarray) -> np.ndarray:
+        return part.reshape(len(objects), most, *part.shape[1:])
+
+    occupied = None
+    if split.has_voxels(category):
+        occupied = split.voxels(category, objects)
+        if occupied.shape[-1] != voxels.RESOLUTION:
+            raise ValueError(
+                f"The data set has voxels of {occupied.shape[-1]} cells a side, and IoU"
+                f" is measured with {voxels.RESOLUTION}: build the data set with "
+                f"--resolution {voxels.RESOLUTION}."
+            )
+    partners = _partners(number, objects, counts)
+    return _Group(
+        images=by_object(split.images(category, *which)),
+        cameras=jax.tree.map(by_object, split.viewpoints(category, *which)),
+        counts=counts,
+        partners=np.pad(partners, ((0, 0), (0, most - partners.shape[1]))),
+        occupied=occupied,
+    )
+
+
+def _silhouette_iou(
+    experiment: training.Experiment, vertices: jax.Array, group: _Group
+) -> jax.Array:
+    """Mean IoU ``[g, N]`` of silhouettes of meshes ``[g, N, V, 3]`` in other views.
+
+    A pixel belongs to a mesh that covers its centre, and to the object if its coverage
+    is at least a half.
+    """
+    target = group.images[:, :, 3] >= 128
+    views = jnp.arange(target.shape[1])
+    seen = views < group.counts[:, None]
+
+    def compare(view: jax.Array) -> jax.Array:
+        mesh = jnp.broadcast_to(vertices[:, view, None], (*target.shape[:2], *tail))
+        covered = experiment.cover(
+            mesh.reshape(-1, *tail),
+            jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), group.cameras),
+        ).reshape(target.shape)
+        both = jnp.sum(covered & target, axis=(2, 3))
+        either = jnp.sum(covered | target, axis=(2, 3))
+        iou = jnp.where(either > 0, both / jnp.maximum(either, 1), 1.0)
+        others = seen & (views != view)
+        total = jnp.sum(jnp.where(others, iou, 0), axis=1)
+        return total / jnp.maximum(jnp.sum(others, axis=1), 1)
+
+    tail = vertices.shape[2:]
+    # one input view after another, as the renders of all would take N times the memory
+    return jnp.moveaxis(jax.lax.map(compare, views), 0, 1)
 
 
 @functools.lru_cache(maxsize=1)  # trained and untrained variables share it
-def _make_scorer(experiment: training.Experiment, views: int) -> Callable[..., Score]:
+def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
     """Makes the jitted function that scores a group of objects from all views."""
 
-    def score(variables, images, occupied, partner, sigma):
-        group = images.shape[0]
+    def score(variables, group: _Group, sigma):
+        size, views = group.partners.shape
         vertices = experiment.infer(
-            variables, images.reshape(-1, *images.shape[2:])
-        ).reshape(group, views, -1, 3)
-        predicted = voxels.voxelize(vertices, jnp.asarray(experiment.network.faces))
-        iou = voxels.iou(predicted, occupied[:, None])
+            variables, group.images.reshape(-1, *group.images.shape[2:])
+        ).reshape(size, views, -1, 3)
+        iou = None
+        if group.occupied is not None:
+            predicted = voxels.voxelize(vertices, jnp.asarray(experiment.network.faces))
+            iou = voxels.iou(predicted, jnp.asarray(group.occupied)[:, None])
 
-        view = jnp.broadcast_to(jnp.arange(views, dtype=jnp.int32), partner.shape)
-        pairs = jnp.stack([view, partner], axis=-1)  # [group, views, 2]
+        view = jnp.broadcast_to(jnp.arange(views, dtype=jnp.int32), (size, views))
+        pairs = jnp.stack([view, group.partners], axis=-1)  # [size, views, 2]
 
         def gather_pairs(x: jax.Array) -> jax.Array:
-            """Gathers the two views of each pair: ``[group * views * 2, ...]``."""
-            chosen = x[jnp.arange(group)[:, None, None], pairs]
+            """Gathers the two views of each pair: ``[size * views, 2, ...]``."""
+            chosen = x[jnp.arange(size)[:, None, None], pairs]
             return chosen.reshape(-1, *chosen.shape[2:])
 
         terms = experiment.view_losses(
             gather_pairs(vertices),
-            gather_pairs(images[:, :, 3]),
-            pairs.reshape(-1, 2),
+            gather_pairs(jnp.asarray(group.images)[:, :, 3]),
+            jax.tree.map(gather_pairs, group.cameras),
             sigma,
         )
-        return Score(iou, experiment.total(terms).reshape(partner.shape))
+        return Score(
+            seen=view < group.counts[:, None],
+            iou=iou,
+            silhouette_iou=_silhouette_iou(experiment, vertices, group),
+            loss=experiment.total(terms).reshape(size, views),
+        )
 
     return jax.jit(score, out_shardings=experiment.sharded)
 
@@ -85,7 +177,7 @@ def score_split(
     Args:
         experiment: functions of the configuration the variables belong to.
         variables: parameters and batch statistics of the network.
-        split: objects with voxels.
+        split: the objects.
         sigma: sharpness of the rasterizer for the loss, NDC squared.
         progress: called with the number of objects done and in all.
 
@@ -95,42 +187,47 @@ def score_split(
     Raises:
         ValueError: the true voxels have another resolution than `voxels.voxelize`.
     """
-    views = split.num_views
-    group = _OBJECTS_PER_DEVICE * experiment.devices.size
-    score = _make_scorer(experiment, views)
+    size = _OBJECTS_PER_DEVICE * experiment.devices.size
+    score = _make_scorer(experiment)
     done, total = 0, sum(split.count(category) for category in split.categories)
     scores = {}
-    for number, category in enumerate(split.categories):
+    for category in split.categories:
         parts = []
-        for start in range(0, split.count(category), group):
-            objects = np.arange(start, min(start + group, split.count(category)))
+        for start in range(0, split.count(category), size):
+            objects = np.arange(start, min(start + size, split.count(category)))
             # the last group repeats an object, so that all calls have the same shapes
-            padded = np.pad(objects, (0, group - len(objects)), mode="edge")
-            images = split.images(
-                category, np.repeat(padded, views), np.tile(np.arange(views), group)
-            )
-            occupied = split.voxels(category, padded)
-            if occupied.shape[-1] != voxels.RESOLUTION:
-                raise ValueError(
-                    f"The data set has voxels of {occupied.shape[-1]} cells a side, and"
-                    f" IoU is measured with {voxels.RESOLUTION}: build the data set "
-                    f"with --resolution {voxels.RESOLUTION}."
-                )
-            batch = jax.device_put(
-                (
-                    images.reshape(group, views, *images.shape[1:]),
-                    occupied,
-                    _partners(number, padded, views),
-                ),
-                experiment.sharded,
-            )
-            part = jax.device_get(score(variables, *batch, jnp.float32(sigma)))
-            parts.append(Score(*(array[: len(objects)] for array in part)))
+            padded = np.pad(objects, (0, size - len(objects)), mode="edge")
+            group = _load_group(split, category, padded)
+            group = jax.device_put(group, experiment.sharded)
+            part = jax.device_get(score(variables, group, jnp.float32(sigma)))
+            parts.append(jax.tree.map(lambda array: array[: len(objects)], part))  # noqa: B023
             done += len(objects)
             if progress:
                 progress(done, total)
-        scores[category] = Score(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+        scores[category] = jax.tree.map(lambda *part: np.concatenate(part), *parts)
     return scores
+
+
+def _mean(values: np.ndarray | jax.Array, chosen: np.ndarray | jax.Array) -> float:
+    """Mean over objects of the means over their chosen views, ``[n, N]``."""
+    chosen = np.asarray(chosen)
+    chosen, values = chosen[chosen.any(1)], np.asarray(values, float)[chosen.any(1)]
+    return float(np.mean(np.mean(values, axis=1, where=chosen)))
+
+
+def _summarize_category(name: str, score: Score) -> dict[str, Any]:
+    seen = np.asarray(score.seen)
+    comparable = seen & (seen.sum(1, keepdims=True) > 1)
+    return {
+        "name": name,
+        "iou": None if score.iou is None else _mean(score.iou, seen),
+        "silhouette_iou": (
+            _mean(score.silhouette_iou, comparable) if comparable.any() else None
+        ),
+        "loss": _mean(score.loss, seen),
+        "objects": len(seen),
+        "single_views": int(np.sum(~comparable.any(1))),
+    }
 
 
 def summarize(
@@ -149,24 +246,29 @@ def summarize(
         names: names of the categories by key.
 
     Returns:
-        ``{"split", "step", "mean_iou", "mean_loss", "per_category": {key: {"name",
-        "iou", "loss", "objects"}}}``; IoU as fractions from 0 to 1.
+        ``{"split", "step", "mean_iou", "mean_silhouette_iou", "mean_loss",
+        "per_category": {key: {"name", "iou", "silhouette_iou", "loss", "objects",
+        "single_views"}}}``. IoU are fractions from 0 to 1: of voxels, None where there
+        are none; of silhouettes in the views that the network did not see, None where
+        no object has two. Means are over objects, and over categories that have the
+        number. ``"single_views"`` counts the objects that have one view only, and no
+        part in ``"silhouette_iou"``.
     """
     per_category = {
-        key: {
-            "name": names[key],
-            "iou": float(np.mean(score.iou)),
-            "loss": float(np.mean(score.loss)),
-            "objects": len(score.iou),
-        }
-        for key, score in scores.items()
+        key: _summarize_category(names[key], score) for key, score in scores.items()
     }
-    rows = per_category.values()
+
+    def mean(column: str) -> float | None:
+        found = [row[column] for row in per_category.values()]
+        found = [number for number in found if number is not None]
+        return float(np.mean(found)) if found else None
+
     return {
         "split": split,
         "step": step,
-        "mean_iou": float(np.mean([row["iou"] for row in rows])),
-        "mean_loss": float(np.mean([row["loss"] for row in rows])),
+        "mean_iou": mean("iou"),
+        "mean_silhouette_iou": mean("silhouette_iou"),
+        "mean_loss": mean("loss"),
         "per_category": per_category,
     }
 

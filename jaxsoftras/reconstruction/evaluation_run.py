@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ import rich.table
 from jaxsoftras import atomic, config, data, meshfile, models, terminal
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import evaluation, gallery, runs, training
+
+_LABELS = {
+    "mean_iou": "mean IoU",
+    "mean_silhouette_iou": "silhouette IoU",
+    "mean_loss": "mean loss",
+}
 
 
 def evaluate(
@@ -34,7 +41,8 @@ def evaluate(
         workdir: the run folder.
         split_name: ``"train"``, ``"val"`` or ``"test"``.
         step: step of the checkpoint; the newest if None.
-        untrained: whether to print the mean IoU of the initial parameters as well.
+        untrained: whether to print the mean IoU of the initial parameters as well, of
+            silhouettes if there are no voxels.
         root: folder of the data set, if it has moved.
         console: where to print; stdout if None.
 
@@ -68,12 +76,15 @@ def evaluate(
 
     metrics = score(variables, "evaluating")
     console.print(_make_table(metrics))
+    for note in _make_notes(metrics):
+        console.print(note, markup=False, highlight=False)
     if untrained:
         initial = experiment.init(settings.seed).variables
         before = score(initial, "evaluating the untrained network")
+        which = "mean_silhouette_iou" if metrics["mean_iou"] is None else "mean_iou"
         console.print(
-            f"mean IoU of the untrained model {before['mean_iou']:.4f}, "
-            f"of this one {metrics['mean_iou']:.4f}"
+            f"{_LABELS[which]} of the untrained model {_format(before[which])}, "
+            f"of this one {_format(metrics[which])}"
         )
 
     folder = workdir / "eval" / split_name
@@ -81,7 +92,7 @@ def evaluate(
     examples = gallery.reconstruct(experiment, variables, split, sigma)
     faces = trained.network.faces
     with atomic.file(folder / "gallery.png") as path:
-        gallery.sheet(examples, faces, settings.data).save(path)
+        gallery.sheet(examples, faces).save(path)
     for example in examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
@@ -91,25 +102,39 @@ def evaluate(
     return metrics
 
 
+def _format(number: float | None) -> str:
+    return "none" if number is None else f"{number:.4f}"
+
+
+def _make_notes(metrics: dict[str, Any]) -> Iterator[str]:
+    """Says what the scores leave out."""
+    rows = metrics["per_category"].values()
+    if without := [row["name"] for row in rows if row["iou"] is None]:
+        yield f"No voxels, hence no IoU of voxels: {', '.join(without)}."
+    if single := sum(row["single_views"] for row in rows):
+        yield (
+            f"Objects with a single picture, and none to compare silhouettes in: "
+            f"{single}."
+        )
+
+
 def _make_table(metrics: dict[str, Any]) -> rich.table.Table:
     table = rich.table.Table(title=f"{metrics['split']}, step {metrics['step']:,}")
     table.add_column("category")
-    for column in ("objects", "mean IoU", "mean loss"):
+    for column in ("objects", *_LABELS.values()):
         table.add_column(column, justify="right")
     for row in metrics["per_category"].values():
         table.add_row(
             rich.markup.escape(row["name"]),
             str(row["objects"]),
-            f"{row['iou']:.4f}",
-            f"{row['loss']:.4f}",
+            *(_format(row[column.removeprefix("mean_")]) for column in _LABELS),
         )
     total = sum(row["objects"] for row in metrics["per_category"].values())
     table.add_section()
     table.add_row(
         "mean of categories",
         str(total),
-        f"{metrics['mean_iou']:.4f}",
-        f"{metrics['mean_loss']:.4f}",
+        *(_format(metrics[column]) for column in _LABELS),
         style="bold",
     )
     return table
@@ -127,8 +152,9 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     """
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Evaluate a run: mean voxel IoU and loss per category, a gallery, "
-        "and meshes. Results go to eval/SPLIT/ in the run folder.",
+        description="Evaluate a run: mean IoU of voxels, where there are any, and of "
+        "silhouettes in unseen views, and loss per category; a gallery, and meshes. "
+        "Results go to eval/SPLIT/ in the run folder.",
     )
     parser.add_argument(
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"

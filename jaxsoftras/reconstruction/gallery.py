@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from jaxsoftras import (
     camera,
-    config,
     data,
     lighting,
     mesh,
@@ -30,7 +29,8 @@ _GAP = 6
 _LABEL_WIDTH, _HEADER_HEIGHT = 96, 26
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _CLAY, _TRUTH = (0.93, 0.72, 0.46), (0.55, 0.68, 0.85)
-_MESH_VIEWS, _TRUTH_VIEWS = (2, 10, 18), (2, 10)  # view numbers, of 24
+_INPUT_VIEW, _REFERENCE_VIEW = 2, 8  # of 24; of fewer or more views, in proportion
+_MESH_VIEWS, _TRUTH_VIEWS = (2, 10, 18), (2, 10)
 _COLUMNS = (
     *("input", "render", "reference"),
     *("mesh" for _ in _MESH_VIEWS),
@@ -56,6 +56,8 @@ _SETTINGS = Settings(
 # Sizes are rounded up to multiples of these, so that few programs are compiled.
 _VERTEX_STEP, _FACE_STEP = 2048, 4096
 
+Arrays = TypeVar("Arrays", bound=object)
+
 
 class Example(NamedTuple):
     """One reconstruction, ready to be shown.
@@ -66,7 +68,10 @@ class Example(NamedTuple):
         render: ``[S, S]`` silhouette of the mesh from the reference view, 0 to 1.
         reference: ``[4, S, S]`` uint8, the image from the reference view.
         vertices: ``[V, 3]`` model frame.
-        occupied: ``[32, 32, 32]`` bool true voxels, axes of the data files.
+        cameras: of the five columns of meshes and truth, with leading axes ``[5]``.
+        occupied: ``[32, 32, 32]`` bool true voxels, axes of the data files, or None.
+        pictures: ``[2, 4, S, S]`` uint8, images that are shown where there are no true
+            voxels; or None.
     """
 
     name: str
@@ -74,7 +79,9 @@ class Example(NamedTuple):
     render: np.ndarray
     reference: np.ndarray
     vertices: np.ndarray
-    occupied: np.ndarray
+    cameras: camera.Camera
+    occupied: np.ndarray | None = None
+    pictures: np.ndarray | None = None
 
 
 def composite_over_white(image: np.ndarray, size: int = _CELL) -> np.ndarray:
@@ -91,7 +98,9 @@ def shade_silhouette(alpha: np.ndarray, size: int = _CELL) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def _voxel_mesh(occupied: np.ndarray) -> mesh.Mesh:
+def _voxel_mesh(occupied: np.ndarray | None) -> mesh.Mesh:
+    if occupied is None:
+        occupied = np.zeros((32, 32, 32), bool)
     vertices, faces = voxels.voxel_surface(occupied)
     # one vertex more, so that a grid without an occupied cell makes a mesh as well
     vertices = np.concatenate([vertices, np.zeros((1, 3))])
@@ -131,34 +140,30 @@ def _render(
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
 
 
-def _render_rows(
-    examples: Sequence[Example], faces: np.ndarray, settings: config.Data
-) -> list[np.ndarray]:
+def _render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarray]:
     """Renders each example's mesh and true voxels, ``[views, 128, 128, 3]`` uint8."""
     meshes = _stack(
         [mesh.Mesh(np.asarray(e.vertices, np.float32), faces) for e in examples]
         + [_voxel_mesh(example.occupied) for example in examples]
     )
-    cameras = training.view_cameras(settings, np.array(_MESH_VIEWS + _TRUTH_VIEWS))
     is_truth = np.arange(len(_MESH_VIEWS + _TRUTH_VIEWS)) >= len(_MESH_VIEWS)
     colors = np.where(is_truth[:, None], _TRUTH, _CLAY).astype(np.float32)
     rows = []
-    for row in range(len(examples)):
+    for row, example in enumerate(examples):
         shown = row + len(examples) * is_truth  # truths follow the reconstructions
-        images = _render(meshes.vertices[shown], meshes.faces[shown], colors, cameras)
+        images = _render(
+            meshes.vertices[shown], meshes.faces[shown], colors, example.cameras
+        )
         rows.append(np.asarray(images))
     return rows
 
 
-def sheet(
-    examples: Sequence[Example], faces: np.ndarray, settings: config.Data
-) -> Image.Image:
+def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
     """Draws a gallery with a row for each example.
 
     Args:
         examples: reconstructions to show.
         faces: ``[F, 3]`` vertex indices, the topology of all reconstructions.
-        settings: cameras of the data set.
     """
     step = _CELL + _GAP
     gallery = Image.new(
@@ -170,7 +175,7 @@ def sheet(
     for column, header in enumerate(_COLUMNS):
         x = _LABEL_WIDTH + column * step + _CELL // 2
         draw.text((x, _HEADER_HEIGHT // 2), header, _INK, font, anchor="mm")
-    rendered = _render_rows(examples, faces, settings)
+    rendered = _render_rows(examples, faces)
     for row, (example, images) in enumerate(zip(examples, rendered, strict=True)):
         y = _HEADER_HEIGHT + row * step
         draw.text((_GAP, y + _CELL // 2), example.name, _INK, font, anchor="lm")
@@ -180,16 +185,21 @@ def sheet(
             composite_over_white(example.reference),
             *images,
         ]
+        if example.pictures is not None:
+            cells[-len(_TRUTH_VIEWS) :] = map(composite_over_white, example.pictures)
         for column, cell in enumerate(cells):
             gallery.paste(Image.fromarray(cell), (_LABEL_WIDTH + column * step, y))
     return gallery
 
 
-def _shard(array: np.ndarray, experiment: training.Experiment) -> jax.Array:
-    """Shards an array, with its last entry repeated to fill up the devices."""
-    missing = -len(array) % experiment.devices.size
-    array = np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
-    return jax.device_put(array, experiment.sharded)
+def _shard(arrays: Arrays, experiment: training.Experiment) -> Arrays:
+    """Shards arrays, with their last entries repeated to fill up the devices."""
+
+    def fill(array: np.ndarray) -> np.ndarray:
+        missing = -len(array) % experiment.devices.size
+        return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
+
+    return jax.device_put(jax.tree.map(fill, arrays), experiment.sharded)
 
 
 def reconstruct(
@@ -197,45 +207,55 @@ def reconstruct(
     variables: models.Variables,
     split: data.Split,
     sigma: float,
-    *,
-    input_view: int = 2,
-    reference_view: int = 8,
 ) -> list[Example]:
     """Reconstructs the first object of every category from one view.
 
     Args:
         experiment: functions of the configuration the variables belong to.
         variables: parameters and batch statistics of the network.
-        split: objects with voxels.
+        split: the objects.
         sigma: sharpness of the rasterizer, NDC squared.
-        input_view: number of the view that the network sees.
-        reference_view: number of the view that its mesh is compared with.
 
     Returns:
         An example for each category of the split.
     """
-    first = np.zeros(1, int)
+
+    def choose(category: str, *views: int) -> tuple[str, np.ndarray, np.ndarray]:
+        """The first object of a category, and views of it by numbers of 24."""
+        count = split.view_counts(category)[0]
+        return category, np.zeros(len(views), int), np.array(views) * count // 24
 
     def load_views(number: int) -> np.ndarray:
         return np.concatenate(
-            [split.images(c, first, first + number) for c in split.categories]
+            [split.images(*choose(key, number)) for key in split.categories]
         )
 
-    inputs, references = load_views(input_view), load_views(reference_view)
+    inputs, references = load_views(_INPUT_VIEW), load_views(_REFERENCE_VIEW)
+    viewpoints = jax.tree.map(
+        lambda *parts: np.concatenate(parts),
+        *(split.viewpoints(*choose(key, _REFERENCE_VIEW)) for key in split.categories),
+    )
     vertices = experiment.infer(variables, _shard(inputs, experiment))
-    numbers = _shard(np.full(len(inputs), reference_view, np.int32), experiment)
-    renders = np.asarray(experiment.render(vertices, numbers, np.float32(sigma)))
-    return [
-        Example(
-            name=split.names[category],
+    renders = experiment.render(
+        vertices, _shard(viewpoints, experiment), np.float32(sigma)
+    )
+    examples = []
+    for k, key in enumerate(split.categories):
+        has_voxels = split.has_voxels(key)
+        example = Example(
+            name=split.names[key],
             image=inputs[k],
-            render=renders[k],
+            render=np.asarray(renders[k]),
             reference=references[k],
             vertices=np.asarray(vertices[k]),
-            occupied=split.voxels(category, first)[0],
+            cameras=split.cameras(*choose(key, *_MESH_VIEWS, *_TRUTH_VIEWS)),
+            occupied=split.voxels(key, np.zeros(1, int))[0] if has_voxels else None,
+            pictures=(
+                None if has_voxels else split.images(*choose(key, *_TRUTH_VIEWS))
+            ),
         )
-        for k, category in enumerate(split.categories)
-    ]
+        examples.append(example)
+    return examples
 
 
 def training_views(
@@ -257,7 +277,7 @@ def training_views(
     """
     vertices = experiment.infer(state.variables, batch.images_a)
     sigma = experiment.sigma(state.step)
-    renders = experiment.render(vertices, batch.views_b, sigma)
+    renders = experiment.render(vertices, batch.cameras_b, sigma)
     shown = jax.device_get((batch.images_a, renders, batch.images_b))
     return np.concatenate(
         [

@@ -12,9 +12,9 @@ import optax
 from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jax.typing import ArrayLike
 
 from jaxsoftras import camera, config, data, losses, mesh, models, rasterization
+from jaxsoftras.data import rig
 
 
 class TrainState(NamedTuple):
@@ -98,22 +98,6 @@ def check_image_size(settings: config.Config, split: data.Split) -> None:
         )
 
 
-def view_cameras(settings: config.Data, views: ArrayLike) -> camera.Camera:
-    """Cameras of numbered views, as the images of the data set were taken.
-
-    Args:
-        settings: distance, elevation, azimuth step and field of view.
-        views: ``[...]`` view numbers, from 0.
-
-    Returns:
-        Perspective cameras with leading axes ``[...]`` that look at the origin.
-    """
-    azimuth = settings.azimuth_step * jnp.asarray(views).astype(jnp.float32)
-    eye = camera.eye_from_angles(settings.distance, settings.elevation, azimuth)
-    # The data sets of Soft Rasterizer were rendered in a left-handed camera frame.
-    return camera.perspective_camera(eye, half_fov=settings.half_fov, handedness="left")
-
-
 class Experiment:
     """Jitted functions of a configuration: initialise, step, infer, render.
 
@@ -127,7 +111,9 @@ class Experiment:
         step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
         view_losses: `Losses` of two meshes and two views per object.
-        render: ``([B, V, 3], [B] views, sigma) -> [B, S, S]`` soft silhouettes.
+        render: ``([B, V, 3], B cameras, sigma) -> [B, S, S]`` soft silhouettes.
+        cover: ``([B, V, 3], B cameras) -> [B, S, S]`` bool, whether a face covers the
+            centre of a pixel.
     """
 
     def __init__(self, settings: config.Config, devices: Mesh):
@@ -157,6 +143,7 @@ class Experiment:
         self.infer = jax.jit(self._infer, out_shardings=self.sharded)
         self.view_losses = jax.jit(self._view_losses, out_shardings=self.sharded)
         self.render = jax.jit(self._render, out_shardings=self.sharded)
+        self.cover = jax.jit(self._cover, out_shardings=self.sharded)
 
     def _schedule(self, initial: float) -> optax.Schedule:
         optim = self.config.optim
@@ -176,32 +163,49 @@ class Experiment:
         )
 
     def _render(
-        self, vertices: jax.Array, views: jax.Array, sigma: jax.Array
+        self, vertices: jax.Array, cameras: rig.Viewpoints, sigma: jax.Array
     ) -> jax.Array:
-        """Renders silhouettes ``[B, S, S]`` of meshes ``[B, V, 3]``, views ``[B]``."""
+        """Renders silhouettes ``[B, S, S]`` of meshes ``[B, V, 3]`` by B cameras."""
         render = self.config.render
-        points = camera.project(view_cameras(self.config.data, views), vertices)
+        return self._draw(
+            vertices,
+            cameras,
+            sigma,
+            dist_eps=render.dist_eps,
+            implementation=render.implementation,
+        )
+
+    def _cover(self, vertices: jax.Array, cameras: rig.Viewpoints) -> jax.Array:
+        """Pixels ``[B, S, S]`` whose centre a face covers."""
+        hard = self._draw(vertices, cameras, jnp.float32(1), distance="hard")
+        return hard > 0.5
+
+    def _draw(
+        self,
+        vertices: jax.Array,
+        cameras: rig.Viewpoints,
+        sigma: jax.Array,
+        **options: Any,
+    ) -> jax.Array:
+        points = camera.project(rig.as_cameras(cameras), vertices)
         faces = mesh.face_vertices(points, self.network.faces)
         # Each device renders its own images. Under plain jit, the loop over the items
         # of a sharded batch would first gather the whole batch.
         silhouette = jax.shard_map(
             functools.partial(
-                _silhouette,
-                image_size=self.config.model.image_size,
-                dist_eps=render.dist_eps,
-                implementation=render.implementation,
+                _silhouette, image_size=self.config.model.image_size, **options
             ),
             mesh=self.devices,
             in_specs=(P("data"), P()),
             out_specs=P("data"),
         )
-        return silhouette(faces[..., :2], sigma)
+        return silhouette(faces, sigma)
 
     def _view_losses(
         self,
         vertices: jax.Array,
         silhouettes: jax.Array,
-        views: jax.Array,
+        cameras: rig.Viewpoints,
         sigma: jax.Array,
     ) -> Losses:
         """Compares both meshes of each object with both views.
@@ -209,14 +213,20 @@ class Experiment:
         Args:
             vertices: ``[B, 2, V, 3]`` mesh reconstructed from each view, model frame.
             silhouettes: ``[B, 2, S, S]`` uint8 alpha of each view.
-            views: ``[B, 2]`` view numbers.
+            cameras: cameras of the views, with leading axes ``[B, 2]``.
             sigma: sharpness, NDC squared.
         """
-        batch, pair = views.shape
+        batch, pair = silhouettes.shape[:2]
         both = (batch, pair, pair)  # object, mesh, view
+
+        def match_meshes(part: jax.Array) -> jax.Array:
+            shape = part.shape[2:]
+            part = jnp.broadcast_to(part[:, None], (*both, *shape))
+            return part.reshape(-1, *shape)
+
         rendered = self._render(
             jnp.repeat(vertices, pair, axis=1).reshape(-1, *vertices.shape[2:]),
-            jnp.broadcast_to(views[:, None], both).reshape(-1),
+            jax.tree.map(match_meshes, cameras),
             sigma,
         )
         rendered = rendered.reshape(*both, *rendered.shape[1:])
@@ -244,7 +254,9 @@ class Experiment:
         """Takes one step of the optimiser."""
         sigma = self.sigma(state.step)
         images = jnp.stack([batch.images_a, batch.images_b], axis=1)
-        views = jnp.stack([batch.views_a, batch.views_b], axis=1)
+        cameras = jax.tree.map(
+            lambda a, b: jnp.stack([a, b], axis=1), batch.cameras_a, batch.cameras_b
+        )
 
         def loss(params: nnx.State):
             # both views of all objects share the batch normalisation
@@ -253,9 +265,9 @@ class Experiment:
                 models.to_network_input(images.reshape(-1, *images.shape[2:])),
             )
             terms = self._view_losses(
-                vertices.reshape(*views.shape, *vertices.shape[1:]),
+                vertices.reshape(*images.shape[:2], *vertices.shape[1:]),
                 images[:, :, 3],
-                views,
+                cameras,
                 sigma,
             )
             return jnp.mean(self.total(terms)), (batch_stats, terms)

@@ -8,17 +8,21 @@ import threading
 import time
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Split, pair_batches, sample_pairs
+from jaxsoftras.camera import Camera
+from jaxsoftras.data import PairBatch, Split, pair_batches, sample_pairs
+from jaxsoftras.data.rig import OrbitViews, PictureCameras, as_cameras
 from tests.support.npz_files import write_folder
 
 
 class CodedStore:
     """Images whose pixels state their category, object and view."""
 
-    num_views, image_size = 24, 2
+    num_views, image_size, has_voxels = 24, 2, True
 
     def __init__(self, category: int, num_objects: int):
         self.category, self.num_objects = category, num_objects
@@ -42,13 +46,20 @@ def coded() -> Split:
     )
 
 
+def view_numbers(batch: PairBatch) -> tuple[np.ndarray, np.ndarray]:
+    a, b = batch.cameras_a, batch.cameras_b
+    assert isinstance(a, OrbitViews) and isinstance(b, OrbitViews)
+    return np.asarray(a.numbers), np.asarray(b.numbers)
+
+
 def test_both_images_show_the_same_object_from_the_given_views(coded):
     batch = sample_pairs(coded, 500, np.random.default_rng(0))
     a, b = batch.images_a[..., 0, 0], batch.images_b[..., 0, 0]
     np.testing.assert_array_equal(a[:, :2], b[:, :2])
-    np.testing.assert_array_equal(a[:, 2], batch.views_a)
-    np.testing.assert_array_equal(b[:, 2], batch.views_b)
-    assert batch.views_a.dtype == batch.views_b.dtype == np.int32
+    views_a, views_b = view_numbers(batch)
+    np.testing.assert_array_equal(a[:, 2], views_a)
+    np.testing.assert_array_equal(b[:, 2], views_b)
+    assert views_a.dtype == views_b.dtype == np.int32
     assert batch.images_a.dtype == batch.images_b.dtype == np.uint8
 
 
@@ -66,7 +77,8 @@ def test_categories_objects_and_views_are_uniform_and_views_independent(coded):
     assert_uniform(category, 3)
     assert_uniform(objects[category == 0], 20)
     assert_uniform(objects[category == 2], 4)
-    assert_uniform(batch.views_a * 24 + batch.views_b, 24 * 24)
+    views_a, views_b = view_numbers(batch)
+    assert_uniform(views_a * 24 + views_b, 24 * 24)
 
 
 def test_batches_depend_on_seed_and_step_only(coded):
@@ -74,11 +86,54 @@ def test_batches_depend_on_seed_and_step_only(coded):
     expected = [next(first) for _ in range(6)]
     resumed = pair_batches(coded, 8, seed=3, start_step=4)
     for batch in expected[4:]:
-        for array, again in zip(batch, next(resumed), strict=True):
-            np.testing.assert_array_equal(array, again)
+        again = next(resumed)
+        for array, same in zip(*map(jax.tree.leaves, (batch, again)), strict=True):
+            np.testing.assert_array_equal(array, same)
     other_seed = next(pair_batches(coded, 8, seed=4))
     assert not np.array_equal(other_seed.images_a, expected[0].images_a)
     assert not np.array_equal(expected[0].images_a, expected[1].images_a)
+
+
+def test_batches_of_a_rig_stay_the_same(coded):
+    """Numbers that earlier versions drew: old runs can be resumed."""
+    batch = sample_pairs(coded, 6, np.random.default_rng([7, 3]))
+    drawn = batch.images_a[:, :3, 0, 0].tolist(), batch.images_b[:, 2, 0, 0].tolist()
+    assert drawn == (
+        [[2, 0, 1], [2, 2, 19], [1, 0, 3], [2, 0, 23], [1, 0, 22], [0, 8, 10]],
+        [5, 21, 12, 22, 21, 7],
+    )
+
+
+def coded_cameras(counts: list[int]) -> PictureCameras:
+    """Cameras whose position states the object and the view."""
+    number, view = np.indices((len(counts), 24))
+    cameras = Camera(
+        axes=jnp.broadcast_to(jnp.eye(3), (*number.shape, 3, 3)),
+        position=jnp.stack([number, view, 0 * view], axis=-1),
+        focal_length=jnp.ones((*number.shape, 2)),
+        principal_point=jnp.zeros((*number.shape, 2)),
+    )
+    return PictureCameras(jax.tree.map(np.asarray, cameras), np.array(counts))
+
+
+def test_pictures_come_with_their_cameras():
+    """And no picture is drawn that an object does not have."""
+    counts = {"03001627": [3, 1], "04379243": [24]}
+    stores = {key: CodedStore(k, len(n)) for k, (key, n) in enumerate(counts.items())}
+    cameras = {key: coded_cameras(n) for key, n in counts.items()}
+    split = Split("train", stores, cameras=cameras)
+    batch = sample_pairs(split, 400, np.random.default_rng(0))
+    for images, viewpoints in (
+        (batch.images_a, batch.cameras_a),
+        (batch.images_b, batch.cameras_b),
+    ):
+        position = as_cameras(viewpoints).position
+        np.testing.assert_array_equal(position[:, :2], images[:, 1:3, 0, 0])
+        chairs = images[images[:, 0, 0, 0] == 0][..., 0, 0]
+        seen = {(number, view) for _, number, view, _ in chairs.tolist()}
+        assert seen == {(0, 0), (0, 1), (0, 2), (1, 0)}
+    with pytest.raises(IndexError, match="no view 1: numbers go from 0 to 0"):
+        split.images("03001627", np.array([0, 1]), np.array([1, 1]))
 
 
 def sampling_threads() -> int:

@@ -18,14 +18,20 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     folder = trained / "eval" / "test"
     metrics = json.loads((folder / "metrics.json").read_text())
     split = data.open_split(settings.data, "test")
-    assert set(metrics) == {"split", "step", "mean_iou", "mean_loss", "per_category"}
+    assert set(metrics) == {
+        *("split", "step", "per_category"),
+        *("mean_iou", "mean_silhouette_iou", "mean_loss"),
+    }
     assert metrics["split"] == "test" and metrics["step"] == 3
     row = metrics["per_category"][small_run.CABINET]
     assert row["name"] == "cabinet"
     assert row["objects"] == split.count(small_run.CABINET)
     assert 0 < row["iou"] < 1 and row["iou"] == metrics["mean_iou"]
     assert 0 < row["loss"] < 2 and row["loss"] == metrics["mean_loss"]
+    assert 0 < row["silhouette_iou"] < 1
     assert f"{row['iou']:.4f}" in evaluated and "untrained" in evaluated
+    assert f"{row['silhouette_iou']:.4f}" in evaluated
+    assert "no IoU of voxels" not in evaluated
     with Image.open(folder / "gallery.png") as gallery:
         assert gallery.width > 8 * 128 and gallery.height > 128
         assert np.asarray(gallery).std() > 10

@@ -2,8 +2,8 @@ import functools
 
 import numpy as np
 
-from jaxsoftras import camera, config, mesh, voxels
-from jaxsoftras.data import zbuffer
+from jaxsoftras import mesh, voxels
+from jaxsoftras.data import rig, zbuffer
 from jaxsoftras.reconstruction import gallery
 
 
@@ -25,6 +25,7 @@ def test_silhouette_is_dark_on_white():
 
 FACES = np.asarray(mesh.icosphere(2).faces)
 SPHERE = 0.3 * np.asarray(mesh.icosphere(2).vertices) + [0.1, 0.05, -0.1]
+VIEWS = np.array([2, 10, 18, 2, 10])
 BALLS = [SPHERE.astype(np.float32), 0.5 * SPHERE.astype(np.float32)]
 
 
@@ -42,6 +43,7 @@ def covered_cells() -> np.ndarray:
             render=np.ones((8, 8)),
             reference=np.full((4, 8, 8), 255, np.uint8),
             vertices=vertices,
+            cameras=rig.as_cameras(rig.OrbitViews(VIEWS, rig.SOFTRAS_RIG)),
             occupied=truth,
         )
         for vertices, truth in (
@@ -50,7 +52,7 @@ def covered_cells() -> np.ndarray:
             (BALLS[0], np.zeros_like(occupied[0])),
         )
     ]
-    sheet = gallery.sheet(examples, FACES, config.Data())
+    sheet = gallery.sheet(examples, FACES)
     pixels = np.asarray(sheet)[gallery._HEADER_HEIGHT :, gallery._LABEL_WIDTH :]
     step, size = gallery._CELL + gallery._GAP, gallery._CELL
     covered = (pixels < 250).any(axis=-1).reshape(3, step, 8, step)
@@ -73,16 +75,12 @@ class TestSheet:
         assert ball[3:6].any(axis=(1, 2)).all() and not ball[6:].any()
 
     def test_agrees_with_the_renderer_of_the_data_sets(self):
-        settings = config.Data()
         for row, vertices in zip(covered_cells()[:2], BALLS, strict=True):
             for column, view in zip((3, 4, 5), (2, 10, 18), strict=True):
-                eye = camera.eye_from_angles(
-                    settings.distance, settings.elevation, settings.azimuth_step * view
-                )
                 expected = zbuffer.render(
                     vertices,
                     FACES,
-                    np.asarray(eye),
+                    zbuffer.view_eyes()[view],
                     image_size=gallery._CELL,
                     closed=True,
                 )[3]

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsoftras import camera, config, data, losses
-from jaxsoftras.data import zbuffer
+from jaxsoftras import config, data, losses
+from jaxsoftras.data import rig
 from jaxsoftras.reconstruction import training
 
 
@@ -39,14 +39,17 @@ class TestStep:
         vertices = jnp.asarray(rng.normal(0, 0.2, (3, 2, 42, 3)), jnp.float32)
         targets = rng.integers(0, 256, (3, 2, 16, 16)).astype(np.uint8)
         views = rng.integers(0, 24, (3, 2)).astype(np.int32)
-        terms = experiment.view_losses(vertices, targets, views, jnp.float32(1e-4))
+        # cameras here, and numbers of views below, are the same
+        cameras = rig.as_cameras(rig.OrbitViews(views, rig.SOFTRAS_RIG))
+        terms = experiment.view_losses(vertices, targets, cameras, jnp.float32(1e-4))
 
         expected = np.zeros(3)
         for b in range(3):
             for m in range(2):
                 for v in range(2):
+                    view = rig.OrbitViews(views[b, v][None], rig.SOFTRAS_RIG)
                     alpha = experiment.render(
-                        vertices[b, m][None], views[b, v][None], jnp.float32(1e-4)
+                        vertices[b, m][None], view, jnp.float32(1e-4)
                     )[0]
                     target = targets[b, v] / np.float32(255)
                     expected[b] += (1 - losses.silhouette_iou(alpha, target)) / 4
@@ -122,17 +125,6 @@ class TestStep:
     def test_refuses_a_batch_that_does_not_divide(self):
         with pytest.raises(ValueError, match="a multiple of 4"):
             training.device_mesh(6)
-
-
-class TestViewCameras:
-    @pytest.mark.parametrize("half_fov", [15.0, 20.0])
-    def test_are_those_of_the_data_sets(self, half_fov):
-        points = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 3)).astype(np.float32)
-        cameras = training.view_cameras(config.Data(half_fov=half_fov), np.arange(24))
-        expected = [zbuffer.project(points, e, half_fov) for e in zbuffer.view_eyes()]
-        np.testing.assert_allclose(
-            camera.project(cameras, points), np.array(expected), atol=1e-5
-        )
 
 
 class TestCheckImageSize:

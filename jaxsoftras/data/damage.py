@@ -1,0 +1,44 @@
+"""Damaged npz files, reported in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+# Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+)
+
+
+@contextlib.contextmanager
+def explain(path: Path) -> Iterator[None]:
+    """Turns the many errors of a missing or damaged npz file into two.
+
+    Args:
+        path: the file that the block reads.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {path}.") from None
+    except (*_DAMAGE, OSError) as error:
+        # zipfile takes an offset from the file and may seek to a negative one
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise ValueError(
+            f"{path} is damaged or not an npz file ({error}); fetch it again."
+        ) from error

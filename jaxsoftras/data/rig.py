@@ -1,0 +1,86 @@
+"""Cameras of the images of a data set: one rig for all objects, or one per picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsoftras import camera
+from jaxsoftras.camera import Camera, Handedness
+
+
+@dataclasses.dataclass(frozen=True)
+class Orbit:
+    """Cameras around the y axis that look at the origin, the same for every object.
+
+    View k is at the azimuth ``k * azimuth_step``. The defaults are those of
+    `SOFTRAS_RIG`.
+
+    Attributes:
+        distance: from the origin, world units.
+        elevation: above the plane y = 0, degrees.
+        azimuth_step: from one view to the next, degrees.
+        half_fov: half of the vertical field of view, degrees.
+        handedness: ``"left"`` for images that are mirrored left to right.
+    """
+
+    distance: float = 2.732
+    elevation: float = 30.0
+    azimuth_step: float = -15.0
+    half_fov: float = 15.0
+    handedness: Handedness = "left"
+
+
+SOFTRAS_RIG = Orbit()
+"""The rig of the data sets of Soft Rasterizer."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class OrbitViews:
+    """Views of an orbit by number; a pytree.
+
+    A training step that is given numbers computes the cameras itself: less is copied to
+    the device, and its results do not depend on where they were computed.
+
+    Attributes:
+        numbers: ``[...]`` view numbers, from 0.
+        orbit: static.
+    """
+
+    numbers: jax.Array | np.ndarray
+    orbit: Orbit = dataclasses.field(metadata={"static": True})
+
+
+Viewpoints: TypeAlias = Camera | OrbitViews
+"""Cameras, or what `as_cameras` makes cameras of."""
+
+
+def as_cameras(viewpoints: Viewpoints) -> Camera:
+    """Returns cameras, with the leading axes of the viewpoints."""
+    if isinstance(viewpoints, Camera):
+        return viewpoints
+    orbit = viewpoints.orbit
+    azimuth = orbit.azimuth_step * jnp.asarray(viewpoints.numbers).astype(jnp.float32)
+    eye = camera.eye_from_angles(orbit.distance, orbit.elevation, azimuth)
+    return camera.perspective_camera(
+        eye, half_fov=orbit.half_fov, handedness=orbit.handedness
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PictureCameras:
+    """Cameras of the objects of one category, each with its own number of pictures.
+
+    Attributes:
+        table: cameras with leading axes ``[n, V]``; arrays of numpy. Those of an object
+            with fewer than V pictures are followed by copies of its last one.
+        counts: ``[n]`` number of pictures of each object, from 1 to V.
+    """
+
+    table: Camera
+    counts: np.ndarray
