@@ -10,6 +10,8 @@ meshes, and finds the faces that `jaxsoftras.find_fragments` finds.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from jaxsoftras.data import zbuffer
@@ -24,6 +26,15 @@ HALF_FOV = 15.0
 
 _GREY = (0.7, 0.7, 0.7)
 _SAMPLES = 4  # along each side of a pixel
+
+
+class _Seen(NamedTuple):
+    """The faces that are seen at N samples."""
+
+    face: np.ndarray  # [N]
+    corners: np.ndarray  # [N, 3, 2] (column, row) in samples
+    nearness: np.ndarray  # [N, 3] reciprocal depths
+    places: np.ndarray  # [N, 2] (column, row) of the samples
 
 
 def orbit_eyes(views: int, elevation: float) -> np.ndarray:
@@ -60,32 +71,33 @@ def render_views(mesh: Mesh, eyes: np.ndarray, image_size: int) -> np.ndarray:
         ``[N, 4, image_size, image_size]`` uint8: red, green and blue multiplied by
         coverage, and coverage.
     """
-    triangles = np.asarray(mesh.vertices, float)[np.asarray(mesh.faces)]
-    normals = np.cross(
-        triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    )
+    faces = np.asfortranarray(mesh.faces, np.intp)  # whose columns are read in turn
+    a, b, c = np.asarray(mesh.vertices, float)[faces].swapaxes(0, 1)
+    normals = np.cross(b - a, c - a)
     lengths = np.maximum(np.linalg.norm(normals, axis=-1), 1e-30)
     shades = 0.5 + 0.5 * np.abs(normals @ zbuffer.LIGHT) / lengths
-    return np.stack([_render(mesh, triangles, shades, e, image_size) for e in eyes])
+    mesh = mesh._replace(faces=faces)
+    return np.stack([_render(mesh, shades, eye, image_size) for eye in eyes])
 
 
 def _render(
-    mesh: Mesh,
-    triangles: np.ndarray,
-    shades: np.ndarray,
-    eye: np.ndarray,
-    image_size: int,
+    mesh: Mesh, shades: np.ndarray, eye: np.ndarray, image_size: int
 ) -> np.ndarray:
     size = image_size * _SAMPLES
-    projected = zbuffer.project(triangles, eye, HALF_FOV)
-    corners = (projected[..., :2] * (size, -size) + (size - 1)) / 2
-    nearness = 1 / projected[..., 2]
+    points = zbuffer.project(mesh.vertices, eye, HALF_FOV)
+    points[:, :2] = (points[:, :2] * (size, -size) + (size - 1)) / 2
+    points[:, 2] = 1 / points[:, 2]
+    drawn = _find_drawn(points[:, :2], np.asarray(mesh.faces), size)
+    corners, nearness = np.split(points[np.asarray(mesh.faces)[drawn]], [2], -1)
+    nearness = nearness[..., 0]
     seen = zbuffer._nearest_faces(corners, nearness, size)
-    sample = np.flatnonzero(seen < len(triangles))
-    face = seen[sample]
+    sample = np.flatnonzero(seen < len(drawn))
+    number = seen[sample]
     row, column = np.divmod(sample, size)
-    places = np.stack([column, row], -1)
-    colors = shades[face, None] * _colors(mesh, face, corners, nearness, places)
+    at = _Seen(
+        drawn[number], corners[number], nearness[number], np.stack([column, row], -1)
+    )
+    colors = shades[at.face, None] * _colors(mesh, at)
     pixel = row // _SAMPLES * image_size + column // _SAMPLES
     count = image_size**2
     sums = [np.bincount(pixel, channel, count) for channel in colors.T]
@@ -94,20 +106,31 @@ def _render(
     return np.floor(means.clip(0, 255) + 0.5).astype(np.uint8)
 
 
-def _colors(
-    mesh: Mesh,
-    face: np.ndarray,
-    corners: np.ndarray,
-    nearness: np.ndarray,
-    places: np.ndarray,
-) -> np.ndarray:
-    """Colours ``[N, 3]`` of the faces seen at ``[N, 2]`` places (column, row)."""
-    texture = mesh.texture
+def _find_drawn(places: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
+    """Numbers of the faces whose bounds hold a sample: of a fine mesh, a few.
+
+    Args:
+        places: ``[V, 2]`` vertices (column, row) in samples.
+        faces: ``[F, 3]`` vertex indices.
+        size: samples along each side of the image.
+    """
+    drawn = np.arange(len(faces))
+    for along in np.ascontiguousarray(places.T):
+        a, b, c = (along[faces[drawn, k]] for k in range(3))
+        low = np.ceil(np.minimum(np.minimum(a, b), c))
+        high = np.floor(np.maximum(np.maximum(a, b), c))
+        drawn = drawn[np.maximum(low, 0) <= np.minimum(high, size - 1)]
+    return drawn
+
+
+def _colors(mesh: Mesh, at: _Seen) -> np.ndarray:
+    """Colours ``[N, 3]`` at the samples, without light."""
+    texture, face = mesh.texture, at.face
     if texture is None:
         return np.broadcast_to(_GREY, (len(face), 3))
     if isinstance(texture, FaceColors):
         return np.asarray(texture.values, float)[face, :3]
-    weights = _weights(corners[face], nearness[face], places)
+    weights = _weights(at)
     if isinstance(texture, VertexColors):
         values = np.asarray(texture.values, float)[:, :3]
         return np.einsum("nk,nkc->nc", weights, values[np.asarray(mesh.faces)[face]])
@@ -126,15 +149,13 @@ def _colors(
     return colors
 
 
-def _weights(
-    corners: np.ndarray, nearness: np.ndarray, places: np.ndarray
-) -> np.ndarray:
-    """Barycentric coordinates on the surface: ``[N, 3]`` for N triangles and places."""
-    ahead = corners - places[:, None]
+def _weights(at: _Seen) -> np.ndarray:
+    """Barycentric coordinates ``[N, 3]`` on the surface."""
+    ahead = at.corners - at.places[:, None]
     following, last = np.roll(ahead, -1, 1), np.roll(ahead, -2, 1)
     areas = following[..., 0] * last[..., 1] - following[..., 1] * last[..., 0]
     # linear in the image, divided by depth; a sample may lie a rounding error outside
-    weights = np.maximum(areas * np.sign(areas.sum(1, keepdims=True)), 0) * nearness
+    weights = np.maximum(areas * np.sign(areas.sum(1, keepdims=True)), 0) * at.nearness
     return weights / np.maximum(weights.sum(1, keepdims=True), 1e-300)
 
 

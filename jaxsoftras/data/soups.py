@@ -55,6 +55,11 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike, resolution: int = 32) -> np.
     high = np.minimum(np.floor(triangles.max(1)), resolution - 1).astype(int)
     sides = high - low + 1
     counts = sides.prod(1)
+    several = counts > 1
+    surface[tuple(low[~several].T)] = True  # with nothing to test
+    triangles, low, sides, counts = (
+        array[several] for array in (triangles, low, sides, counts)
+    )
     ends = np.cumsum(counts)
     start = 0
     while start < len(triangles):

@@ -100,7 +100,8 @@ def test_interpolation_is_straight_on_the_surface_and_not_in_the_image():
     # a floor that leads away: its middle lies above the middle of its image
     corners = np.array([[0.0, 8.0], [8.0, 8.0], [0.0, 0.0]])[None]
     depths = np.array([[1.0, 1.0, 3.0]])
-    weights = build_images._weights(corners, 1 / depths, np.array([[0.0, 4.0]]))
+    at = build_images._Seen(np.zeros(1, int), corners, 1 / depths, np.array([[0, 4]]))
+    weights = build_images._weights(at)
     np.testing.assert_allclose(weights, [[0.75, 0, 0.25]], atol=1e-12)
 
 
