@@ -26,6 +26,7 @@ from jaxsoftras.terminal import Progress
 
 _KEPT = ".partial"
 _SETTINGS = "settings.json"
+_PROGRAM = "jaxsoftras data build"
 
 FRAME = (
     "Model frame: +y up, front -z, x = up x front of the mesh file, hence a mirror "
@@ -132,6 +133,11 @@ def build(
         obj: Task(root / obj.file, kept / build_pool.name_kept(obj.file), options)
         for obj in found.objects
     }
+    files = {obj.file for obj in found.objects}
+    found.left_out += [
+        (file, "the metadata name it, but there is no such mesh")
+        for file in sorted(set(about) - files)
+    ]
     if shard:
         chosen = list(tasks)[shard[0] - 1 :: shard[1]]
         tasks = {obj: tasks[obj] for obj in chosen}
@@ -139,7 +145,7 @@ def build(
     _fill(report, found, outcomes)
     if not shard and report.total:
         made_by = {
-            "program": "jaxsoftras data build",
+            "program": _PROGRAM,
             **dataclasses.asdict(options),
             "splits": list(fractions),
             "left_out": [list(row) for row in report.left_out],
@@ -197,7 +203,7 @@ def _check_folder(out: Path) -> None:
     except ValueError:
         about = None
     ours = {_KEPT}
-    if about and "made_by" in about.content:
+    if about and _made_here(about.content.get("made_by")):
         ours.add(description.FILE)
         for key, splits in about.objects.items():
             for split in splits:
@@ -207,6 +213,10 @@ def _check_folder(out: Path) -> None:
             f"{out} holds other files than those of a data set that was built, such as "
             f"{others[0]}: choose another folder."
         )
+
+
+def _made_here(made_by: Any) -> bool:
+    return isinstance(made_by, Mapping) and made_by.get("program") == _PROGRAM
 
 
 def _make(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -126,13 +127,12 @@ def print_report(
             f"Made {report.made} objects in {report.seconds:.1f} s, {rate:.1f} a "
             "second."
         )
-    place = escape(str(out))
+    place = escape(shlex.quote(str(out)))
     failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
     if report.complete:
         console.print(
             f"{report.total} objects are in {place}{failed}.\n"
-            f"{place}/{description.FILE} says how they were made; look at them with "
-            f"python -m jaxsoftras.data info {place}",
+            f"Its {description.FILE} says how they were made.",
             soft_wrap=True,
         )
         for split in SPLITS:

@@ -161,6 +161,11 @@ def test_complete_data_sets_are_replaced_and_others_are_not(built, meshes, tmp_p
         "cup_train_images.npz",
         "cup_train_voxels.npz",
     }
+    content = json.loads((out / "dataset.json").read_text())
+    (out / "dataset.json").write_text(json.dumps({**content, "made_by": "another"}))
+    with pytest.raises(FileExistsError, match=r"other files .* such as cup_train"):
+        make(root, out)
+    (out / "dataset.json").write_text(json.dumps(content))
     (out / "mine.txt").touch()
     with pytest.raises(FileExistsError, match=r"other files .* such as mine.txt"):
         make(root, out)
@@ -215,14 +220,15 @@ def run(meshes: Path, out: Path, *words: str) -> int:
 def test_command(meshes, tmp_path, capsys):
     about = tmp_path / "about.json"
     entry = {"file": "my mugs/test/é.ply", "license": "CC0-1.0", "author": "me"}
-    about.write_text(json.dumps([entry]))
+    about.write_text(json.dumps([entry, {"file": "cup/c.obj", "license": "MIT"}]))
     words = ["--metadata", str(about), "--front=-Z"]
     assert run(meshes, tmp_path / "set", "--shard", "1/2", *words) == 0
     assert "Part 1 of 2 has 4 objects" in capsys.readouterr().out
     assert run(meshes, tmp_path / "set", *words) == 0
     shown = capsys.readouterr()
     assert "bowl/test/broken.obj" in shown.out and "has no faces" in shown.out
-    assert "6 objects are in" in shown.out and "1 left out, see above" in shown.out
+    assert "6 objects are in" in shown.out and "2 left out, see above" in shown.out
+    assert "cup/c.obj" in shown.out and "no such mesh" in shown.out
     assert "Without an object in val: my mugs." in shown.out
     assert shown.err == "Building: 7 in all\n"
     content = json.loads((tmp_path / "set" / "dataset.json").read_text())
