@@ -31,7 +31,9 @@ COMMANDS = {
         "jaxsoftras.reconstruction.evaluation_run",
         "evaluate a run: voxel IoU, gallery, meshes",
     ),
-    "data": Command("jaxsoftras.data.__main__", "fetch, convert and inspect data sets"),
+    "data": Command(
+        "jaxsoftras.data.__main__", "fetch, make, convert and inspect data sets"
+    ),
     "shapes": Command(
         "jaxsoftras.shapes.__main__", "make a data set of procedural shapes"
     ),

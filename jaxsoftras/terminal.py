@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -34,17 +35,18 @@ def run(
         interrupted: message after Ctrl-C.
 
     Returns:
-        The exit code: 0 on success; 2 after an error; 130 after Ctrl-C.
+        The exit code: the command's own if it returns an int, or else 0; 2 after an
+        error; 130 after Ctrl-C.
     """
     try:
-        command()
+        result = command()
     except REPORTED as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
         return 130
-    return 0
+    return result if isinstance(result, int) else 0
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
@@ -66,13 +68,15 @@ def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
 
 
 @contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Progress]:
+def progress_bar(title: str, unit: str = "") -> Iterator[Progress]:
     """Shows a progress bar with count and remaining time on stderr.
 
     Where stderr is not a terminal, prints one line when the first item is done.
 
     Args:
         title: label of the bar.
+        unit: what is counted, to show how many are done in a second; empty to show no
+            rate. Items that were done before the first call do not count.
 
     Yields:
         The function that moves the bar.
@@ -82,19 +86,26 @@ def progress_bar(title: str) -> Iterator[Progress]:
 
     console = rich.console.Console(stderr=True)
     with rich.progress.Progress(
-        *bar_columns(),
+        *bar_columns(*(["{task.fields[rate]}"] if unit else [])),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as bar:
-        task = bar.add_task(title, total=None, visible=False)
-        announced = False
+        task = bar.add_task(title, total=None, visible=False, rate="")
+        begun: tuple[int, float] | None = None
 
         def progress(done: int, total: int) -> None:
-            nonlocal announced
-            if not announced and not console.is_terminal:
-                console.print(f"{title}: {total or 'unknown'} in all", highlight=False)
-            announced = True
-            bar.update(task, completed=done, total=total or None, visible=True)
+            nonlocal begun
+            if begun is None:
+                begun = done, time.monotonic()
+                if not console.is_terminal:
+                    console.print(
+                        f"{title}: {total or 'unknown'} in all", highlight=False
+                    )
+            elapsed = max(time.monotonic() - begun[1], 1e-3)
+            rate = f"{(done - begun[0]) / elapsed:.1f} {unit}/s"
+            bar.update(
+                task, completed=done, total=total or None, visible=True, rate=rate
+            )
 
         yield progress

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
-from jaxsoftras.data import download, source
+from jaxsoftras.data import build_report, download, source
 from jaxsoftras.data.categories import sort_keys
 
 
@@ -25,21 +25,21 @@ def main(
         prog: name of the program in messages.
 
     Returns:
-        The exit code: 0 on success; 2 after an error, reported in one line on stderr;
-        130 after Ctrl-C.
+        The exit code: 0 on success; 1 if no object could be built; 2 after an error,
+        reported in one line on stderr; 130 after Ctrl-C.
     """
     options = _parser(prog).parse_args(arguments)
     return terminal.run(
         prog,
         lambda: options.run(options),
-        interrupted="interrupted; the same command resumes a download and starts a "
-        "conversion again.",
+        interrupted="interrupted; the same command resumes a download or a build, and "
+        "starts a conversion again.",
     )
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description="Fetch, convert and inspect multi-view data sets."
+        prog=prog, description="Fetch, make, convert and inspect multi-view data sets."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -63,6 +63,16 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     command.add_argument("--out", required=True, metavar="DIR", help="folder to fill")
     command.set_defaults(run=_prepare)
+
+    command = commands.add_parser(
+        "build",
+        help="make a data set from a folder of meshes",
+        description="Make a data set from a folder with one sub-folder of meshes for "
+        "each category (OBJ, glTF, GLB, PLY, OFF, STL; any names): images from all "
+        "around in the meshes' own colours, and solid voxels. Broken meshes are left "
+        "out and listed at the end. Run it again to resume.",
+    )
+    build_report.add_arguments(command)
 
     command = commands.add_parser(
         "info",

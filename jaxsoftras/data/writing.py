@@ -9,13 +9,16 @@ data sets and never replaces another folder.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -139,14 +142,35 @@ def write_category(
 
     Args:
         folder: existing folder.
-        synset: synset of the category.
+        synset: key of the category.
         split: ``"train"``, ``"val"`` or ``"test"``.
         examples: the objects in order, at least one.
     """
-    views, grids = zip(*examples, strict=True)
-    images_path, voxels_path = (folder / name for name in _pair_names(synset, split))
-    np.savez_compressed(images_path, np.stack(views))
-    np.savez_compressed(voxels_path, np.stack(grids))
+    write_one_by_one(folder, synset, split, examples, len(examples))
+
+
+def write_one_by_one(
+    folder: Path, key: str, split: str, examples: Iterable[Example], count: int
+) -> None:
+    """Writes the two files of one category and split, without all it holds in memory.
+
+    Args:
+        folder: existing folder.
+        key: key of the category.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        examples: the objects in order; each is written before the next is asked for.
+        count: their number, at least one.
+    """
+    images_path, voxels_path = (folder / name for name in pair_names(key, split))
+    objects = iter(examples)
+    first = next(objects)
+    with (
+        _array_file(images_path, first.views, count) as images,
+        _array_file(voxels_path, first.voxels, count) as voxels,
+    ):
+        for example in itertools.chain([first], objects):
+            images.write(np.ascontiguousarray(example.views).tobytes())
+            voxels.write(np.ascontiguousarray(example.voxels).tobytes())
 
 
 def write_dataset(
@@ -203,7 +227,26 @@ def write_dataset(
         (folder / description_name).write_text(text)
 
 
-def _pair_names(synset: str, split: str) -> tuple[str, str]:
+@contextlib.contextmanager
+def _array_file(path: Path, first: np.ndarray, count: int) -> Iterator[IO[bytes]]:
+    """Opens an npz file for ``count`` arrays like the first, to be written in turn."""
+    header = {
+        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "fortran_order": False,
+        "shape": (count, *first.shape),
+    }
+    member = zipfile.ZipInfo("arr_0.npy")
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open(member, "w", force_zip64=True) as file,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        yield file
+
+
+def pair_names(synset: str, split: str) -> tuple[str, str]:
+    """Names the files of images and voxels of a category and split."""
     stem = f"{synset}_{split}"
     return f"{stem}_images.npz", f"{stem}_voxels.npz"
 
@@ -211,4 +254,4 @@ def _pair_names(synset: str, split: str) -> tuple[str, str]:
 def _file_names(synsets: Mapping[str, int]) -> Iterator[str]:
     for synset in synsets:
         for split in SPLITS:
-            yield from _pair_names(synset, split)
+            yield from pair_names(synset, split)

@@ -21,7 +21,7 @@ def shared_programs():
             settings,
             log=config.Log(),
             optim=dataclasses.replace(settings.optim, steps=1),
-            data=dataclasses.replace(settings.data, root=""),
+            data=dataclasses.replace(settings.data, root="", categories=()),
         )
         key = programs, devices, cls._step
         if key not in made:

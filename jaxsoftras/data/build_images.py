@@ -1,0 +1,178 @@
+"""Images of one mesh in its own colours, for `jaxsoftras.data.build`.
+
+Visibility is hard: at each of 4 x 4 samples of a pixel the nearest face is seen, and
+the pixel is their mean, so that edges and coverage are anti-aliased. The images of the
+embedded shapes are made like this, with the same light and camera, and may be mixed
+with these. Faces are found by `jaxsoftras.data.zbuffer` in numpy: it needs no
+compilation for each number of faces, which would take longer than the images of most
+meshes, and finds the faces that `jaxsoftras.find_fragments` finds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxsoftras.data import zbuffer
+from jaxsoftras.mesh import Mesh
+from jaxsoftras.texture import FaceColors, UVTexture, VertexColors
+
+DISTANCE = 2.732
+"""Distance of the camera from the origin, world units."""
+
+HALF_FOV = 15.0
+"""Half of the camera's field of view, degrees."""
+
+_GREY = (0.7, 0.7, 0.7)
+_SAMPLES = 4  # along each side of a pixel
+
+
+class _Seen(NamedTuple):
+    """The faces that are seen at N samples."""
+
+    face: np.ndarray  # [N]
+    corners: np.ndarray  # [N, 3, 2] (column, row) in samples
+    nearness: np.ndarray  # [N, 3] reciprocal depths
+    places: np.ndarray  # [N, 2] (column, row) of the samples
+
+
+def orbit_eyes(views: int, elevation: float) -> np.ndarray:
+    """Places cameras around the object, as in the SoftRas data sets.
+
+    View 0 shows the front, -z; each following one is ``360 / views`` degrees further
+    towards -x.
+
+    Args:
+        views: number of cameras.
+        elevation: angle above the plane y = 0, degrees.
+
+    Returns:
+        ``[views, 3]`` float64, model frame.
+    """
+    azimuth = np.deg2rad(-360 / views * np.arange(views))
+    height = np.deg2rad(elevation)
+    x, z = np.cos(height) * np.sin(azimuth), -np.cos(height) * np.cos(azimuth)
+    return DISTANCE * np.stack([x, np.full(views, np.sin(height)), z], -1)
+
+
+def render_views(mesh: Mesh, eyes: np.ndarray, image_size: int) -> np.ndarray:
+    """Renders a mesh with flat, two-sided Lambert shading ``0.5 + 0.5 |n . l|``.
+
+    A face shows its colour whatever its opacity, and grey if it has none. Texture
+    images are interpolated bilinearly at each sample.
+
+    Args:
+        mesh: in the model frame, within ``[-0.5, 0.5]``; numpy arrays.
+        eyes: ``[N, 3]`` positions of the camera, which looks at the origin, with +y up.
+        image_size: width and height, pixels.
+
+    Returns:
+        ``[N, 4, image_size, image_size]`` uint8: red, green and blue multiplied by
+        coverage, and coverage.
+    """
+    faces = np.asfortranarray(mesh.faces, np.intp)  # whose columns are read in turn
+    a, b, c = np.asarray(mesh.vertices, float)[faces].swapaxes(0, 1)
+    normals = np.cross(b - a, c - a)
+    lengths = np.maximum(np.linalg.norm(normals, axis=-1), 1e-30)
+    shades = 0.5 + 0.5 * np.abs(normals @ zbuffer.LIGHT) / lengths
+    mesh = mesh._replace(faces=faces)
+    return np.stack([_render(mesh, shades, eye, image_size) for eye in eyes])
+
+
+def _render(
+    mesh: Mesh, shades: np.ndarray, eye: np.ndarray, image_size: int
+) -> np.ndarray:
+    size = image_size * _SAMPLES
+    points = zbuffer.project(mesh.vertices, eye, HALF_FOV)
+    points[:, :2] = (points[:, :2] * (size, -size) + (size - 1)) / 2
+    points[:, 2] = 1 / points[:, 2]
+    drawn = _find_drawn(points[:, :2], np.asarray(mesh.faces), size)
+    corners, nearness = np.split(points[np.asarray(mesh.faces)[drawn]], [2], -1)
+    nearness = nearness[..., 0]
+    seen = zbuffer._nearest_faces(corners, nearness, size)
+    sample = np.flatnonzero(seen < len(drawn))
+    number = seen[sample]
+    row, column = np.divmod(sample, size)
+    at = _Seen(
+        drawn[number], corners[number], nearness[number], np.stack([column, row], -1)
+    )
+    colors = shades[at.face, None] * _colors(mesh, at)
+    pixel = row // _SAMPLES * image_size + column // _SAMPLES
+    count = image_size**2
+    sums = [np.bincount(pixel, channel, count) for channel in colors.T]
+    sums.append(np.bincount(pixel, minlength=count))
+    means = np.reshape(sums, (4, image_size, image_size)) * (255 / _SAMPLES**2)
+    return np.floor(means.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+def _find_drawn(places: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
+    """Numbers of the faces whose bounds hold a sample: of a fine mesh, a few.
+
+    Args:
+        places: ``[V, 2]`` vertices (column, row) in samples.
+        faces: ``[F, 3]`` vertex indices.
+        size: samples along each side of the image.
+    """
+    drawn = np.arange(len(faces))
+    for along in np.ascontiguousarray(places.T):
+        a, b, c = (along[faces[drawn, k]] for k in range(3))
+        low = np.ceil(np.minimum(np.minimum(a, b), c))
+        high = np.floor(np.maximum(np.maximum(a, b), c))
+        drawn = drawn[np.maximum(low, 0) <= np.minimum(high, size - 1)]
+    return drawn
+
+
+def _colors(mesh: Mesh, at: _Seen) -> np.ndarray:
+    """Colours ``[N, 3]`` at the samples, without light."""
+    texture, face = mesh.texture, at.face
+    if texture is None:
+        return np.broadcast_to(_GREY, (len(face), 3))
+    if isinstance(texture, FaceColors):
+        return np.asarray(texture.values, float)[face, :3]
+    weights = _weights(at)
+    if isinstance(texture, VertexColors):
+        values = np.asarray(texture.values, float)[:, :3]
+        return np.einsum("nk,nkc->nc", weights, values[np.asarray(mesh.faces)[face]])
+    if not isinstance(texture, UVTexture):
+        raise TypeError(f"No mesh file has a {type(texture).__name__}.")
+    coordinates = np.asarray(texture.coordinates, float)[face]
+    uv = np.einsum("nk,nkc->nc", weights, coordinates)
+    if texture.image_index is None:
+        return _sample(np.asarray(texture.image), uv, texture.wrap)
+    colors = np.zeros((len(face), 3))
+    shown = np.asarray(texture.image_index)[face]
+    for index in np.unique(shown):
+        here = shown == index
+        image = np.asarray(texture.image[index])
+        colors[here] = _sample(image, uv[here], texture.wrap)
+    return colors
+
+
+def _weights(at: _Seen) -> np.ndarray:
+    """Barycentric coordinates ``[N, 3]`` on the surface."""
+    ahead = at.corners - at.places[:, None]
+    following, last = np.roll(ahead, -1, 1), np.roll(ahead, -2, 1)
+    areas = following[..., 0] * last[..., 1] - following[..., 1] * last[..., 0]
+    # linear in the image, divided by depth; a sample may lie a rounding error outside
+    weights = np.maximum(areas * np.sign(areas.sum(1, keepdims=True)), 0) * at.nearness
+    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-300)
+
+
+def _sample(image: np.ndarray, uv: np.ndarray, wrap: str | None) -> np.ndarray:
+    """Samples an image ``[H, W, C]`` as `jaxsoftras.texture.sample` does."""
+    height, width = image.shape[:2]
+    place = uv * (width, -height) + (-0.5, height - 0.5)  # column, row
+    first = np.floor(place)
+    share = place - first
+    colors = np.zeros((len(uv), 3))
+    for across in (0, 1):
+        for down in (0, 1):
+            column, row = (first + (across, down)).T
+            if wrap == "repeat":
+                column, row = column % width, row % height
+            column = column.clip(0, width - 1).astype(int)
+            row = row.clip(0, height - 1).astype(int)
+            weight = np.abs(1 - across - share[:, 0]) * np.abs(1 - down - share[:, 1])
+            colors += weight[:, None] * image[row, column, :3]
+    return colors

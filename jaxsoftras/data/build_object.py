@@ -1,0 +1,164 @@
+"""One object of `jaxsoftras.data.build`: from a mesh file to images and voxels."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxsoftras.data import build_images, soups
+from jaxsoftras.data.writing import Example
+from jaxsoftras.mesh import Mesh
+from jaxsoftras.meshfile import load_mesh
+from jaxsoftras.texture import UVTexture
+
+AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
+"""Names of directions in a mesh file."""
+
+# Of 2, the longest side of all vertices together. A mesh that is smaller has lost the
+# digits of its shape to single precision.
+_SMALLEST = 1e-3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What determines the images and voxels of an object.
+
+    Attributes:
+        views: images of each object, all around it.
+        elevation: of the camera above the horizon, degrees.
+        size: width and height of the images, pixels.
+        up: direction of the file that points up, one of `AXES`.
+        front: direction of the file that the front of an object faces.
+        resolution: cells along each side of the voxel grid.
+        max_faces: triangles of a mesh; one that has more is left out.
+    """
+
+    views: int = 24
+    elevation: float = 30.0
+    size: int = 64
+    up: str = "+Y"
+    front: str = "+Z"
+    resolution: int = 32
+    max_faces: int = 1_000_000
+
+    def __post_init__(self):
+        if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
+            raise ValueError(
+                "Views, size and largest number of faces must be at least 1, the "
+                "resolution 2."
+            )
+        if not -90 < self.elevation < 90:
+            raise ValueError(
+                "The elevation must lie between -90 and 90 degrees, not "
+                f"{self.elevation}."
+            )
+        for axis in (self.up, self.front):
+            if axis not in AXES:
+                raise ValueError(f"{axis!r} is not a direction: {', '.join(AXES)}.")
+        if self.up[1] == self.front[1]:
+            raise ValueError(
+                f"Up {self.up} and front {self.front} must be perpendicular."
+            )
+
+
+def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
+    """Makes the images and voxels of the mesh in a file.
+
+    Args:
+        path: the file.
+        options: how to.
+
+    Returns:
+        The object; and notes on what it lacks, such as materials that are missing.
+
+    Raises:
+        ValueError: the mesh is broken or too large; the message says why.
+        OSError: the file cannot be read.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mesh = load_mesh(path, normalize=True)
+        if len(mesh.faces) > options.max_faces:
+            raise ValueError(
+                f"it has {len(mesh.faces):,} faces, more than the "
+                f"{options.max_faces:,} that --max-faces allows"
+            )
+        mesh = to_model_frame(mesh, options.up, options.front)
+        eyes = build_images.orbit_eyes(options.views, options.elevation)
+        images = build_images.render_views(mesh, eyes, options.size)
+        voxels = soups.voxelize(mesh.vertices, mesh.faces, options.resolution)
+    notes = [str(warning.message) for warning in caught]
+    if getattr(mesh.texture, "transparent", False):
+        notes.append("it is not opaque everywhere, but drawn so")
+    if not images[:, 3].any():
+        raise ValueError("nothing of it can be seen in any image")
+    return Example(images, voxels), [_shorten(note, path) for note in notes]
+
+
+def explain(error: Exception, path: Path) -> str:
+    """Says in one line why an object could not be made."""
+    text = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError):
+        text = "it needs more memory than there is"
+    elif not isinstance(error, (ValueError, OSError)):
+        text = f"{type(error).__name__}: {text}"
+    return _shorten(text, path) or type(error).__name__
+
+
+def to_model_frame(mesh: Mesh, up: str, front: str) -> Mesh:
+    """Turns a mesh to +y up and front -z, and scales it to a longest side of 1.
+
+    The directions (up x front, up, -front) become x, y and z. That is a mirror image;
+    the left-handed camera of the data sets mirrors it again, so that the images show
+    the object as it is. Faces are turned over to be counter-clockwise from outside.
+
+    Args:
+        mesh: a mesh from a file.
+        up: direction that points up, one of `AXES`.
+        front: direction that the front faces.
+
+    Returns:
+        The mesh, with float32 vertices in ``[-0.5, 0.5]``.
+
+    Raises:
+        ValueError: all its faces lie in one point, or far from other vertices.
+    """
+    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
+    corners = vertices[faces.ravel()]
+    low, high = corners.min(0), corners.max(0)
+    extent = (high - low).max()
+    if extent < _SMALLEST:
+        raise ValueError(
+            "its faces fill too little of the space of its vertices: remove the "
+            "vertices that no face uses"
+            if extent
+            else "its faces have no extent"
+        )
+    rows = np.stack([np.cross(_axis(up), _axis(front)), _axis(up), -_axis(front)])
+    # vertices that no face uses may lie anywhere
+    scaled = ((vertices - (low + high) / 2) / extent).clip(-0.5, 0.5) @ rows.T
+    turned = _turn_over(mesh)
+    return turned._replace(vertices=scaled.astype(np.float32))
+
+
+def _turn_over(mesh: Mesh) -> Mesh:
+    """Reverses the order of the corners of all faces."""
+    texture = mesh.texture
+    if isinstance(texture, UVTexture):
+        texture = texture._replace(coordinates=np.asarray(texture.coordinates)[:, ::-1])
+    return mesh._replace(faces=np.asarray(mesh.faces)[:, ::-1], texture=texture)
+
+
+def _axis(name: str) -> np.ndarray:
+    sign = 1.0 if name[0] == "+" else -1.0
+    return sign * np.eye(3)["XYZ".index(name[1])]
+
+
+def _shorten(text: str, path: Path) -> str:
+    """Takes the path out of a message that stands beside the name of the file."""
+    for words in (f"{path}: ", f"{path} "):
+        text = text.removeprefix(words)
+    return text.rstrip(".")

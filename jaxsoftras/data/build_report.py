@@ -1,0 +1,182 @@
+"""The command line's part of `jaxsoftras.data.build`: its options and its tables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaxsoftras import terminal
+from jaxsoftras.data import description
+from jaxsoftras.data.build import Report, build
+from jaxsoftras.data.build_object import AXES, Options
+from jaxsoftras.data.categories import sort_keys
+from jaxsoftras.data.split import SPLITS
+
+_ROWS = 40  # of a table of files
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of ``build`` to its parser."""
+    default = Options()
+    parser.add_argument(
+        "--meshes",
+        required=True,
+        metavar="DIR",
+        help="folder with one sub-folder of meshes for each category",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to fill")
+    numbers = {
+        "views": "images of each object, all around it",
+        "elevation": "of the camera, degrees",
+        "size": "width and height of the images, pixels",
+        "resolution": "cells along each side of the voxel grid; evaluation needs 32",
+        "max-faces": "meshes with more triangles are left out",
+    }
+    for name, text in numbers.items():
+        value = getattr(default, name.replace("-", "_"))
+        parser.add_argument(
+            f"--{name}",
+            type=type(value),
+            default=value,
+            metavar="N",
+            help=f"{text} (default: %(default)s)",
+        )
+    for name, text in {"up": "that is up", "front": "that the front faces"}.items():
+        parser.add_argument(
+            f"--{name}",
+            choices=AXES,
+            default=getattr(default, name),
+            help=f"direction in the files {text}; with a minus as in --{name}=-Z "
+            "(default: %(default)s, as in glTF)",
+        )
+    parser.add_argument(
+        "--splits",
+        type=float,
+        nargs=3,
+        default=(0.7, 0.1, 0.2),
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="shares of the splits, drawn by a hash of an object's name, in categories "
+        "without folders train, val or test (default: 0.7 0.1 0.2)",
+    )
+    parser.add_argument(
+        "--metadata",
+        metavar="JSON",
+        help='list of {"file": ..., "license": ..., "author": ...} to keep in the '
+        "data set's description; a file is named by its path in --meshes",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: one for each core)",
+    )
+    parser.add_argument(
+        "--shard",
+        type=_parse_shard,
+        metavar="I/N",
+        help="make only part I of N, from 1; when all are made, the same command "
+        "without --shard packs the data set",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Builds a data set and prints what came of it; returns the exit code."""
+    with terminal.progress_bar("Building", "objects") as progress:
+        report = build(
+            options.meshes,
+            options.out,
+            Options(
+                views=options.views,
+                elevation=options.elevation,
+                size=options.size,
+                up=options.up,
+                front=options.front,
+                resolution=options.resolution,
+                max_faces=options.max_faces,
+            ),
+            fractions=options.splits,
+            metadata=options.metadata,
+            jobs=options.jobs,
+            shard=options.shard,
+            progress=progress,
+        )
+    print_report(report, Path(options.out), options.shard, Console())
+    return 0 if report.total else 1
+
+
+def print_report(
+    report: Report, out: Path, shard: tuple[int, int] | None, console: Console
+) -> None:
+    """Prints what was made and what was left out."""
+    if report.counts:
+        console.print(_count_table(report))
+    _print_files(console, "left out", "reason", report.left_out)
+    _print_files(console, "built, but", "note", report.notes)
+    rate = report.made / max(report.seconds, 1e-9)
+    if report.made:
+        console.print(
+            f"Made {report.made} objects in {report.seconds:.1f} s, {rate:.1f} a "
+            "second."
+        )
+    place = escape(shlex.quote(str(out)))
+    failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
+    if report.complete:
+        console.print(
+            f"{report.total} objects are in {place}{failed}.\n"
+            f"Its {description.FILE} says how they were made.",
+            soft_wrap=True,
+        )
+        for split in SPLITS:
+            keys = [key for key, counts in report.counts.items() if not counts[split]]
+            if keys:
+                names = ", ".join(report.names[key] for key in keys)
+                console.print(f"Without an object in {split}: {escape(names)}.")
+    elif shard:
+        console.print(
+            f"Part {shard[0]} of {shard[1]} has {report.total} objects{failed}. When "
+            "all parts are made, the same command without --shard packs them.",
+            soft_wrap=True,
+        )
+    else:
+        console.print(f"Nothing could be built{failed}.")
+
+
+def _count_table(report: Report) -> Table:
+    table = Table("category", "key")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for key in sort_keys({key: report.names[key] for key in report.counts}):
+        counts = [str(report.counts[key][split]) for split in SPLITS]
+        table.add_row(escape(report.names[key]), escape(key), *counts)
+    return table
+
+
+def _print_files(
+    console: Console, title: str, header: str, rows: Sequence[tuple[str, str]]
+) -> None:
+    if not rows:
+        return
+    table = Table(title, header)
+    for file, text in rows[:_ROWS]:
+        table.add_row(escape(file), escape(text))
+    if len(rows) > _ROWS:
+        table.add_row(
+            f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"
+        )
+    console.print(table)
+
+
+def _parse_shard(word: str) -> tuple[int, int]:
+    number, slash, count = word.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{word!r} is not I/N, such as 1/8")
+    return int(number), int(count)

@@ -1,0 +1,169 @@
+"""Meshes in folders of all sorts: names, splits, what is passed over."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from jaxsoftras.data.build_discovery import (
+    Found,
+    choose_split,
+    discover,
+    read_metadata,
+)
+
+HASHED = (0.7, 0.1, 0.2)
+
+
+def touch(root: Path, *files: str) -> Path:
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def files(root: Path) -> list[str]:
+    return [found.file for found in discover(root, HASHED).objects]
+
+
+def test_names_of_all_sorts(tmp_path):
+    names = [
+        "my mugs/a b.obj",
+        "my mugs/a  b.obj",
+        "my mugs/a b.obj.stl",
+        "my mugs/A B.OBJ",
+        "my mugs/[red].ply",
+        "tasse à café/mit Ümläuten/日本.glb",
+        "03001627/1a2b/models/model_normalized.obj",
+        "03001627/1a2b/models/model_normalized.gltf",
+    ]
+    ignored = [
+        ".git/a.obj",
+        "my mugs/.hidden.obj",
+        "my mugs/.cache/a.obj",
+        "my mugs/a b.mtl",
+        "my mugs/notes.txt",
+        "03001627/1a2b/models/model_normalized.solid.binvox",
+    ]
+    found = discover(touch(tmp_path, *names, *ignored), HASHED)
+    assert sorted(obj.file for obj in found.objects) == sorted(names)
+    assert found.names == {
+        "03001627": "chair",
+        "my mugs": "my mugs",
+        "tasse à café": "tasse à café",
+    }
+    assert not found.left_out
+    chair = found.objects[0]
+    assert chair.name == "1a2b/models/model_normalized"
+    # the same shape in two formats does not end up in two splits
+    assert chair.split == found.objects[1].split
+
+
+def test_order_does_not_depend_on_the_file_system(tmp_path):
+    assert files(touch(tmp_path, "b/2.obj", "a/z/1.obj", "a/1.obj", "b/10.obj")) == [
+        "a/1.obj",
+        "a/z/1.obj",
+        "b/10.obj",
+        "b/2.obj",
+    ]
+
+
+def test_given_splits(tmp_path):
+    root = touch(
+        tmp_path,
+        "mug/train/a.obj",
+        "mug/train/deep/a.obj",
+        "mug/test/a.obj",
+        "mug/b.obj",
+        "mug/more/c.obj",
+        "bowl/train.obj",
+    )
+    found = discover(root, (0.0, 1.0, 0.0))
+    assert found.objects[1:] == [
+        Found("mug", "test", "a", "mug/test/a.obj"),
+        Found("mug", "train", "a", "mug/train/a.obj"),
+        Found("mug", "train", "deep/a", "mug/train/deep/a.obj"),
+    ]
+    assert found.objects[0].split == "val"  # by its name
+    assert found.left_out == [
+        ("mug/b.obj", "it lies outside of train, val and test"),
+        ("mug/more/c.obj", "it lies outside of train, val and test"),
+    ]
+
+
+def test_what_is_not_an_object_is_named(tmp_path):
+    found = discover(touch(tmp_path, "a.obj", "empty/a.txt", "mug/a.obj"), HASHED)
+    assert found.left_out == [
+        ("a.obj", "it lies in no category's sub-folder"),
+        ("empty/", "the folder has no mesh files to build from"),
+    ]
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path / "elsewhere", "deep/a.obj")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "mug").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "loop").symlink_to(tmp_path / "elsewhere")
+    assert files(tmp_path / "root") == ["mug/deep/a.obj"]
+
+
+def test_names_that_are_no_text(tmp_path):
+    touch(tmp_path, "mug/b.obj")
+    with open(os.fsencode(tmp_path / "mug") + b"/\xff.obj", "w"):
+        pass
+    found = discover(tmp_path, HASHED)
+    assert [obj.file for obj in found.objects] == ["mug/b.obj"]
+    assert found.left_out == [("'mug/\\udcff.obj'", "its name is not text in UTF-8")]
+
+
+def test_shares_of_the_splits():
+    splits = [choose_split(f"chair {n}", HASHED) for n in range(2000)]
+    assert 1330 < splits.count("train") < 1470 and 150 < splits.count("val") < 250
+    # an object keeps its split when the share of another one grows
+    moved = [choose_split(f"chair {n}", (0.7, 0.2, 0.1)) for n in range(2000)]
+    pairs = set(zip(splits, moved, strict=True))
+    assert pairs == {("train",) * 2, ("val",) * 2, ("test",) * 2, ("test", "val")}
+    assert {choose_split(f"{n}", (0, 0, 1)) for n in range(99)} == {"test"}
+
+
+def test_splits_do_not_depend_on_how_letters_are_written():
+    for name in (f"tasse à {n}" for n in range(50)):
+        other = unicodedata.normalize("NFD", name)
+        assert choose_split(name, HASHED) == choose_split(other, HASHED)
+
+
+def test_synset_and_name_side_by_side(tmp_path):
+    found = discover(touch(tmp_path, "03001627/a.obj", "chair/a.obj"), HASHED)
+    assert found.names == {"03001627": "03001627", "chair": "chair"}
+
+
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5), (0.5, 0.6, 0.1), (1.1, -0.1, 0), (float("nan"), 0, 1)]
+)
+def test_shares_are_checked(tmp_path, shares):
+    with pytest.raises(ValueError, match="three numbers that add up to 1"):
+        discover(tmp_path, shares)
+
+
+def test_folders_without_meshes(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        discover(tmp_path / "nowhere", HASHED)
+    with pytest.raises(FileNotFoundError, match="one sub-folder for each category"):
+        discover(touch(tmp_path, "a.obj", "mug/a.txt"), HASHED)
+
+
+def test_metadata(tmp_path):
+    path = tmp_path / "about.json"
+    entry = {"file": "mug/a.obj", "license": "CC0-1.0", "faces": 3, "offset": [0]}
+    path.write_text(json.dumps([entry]))
+    expected = {"mug/a.obj": {"file": "mug/a.obj", "license": "CC0-1.0"}}
+    assert read_metadata(path) == expected
+    for text in ("{", "3", '{"a": 1}', '[{"license": "x"}]', "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="must be a JSON list"):
+            read_metadata(path)
