@@ -16,6 +16,7 @@ from jaxsoftras.config.fields import Loss as Loss
 from jaxsoftras.config.fields import Model as Model
 from jaxsoftras.config.fields import Optim as Optim
 from jaxsoftras.config.fields import Render as Render
+from jaxsoftras.config.fields import Source as Source
 from jaxsoftras.config.reading import conflicts as conflicts
 from jaxsoftras.config.reading import flat as flat
 from jaxsoftras.config.reading import from_dict as from_dict

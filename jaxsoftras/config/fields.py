@@ -18,11 +18,39 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+Storage = Literal["npz", "prepared", "embedded"]
+"""Kinds of data sets; see `Data.source`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One of several data sets that a network is trained on."""
+
+    root: str
+    """Folder of the data set."""
+    source: Storage = "npz"
+    """See `Data.source`."""
+    weight: float = 1.0
+    """Share of the objects drawn from here, relative to the other sources that have
+    the category."""
+    categories: tuple[str, ...] = ()
+    """Categories to use, by key or name; empty for those of `Data.categories`."""
+    embedded_objects: int = 24
+    """See `Data.embedded_objects`."""
+
+    def __post_init__(self):
+        _require(self.weight > 0, "The weight of a source must be positive.")
+        _require(
+            self.embedded_objects >= 3,
+            "embedded_objects of a source must be 3 or more.",
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """The data set, and the cameras its images were taken with."""
 
-    source: Literal["npz", "prepared", "embedded"] = "npz"
+    source: Storage = "npz"
     """``npz``: a folder of SoftRas files; ``prepared``: made by ``python -m
     jaxsoftras.data prepare``; ``embedded``: procedural shapes, made when absent."""
     root: str = "data/mesh_reconstruction"
@@ -31,6 +59,9 @@ class Data:
     """Categories to use, by key (a synset in SoftRas's sets) or name; empty for all."""
     embedded_objects: int = 24
     """Objects per category of the embedded data set, all splits together."""
+    sources: tuple[Source, ...] = ()
+    """Several data sets to train on, in place of ``source`` and ``root``. Validation
+    and test are those of the first."""
     distance: float = 2.732
     """Camera distance from the origin, world units."""
     elevation: float = 30.0
@@ -188,6 +219,8 @@ RESUMABLE = frozenset(
     {
         "data.root",
         "data.source",
+        "data.sources.*.root",
+        "data.sources.*.source",
         "optim.steps",
         "log.metrics_every",
         "log.images_every",
@@ -196,4 +229,6 @@ RESUMABLE = frozenset(
         "render.implementation",
     }
 )
-"""Fields that may change when a run is resumed: no step computes anything else."""
+"""Fields that may change when a run is resumed: no step computes anything else.
+
+``*`` stands for the number of a source."""

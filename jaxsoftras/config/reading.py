@@ -6,10 +6,11 @@ import ast
 import dataclasses
 import json
 import math
+import re
 import runpy
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,7 +26,9 @@ def _describe(annotation: Any) -> str:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return " or ".join(_describe(a) for a in typing.get_args(annotation))
     if typing.get_origin(annotation) is tuple:
-        return f"a tuple of {typing.get_args(annotation)[0].__name__}"
+        return f"a tuple of {_describe(typing.get_args(annotation)[0])}"
+    if dataclasses.is_dataclass(annotation):
+        return f"groups of {', '.join(typing.get_type_hints(annotation))}"
     return "None" if annotation is type(None) else annotation.__name__
 
 
@@ -44,6 +47,9 @@ def _convert(value: Any, annotation: Any) -> Any:
     elif origin is tuple:
         if isinstance(value, (list, tuple)):
             return tuple(_convert(item, arguments[0]) for item in value)
+    elif dataclasses.is_dataclass(annotation):
+        if isinstance(value, Mapping):
+            return from_dict(typing.cast(type, annotation), value)
     elif annotation is float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             if math.isfinite(value):
@@ -93,18 +99,35 @@ def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
             raise ConfigError(
                 f"{where} must be {_describe(hint)}, not {value!r}."
             ) from None
+    needed = [
+        field.name
+        for field in dataclasses.fields(typing.cast(Any, cls))
+        if field.name not in fields
+        and field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if needed:
+        raise ConfigError(f"{cls.__name__} needs {path}{needed[0]}.")
     return cls(**fields)
 
 
 def flat(config: Config) -> dict[str, Any]:
-    """All fields by their path, ``{"optim.steps": 250000, ...}``."""
-    fields = {}
-    for name, value in dataclasses.asdict(config).items():
-        if isinstance(value, dict):
-            fields.update({f"{name}.{key}": item for key, item in value.items()})
+    """All fields by their path, ``{"optim.steps": 250000, ...}``.
+
+    Those of several sources are numbered: ``data.sources.0.root``.
+    """
+    return dict(_flatten(dataclasses.asdict(config), ""))
+
+
+def _flatten(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        where = f"{path}{name}"
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{where}.")
+        elif isinstance(value, tuple) and value and isinstance(value[0], Mapping):
+            numbered = {str(number): item for number, item in enumerate(value)}
+            yield from _flatten(numbered, f"{where}.")
         else:
-            fields[name] = value
-    return fields
+            yield where, value
 
 
 def override(config: Config, settings: Iterable[str]) -> Config:
@@ -207,7 +230,9 @@ def conflicts(old: Config, new: Config) -> list[str]:
     """
     there, here = flat(old), flat(new)
     return [
-        f"{name}: {there[name]!r} there, {here[name]!r} here"
-        for name in there
-        if there[name] != here[name] and name not in RESUMABLE
+        f"{name}: {there.get(name, 'nothing')!r} there, "
+        f"{here.get(name, 'nothing')!r} here"
+        for name in {**there, **here}
+        if (name not in there or name not in here or there[name] != here[name])
+        and re.sub(r"\.\d+\.", ".*.", name) not in RESUMABLE
     ]

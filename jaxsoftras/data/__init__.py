@@ -4,6 +4,7 @@
 * `jaxsoftras.data.description`: ``dataset.json``, what npz files do not say.
 * `jaxsoftras.data.source`: `open_split`, for data sets in any storage format.
 * `jaxsoftras.data.split`: `Split`, the interface to an open data set.
+* `jaxsoftras.data.mixture`: `Mixture`, several splits with weights.
 * `jaxsoftras.data.npz`: the npz files of the original work.
 * `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
@@ -15,17 +16,20 @@ The command line is ``python -m jaxsoftras.data --help``.
 """
 
 from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.sampling import PairBatch, pair_batches, sample_pairs
-from jaxsoftras.data.source import Source, open_split
+from jaxsoftras.data.source import Source, open_split, open_training_set
 from jaxsoftras.data.split import SPLITS, Split
 
 __all__ = [
     "CATEGORIES",
     "SPLITS",
+    "Mixture",
     "PairBatch",
     "Source",
     "Split",
     "open_split",
+    "open_training_set",
     "pair_batches",
     "sample_pairs",
 ]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.rig import Viewpoints
 from jaxsoftras.data.split import Split
 
@@ -36,11 +37,14 @@ class PairBatch(NamedTuple):
     cameras_b: Viewpoints
 
 
-def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> PairBatch:
+def sample_pairs(
+    source: Split | Mixture, batch_size: int, rng: np.random.Generator
+) -> PairBatch:
     """Draws a batch: category, object within it, and both its views, each uniformly.
 
     Args:
-        split: the objects to draw from.
+        source: the objects to draw from. Of a mixture, one of the splits that have the
+            category is drawn by weight before the object.
         batch_size: number of objects B.
         rng: source of randomness.
 
@@ -49,25 +53,25 @@ def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> Pai
     """
     if batch_size < 1:
         raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
-    category = rng.integers(len(split.categories), size=batch_size)
-    counts = np.array([split.count(key) for key in split.categories])
-    objects = rng.integers(counts[category])
-    members = [
-        (split.categories[index], np.flatnonzero(category == index))
-        for index in np.unique(category)
-    ]
+    mixture = source if isinstance(source, Mixture) else Mixture([source])
+    group = mixture.draw_groups(batch_size, rng)
+    counts = np.array([split.count(key) for split, key in mixture.groups])
+    objects = rng.integers(counts[group])
+    members = [(index, np.flatnonzero(group == index)) for index in np.unique(group)]
     view_counts = np.empty(batch_size, np.int64)
-    for key, rows in members:
+    for index, rows in members:
+        split, key = mixture.groups[index]
         view_counts[rows] = split.view_counts(key)[objects[rows]]
     views = rng.integers(view_counts, size=(2, batch_size), dtype=np.int32)
-    side = split.image_size
+    side = mixture.image_size
     images = np.empty((2, batch_size, 4, side, side), np.uint8)
     cameras, places = [], []
-    for key, rows in members:
+    for index, rows in members:
+        split, key = mixture.groups[index]
         # in one call for both views, a prepared data set reads each object once
         pairs = np.tile(objects[rows], 2), views[:, rows].ravel()
         images[:, rows] = split.images(key, *pairs).reshape(2, -1, 4, side, side)
-        cameras.append(split.viewpoints(key, *pairs))
+        cameras.append(mixture.viewpoints(index, *pairs))
         places += [rows, rows + batch_size]
     order = np.argsort(np.concatenate(places))
     joined = jax.tree.map(lambda *parts: np.concatenate(parts)[order], *cameras)
@@ -80,7 +84,7 @@ def sample_pairs(split: Split, batch_size: int, rng: np.random.Generator) -> Pai
 
 
 def pair_batches(
-    split: Split, batch_size: int, *, seed: int, start_step: int = 0
+    source: Split | Mixture, batch_size: int, *, seed: int, start_step: int = 0
 ) -> Generator[PairBatch, None, None]:
     """Draws batches without end, ahead of the caller in a background thread.
 
@@ -88,7 +92,7 @@ def pair_batches(
     batches as an uninterrupted one.
 
     Args:
-        split: the objects to draw from.
+        source: the objects to draw from.
         batch_size: number of objects B.
         seed: seed of the run, not negative.
         start_step: step of the first batch, not negative.
@@ -97,9 +101,10 @@ def pair_batches(
         An iterator; ``next`` raises the errors of the thread. The thread ends when the
         iterator is closed or no longer referenced.
     """
+    mixture = source if isinstance(source, Mixture) else Mixture([source])
 
     def batch(step: int) -> PairBatch:
-        return sample_pairs(split, batch_size, np.random.default_rng([seed, step]))
+        return sample_pairs(mixture, batch_size, np.random.default_rng([seed, step]))
 
     steps = itertools.count(start_step)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pair_batches")

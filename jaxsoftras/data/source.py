@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
 from jaxsoftras import config, terminal
 from jaxsoftras.data import description
 from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.npz import inspect_npz, open_npz
 from jaxsoftras.data.rig import Orbit
 from jaxsoftras.data.split import Split, check_split_name
@@ -25,7 +27,8 @@ def open_split(settings: config.Data, split: str) -> Split:
     shapes first if they are absent, with a progress bar on stderr.
 
     Args:
-        settings: source, folder and categories of the data set.
+        settings: source, folder and categories of the data set; of several sources,
+            the first is opened.
         split: ``"train"``, ``"val"`` or ``"test"``.
 
     Raises:
@@ -51,6 +54,8 @@ def open_split(settings: config.Data, split: str) -> Split:
         >>> folder.cleanup()
     """
     check_split_name(split)  # before anything is made
+    if settings.sources:
+        return open_split(_each_source(settings)[0], split)
     categories = settings.categories or None
     orbit = Orbit(
         distance=settings.distance,
@@ -73,6 +78,36 @@ def open_split(settings: config.Data, split: str) -> Split:
         f"Unknown data source {settings.source!r}: choose one of npz, prepared, "
         "embedded."
     )
+
+
+def open_training_set(settings: config.Data) -> Split | Mixture:
+    """Opens the training split of the data set, or of all sources.
+
+    Args:
+        settings: as for `open_split`; ``settings.sources`` names several data sets.
+
+    Raises:
+        FileNotFoundError, FileExistsError, ValueError, ModuleNotFoundError: as
+            `open_split`; ValueError also where sources differ in image size.
+    """
+    if not settings.sources:
+        return open_split(settings, "train")
+    splits = [open_split(each, "train") for each in _each_source(settings)]
+    return Mixture(splits, [source.weight for source in settings.sources])
+
+
+def _each_source(settings: config.Data) -> list[config.Data]:
+    return [
+        dataclasses.replace(
+            settings,
+            root=source.root,
+            source=source.source,
+            categories=source.categories or settings.categories,
+            embedded_objects=source.embedded_objects,
+            sources=(),
+        )
+        for source in settings.sources
+    ]
 
 
 def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:

@@ -104,6 +104,11 @@ class Split:
                     f"pixels in {names[other]}."
                 )
 
+    @property
+    def orbit(self) -> Orbit | None:
+        """The rig of all objects; None where each picture has a camera of its own."""
+        return self._cameras if isinstance(self._cameras, Orbit) else None
+
     def count(self, category: str) -> int:
         """Counts the objects of a category, named by its key.
 

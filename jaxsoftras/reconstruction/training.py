@@ -79,7 +79,7 @@ def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
     )
 
 
-def check_image_size(settings: config.Config, split: data.Split) -> None:
+def check_image_size(settings: config.Config, split: data.Split | data.Mixture) -> None:
     """Checks that the images of a data set have the size the network is made for.
 
     Args:
@@ -91,10 +91,12 @@ def check_image_size(settings: config.Config, split: data.Split) -> None:
     """
     wanted, found = settings.model.image_size, split.image_size
     if wanted != found:
+        sources = settings.data.sources or (settings.data,)
+        roots = ", ".join(source.root for source in sources)
         raise config.ConfigError(
             f"model.image_size is {wanted} px, but the {split.name} split in "
-            f"{settings.data.root} has images of {found} px; set model.image_size="
-            f"{found} for a new run, or choose another data set by data.root."
+            f"{roots} has images of {found} px; set model.image_size={found} for a new "
+            "run, or choose another data set by data.root."
         )
 
 

@@ -29,7 +29,7 @@ def train(
             one sentence what is wrong.
     """
     devices = training.device_mesh(settings.optim.batch_size)
-    split = data.open_split(settings.data, "train")
+    split = data.open_training_set(settings.data)
     training.check_image_size(settings, split)
     experiment = training.Experiment(settings, devices)
     runs.open_run(workdir, settings)
