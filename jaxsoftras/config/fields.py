@@ -18,6 +18,8 @@ def _require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+Feeding = Literal["auto", "device", "devices", "host"]
+"""Places for the training images; see `Data.feeding`."""
 Storage = Literal["npz", "prepared", "embedded"]
 """Kinds of data sets; see `Data.source`."""
 
@@ -62,6 +64,11 @@ class Data:
     sources: tuple[Source, ...] = ()
     """Several data sets to train on, in place of ``source`` and ``root``. Validation
     and test are those of the first."""
+    feeding: Feeding = "auto"
+    """Where the training images are kept: ``device``, all of them on each device, where
+    a step draws its batch without the host; ``devices``, divided among the devices;
+    ``host``, from where every batch is copied; ``auto``, the first of these that fits
+    (on a CPU, the host). Batches are the same."""
     distance: float = 2.732
     """Camera distance from the origin, world units."""
     elevation: float = 30.0
@@ -219,6 +226,7 @@ RESUMABLE = frozenset(
     {
         "data.root",
         "data.source",
+        "data.feeding",
         "data.sources.*.root",
         "data.sources.*.source",
         "optim.steps",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxsoftras.data.drawing import Tables
 from jaxsoftras.data.rig import Viewpoints
 from jaxsoftras.data.split import Split
 
@@ -21,6 +22,7 @@ class Mixture:
         categories: names of the categories.
         image_size: width and height of the images, pixels.
         groups: the categories of each split, as pairs of a split and a key.
+        tables: what `jaxsoftras.data.drawing.draw` needs to know of the groups.
     """
 
     def __init__(self, splits: Sequence[Split], weights: Sequence[float] = (1.0,)):
@@ -51,32 +53,15 @@ class Mixture:
         names = [split.names[key] for split, key in self.groups]
         self.categories = tuple(dict.fromkeys(names))
         weight = [w for s, w in zip(splits, weights, strict=True) for _ in s.categories]
-        # one row for each category: the running sum of its groups' weights
-        member = np.array([[n == name for n in names] for name in self.categories])
-        self._sums = np.cumsum(np.where(member, weight, 0.0), axis=1)
-        self._only = None  # the group of each category, where none has several
-        if member.sum(axis=1).max() == 1:
-            self._only = np.argmax(member, axis=1)
+        self.tables = _make_tables(self.groups, names, self.categories, weight)
         orbits = {split.orbit for split in splits}
         # batches have one type, whichever splits they happen to be drawn from
         self._numbers_of_views = len(orbits) == 1 and None not in orbits
 
-    def draw_groups(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Draws the group of each object of a batch.
-
-        Args:
-            count: number of objects N.
-            rng: source of randomness.
-
-        Returns:
-            ``[N]`` positions in `groups`.
-        """
-        category = rng.integers(len(self.categories), size=count)
-        if self._only is not None:
-            return self._only[category]
-        sums = self._sums[category]
-        point = rng.random(count) * sums[:, -1]
-        return np.argmax(sums > point[:, None], axis=1)
+    @classmethod
+    def of(cls, source: Split | Mixture) -> Mixture:
+        """Returns a mixture as it is, and a split as a mixture of one."""
+        return source if isinstance(source, Mixture) else cls([source])
 
     def viewpoints(
         self, group: int, objects: np.ndarray, views: np.ndarray
@@ -92,3 +77,27 @@ class Mixture:
         if self._numbers_of_views:
             return split.viewpoints(key, objects, views)
         return split.cameras(key, objects, views)
+
+
+def _make_tables(
+    groups: Sequence[tuple[Split, str]],
+    names: Sequence[str],
+    categories: Sequence[str],
+    weights: Sequence[float],
+) -> Tables:
+    members = [[g for g, n in enumerate(names) if n == name] for name in categories]
+    width = max(map(len, members))
+    sums = [np.cumsum([weights[g] for g in row]) for row in members]
+    bounds = [
+        np.append(np.minimum(total[:-1] / total[-1] * 2**32, 2**32 - 1), rest)
+        for total, rest in ((s, np.full(width - len(s), 2**32 - 1)) for s in sums)
+    ]
+    counts = np.array([split.count(key) for split, key in groups])
+    views = [split.view_counts(key) for split, key in groups]
+    return Tables(
+        members=np.array([(row + row[-1:] * width)[:width] for row in members], "i4"),
+        bounds=np.array(bounds).reshape(len(categories), width - 1).astype(np.uint32),
+        first=(np.cumsum(counts) - counts).astype(np.int32),
+        counts=counts.astype(np.uint32),
+        view_counts=np.concatenate(views).astype(np.uint32),
+    )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxsoftras.data.drawing import draw
 from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.rig import Viewpoints
 from jaxsoftras.data.split import Split
@@ -31,14 +32,14 @@ class PairBatch(NamedTuple):
         cameras_b: cameras of the second views, likewise.
     """
 
-    images_a: np.ndarray
-    images_b: np.ndarray
+    images_a: np.ndarray | jax.Array
+    images_b: np.ndarray | jax.Array
     cameras_a: Viewpoints
     cameras_b: Viewpoints
 
 
 def sample_pairs(
-    source: Split | Mixture, batch_size: int, rng: np.random.Generator
+    source: Split | Mixture, batch_size: int, *, seed: int, step: int
 ) -> PairBatch:
     """Draws a batch: category, object within it, and both its views, each uniformly.
 
@@ -46,23 +47,18 @@ def sample_pairs(
         source: the objects to draw from. Of a mixture, one of the splits that have the
             category is drawn by weight before the object.
         batch_size: number of objects B.
-        rng: source of randomness.
+        seed: seed of the run, not negative.
+        step: number of the batch. Seed and number alone determine the batch.
 
     Raises:
         ValueError: a batch size below 1.
     """
     if batch_size < 1:
         raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
-    mixture = source if isinstance(source, Mixture) else Mixture([source])
-    group = mixture.draw_groups(batch_size, rng)
-    counts = np.array([split.count(key) for split, key in mixture.groups])
-    objects = rng.integers(counts[group])
+    mixture = Mixture.of(source)
+    group, objects, views = draw(mixture.tables, seed, step, batch_size, np)
+    objects = objects - mixture.tables.first[group]
     members = [(index, np.flatnonzero(group == index)) for index in np.unique(group)]
-    view_counts = np.empty(batch_size, np.int64)
-    for index, rows in members:
-        split, key = mixture.groups[index]
-        view_counts[rows] = split.view_counts(key)[objects[rows]]
-    views = rng.integers(view_counts, size=(2, batch_size), dtype=np.int32)
     side = mixture.image_size
     images = np.empty((2, batch_size, 4, side, side), np.uint8)
     cameras, places = [], []
@@ -101,10 +97,10 @@ def pair_batches(
         An iterator; ``next`` raises the errors of the thread. The thread ends when the
         iterator is closed or no longer referenced.
     """
-    mixture = source if isinstance(source, Mixture) else Mixture([source])
+    mixture = Mixture.of(source)
 
     def batch(step: int) -> PairBatch:
-        return sample_pairs(mixture, batch_size, np.random.default_rng([seed, step]))
+        return sample_pairs(mixture, batch_size, seed=seed, step=step)
 
     steps = itertools.count(start_step)
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pair_batches")

@@ -138,7 +138,7 @@ class Experiment:
         # `out_shardings` creates the state in place, and each step reuses its memory
         self.init = jax.jit(self._init, out_shardings=self.replicated)
         self.step = jax.jit(
-            self._step,
+            self.take_step,
             donate_argnums=0,
             out_shardings=(self.replicated, self.replicated),
         )
@@ -250,10 +250,10 @@ class Experiment:
             + weight.flatten * terms.flatten
         )
 
-    def _step(
+    def take_step(
         self, state: TrainState, batch: data.PairBatch
     ) -> tuple[TrainState, Metrics]:
-        """Takes one step of the optimiser."""
+        """Takes one step of the optimiser; `step` without `jax.jit`."""
         sigma = self.sigma(state.step)
         images = jnp.stack([batch.images_a, batch.images_b], axis=1)
         cameras = jax.tree.map(

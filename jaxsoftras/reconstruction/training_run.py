@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 
 from jaxsoftras import config, data, terminal
-from jaxsoftras.reconstruction import gallery, monitor, runs, training
+from jaxsoftras.reconstruction import feeding, gallery, monitor, runs, training
 
 
 def train(
@@ -41,22 +41,26 @@ def train(
         if start:
             like = runs.abstract(state, experiment.replicated)
             state = checkpoints.restore(like)
-        batches = data.pair_batches(
-            split, settings.optim.batch_size, seed=settings.seed, start_step=start
-        )
+        feed = feeding.make_feed(experiment, split, start)
         with monitor.Monitor(
             workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
         ) as report:
             report.message(
                 f"{workdir}: step {start} to {steps}, batches of "
                 f"{settings.optim.batch_size} on {jax.device_count()} "
-                f"{jax.devices()[0].device_kind}"
+                f"{jax.devices()[0].device_kind}, {feed.description}"
             )
             for step in range(start + 1, steps + 1):
-                batch = jax.device_put(next(batches), experiment.sharded)
-                state, metrics = experiment.step(state, batch)
+                state, metrics = feed.take_step(state)
                 report.record(step, metrics)
                 if step % log.images_every == 0 or step == steps:
+                    batch = data.sample_pairs(
+                        split,
+                        settings.optim.batch_size,
+                        seed=settings.seed,
+                        step=step - 1,
+                    )
+                    batch = jax.device_put(batch, experiment.sharded)
                     views = gallery.training_views(experiment, state, batch)
                     report.image("train/views", views, step)
                 if step % log.checkpoint_every == 0 or step == steps:

@@ -23,7 +23,7 @@ def shared_programs():
             optim=dataclasses.replace(settings.optim, steps=1),
             data=dataclasses.replace(settings.data, root="", categories=()),
         )
-        key = programs, devices, cls._step
+        key = programs, devices, cls.take_step
         if key not in made:
             made[key] = object.__new__(cls)
             start(made[key], settings, devices)

@@ -79,16 +79,16 @@ class TestStep:
     def test_batch_is_not_gathered(self, settings):
         experiment = make_experiment(settings, devices=4)
         split = data.open_split(settings.data, "train")
-        batch = data.sample_pairs(split, 4, np.random.default_rng(0))
+        batch = data.sample_pairs(split, 4, seed=0, step=0)
         batch = jax.device_put(batch, experiment.sharded)
         text = str(experiment.step.lower(experiment.init(0), batch).compile().as_text())
         assert "all-reduce" in text and "all-gather" not in text
 
     def test_compiles_once(self, settings, monkeypatch):
-        traces, step = [], training.Experiment._step
+        traces, step = [], training.Experiment.take_step
         monkeypatch.setattr(
             training.Experiment,
-            "_step",
+            "take_step",
             lambda *arguments: traces.append(None) or step(*arguments),
         )
         settings = config.override(settings, ["optim.decay_step=2"])

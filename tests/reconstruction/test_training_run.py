@@ -66,9 +66,9 @@ class TestTrain:
             state = state._replace(variables=state.variables._replace(params=params))
             return original(self, state, batch)
 
-        original = training.Experiment._step
+        original = training.Experiment.take_step
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(training.Experiment, "_step", poisoned)
+            patch.setattr(training.Experiment, "take_step", poisoned)
             with pytest.raises(
                 monitor.DivergedError, match="Step 5 gave a loss of nan"
             ):
