@@ -107,7 +107,7 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     return row, triangle, np.minimum(*ends), np.maximum(*ends)
 
 
-def _nearest_faces(
+def find_nearest(
     corners: np.ndarray, nearness: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Finds the nearest triangle at each sample that a triangle covers.
@@ -175,7 +175,7 @@ def _draw(
     Returns:
         ``[4, pixels, pixels]`` uint8.
     """
-    sample, face = _nearest_faces(corners, nearness, pixels * fine)
+    sample, face = find_nearest(corners, nearness, pixels * fine)
     pixel = _pixel_of_samples(pixels, fine)[sample]
     sums = [
         np.bincount(pixel, channel, pixels * pixels) for channel in shades.T[:, face]
