@@ -9,6 +9,8 @@
 * `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
 * `jaxsoftras.data.sampling`: training batches of two views of each object.
+* `jaxsoftras.data.build`: data sets from folders of meshes.
+* `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.
 * `jaxsoftras.data.writing`: new data sets as npz files.
 * `jaxsoftras.data.zbuffer`: the renderer of new data sets.
 
