@@ -72,7 +72,7 @@ def test_objects_are_the_same_in_every_version(small):
     for path in sorted(small.glob("*.npz")):
         with np.load(path) as file:
             digest.update(path.name.encode() + file["arr_0"].tobytes())
-    expected = "ede65e1ac2489046bbd0ce9ec124840315e8e0735448c3928c5860e97d4a7f8e"
+    expected = "83110b2aad117a48e55caf7fdee37192fe733cd760dbf83373ac5807a18fdc38"
     assert digest.hexdigest() == expected
 
 
