@@ -16,9 +16,10 @@ The command line is ``python -m jaxsoftras.data --help``.
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.sampling import PairBatch, pair_batches, sample_pairs
 from jaxsoftras.data.source import Source, open_split
-from jaxsoftras.data.split import SPLITS, Split
+from jaxsoftras.data.split import ALL_SPLITS, SPLITS, Split
 
 __all__ = [
+    "ALL_SPLITS",
     "CATEGORIES",
     "SPLITS",
     "PairBatch",

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
+from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 
 # Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
 _DAMAGE = (
@@ -82,7 +82,7 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
     root = Path(root)
     found = {
         split: {synset: NpzCategory(root, split, synset) for synset in available}
-        for split in SPLITS
+        for split in ALL_SPLITS
         if (available := _list_synsets(root, split))
     }
     if not found:

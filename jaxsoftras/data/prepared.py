@@ -29,7 +29,7 @@ import numpy as np
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
-from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
+from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.terminal import Progress
 
 try:
@@ -245,7 +245,7 @@ def inspect_prepared(data_dir: str | Path) -> dict[str, dict[str, PreparedCatego
     except Exception as error:  # TFDS raises whatever its parsers happen to raise
         raise _damaged(folder / version, error) from error
     found = {}
-    for split in SPLITS:
+    for split in ALL_SPLITS:
         for synset in CATEGORIES:
             if _part_name(split, synset) in builder.info.splits:
                 store = PreparedCategory(builder, _part_name(split, synset), *sizes)
