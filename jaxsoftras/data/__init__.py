@@ -21,9 +21,10 @@ from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.sampling import PairBatch, pair_batches, sample_pairs
 from jaxsoftras.data.source import Source, open_split, open_training_set
-from jaxsoftras.data.split import SPLITS, Split
+from jaxsoftras.data.split import ALL_SPLITS, SPLITS, Split
 
 __all__ = [
+    "ALL_SPLITS",
     "CATEGORIES",
     "SPLITS",
     "Mixture",

@@ -26,7 +26,7 @@ from jaxsoftras.data.camera_files import open_cameras
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.description import FILE, Description, read
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
-from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
+from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 
 
 def open_npz(
@@ -90,7 +90,7 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
     about = read(root)
     found = {
         split: _open_categories(root, split, available, about)
-        for split in SPLITS
+        for split in ALL_SPLITS
         if (available := _list_keys(root, split, about))
     }
     if not found:

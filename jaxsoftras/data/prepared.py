@@ -32,7 +32,7 @@ from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
-from jaxsoftras.data.split import SPLITS, Split, check_split_name, select_categories
+from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.terminal import Progress
 
 try:
@@ -275,7 +275,7 @@ def inspect_prepared(
     if content is not None:
         about = description.parse(content, folder / version / "metadata.json")
     found = {}
-    for split in SPLITS:
+    for split in ALL_SPLITS:
         for key in about.categories if about else CATEGORIES:
             if _part_name(split, key) in builder.info.splits:
                 store = PreparedCategory(builder, _part_name(split, key), *sizes)

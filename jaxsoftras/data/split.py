@@ -1,4 +1,4 @@
-"""One split (train, val or test) of a multi-view data set, in any storage format."""
+"""One split of a multi-view data set, in any storage format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ from jaxsoftras.data.rig import (
 )
 
 SPLITS = ("train", "val", "test")
-"""Names of the splits."""
+"""Names of the splits that every data set is made with."""
+
+STYLE = "style"
+"""Name of a second test split that some data sets have: kinds of objects that are in
+none of the others."""
+
+ALL_SPLITS = (*SPLITS, STYLE)
+"""Names of all splits."""
 
 
 class CategoryStore(Protocol):
@@ -57,7 +64,7 @@ class Split:
     """The objects of one split, by category and number.
 
     Attributes:
-        name: ``"train"``, ``"val"`` or ``"test"``.
+        name: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
         categories: keys (synsets in SoftRas's data sets), in the order of
             `jaxsoftras.data.categories.sort_keys`.
         names: names by key, in the same order.
@@ -231,8 +238,9 @@ class Split:
 
 def check_split_name(name: str) -> None:
     """Raises ValueError unless this is the name of a split."""
-    if name not in SPLITS:
-        raise ValueError(f"Unknown split {name!r}: choose one of {', '.join(SPLITS)}.")
+    if name not in ALL_SPLITS:
+        known = ", ".join(ALL_SPLITS)
+        raise ValueError(f"Unknown split {name!r}: choose one of {known}.")
 
 
 def select_categories(

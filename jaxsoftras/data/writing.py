@@ -77,12 +77,15 @@ def check_counts(counts: Mapping[str, int]) -> None:
         )
 
 
-def read_description(root: Path, file_name: str) -> dict[str, Any] | None:
+def read_description(
+    root: Path, file_name: str, splits: Sequence[str] = SPLITS
+) -> dict[str, Any] | None:
     """Reads how the data set in a folder was made.
 
     Args:
         root: folder of the data set.
         file_name: name of its description file.
+        splits: names of its splits.
 
     Returns:
         The description; None if the folder is missing or empty.
@@ -95,7 +98,7 @@ def read_description(root: Path, file_name: str) -> dict[str, Any] | None:
         return None
     try:
         description = json.loads((root / file_name).read_text())
-        expected = {file_name, *_file_names(description["objects"])}
+        expected = {file_name, *_file_names(description["objects"], splits)}
     except (OSError, ValueError, TypeError, KeyError):
         raise FileExistsError(
             f"{root} exists and is not a data set with a valid {file_name}: choose "
@@ -251,7 +254,7 @@ def pair_names(synset: str, split: str) -> tuple[str, str]:
     return f"{stem}_images.npz", f"{stem}_voxels.npz"
 
 
-def _file_names(synsets: Mapping[str, int]) -> Iterator[str]:
+def _file_names(synsets: Mapping[str, int], splits: Sequence[str]) -> Iterator[str]:
     for synset in synsets:
-        for split in SPLITS:
+        for split in splits:
             yield from pair_names(synset, split)

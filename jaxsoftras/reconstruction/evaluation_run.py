@@ -159,7 +159,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     parser.add_argument(
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"
     )
-    parser.add_argument("--split", default="test", choices=data.SPLITS)
+    parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
     parser.add_argument(
         "--step", type=int, help="step of the checkpoint (default: the newest)"
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import aircraft
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
     join,
     mirror_pair,
-    radial_copies,
     rotate,
     translate,
 )
@@ -18,37 +18,13 @@ from jaxsoftras.shapes.polygons import superellipse
 from jaxsoftras.shapes.solids import (
     box,
     cylinder,
-    lathe,
-    loft,
     stack,
     superellipsoid,
     tapered_box,
     tube,
     wheel,
 )
-
-
-def _wing(
-    root: ArrayLike, tip: ArrayLike, chords: tuple[float, float], thickness: float
-) -> Solid:
-    """A wing panel from root to tip, given by its leading edge at both ends.
-
-    Args:
-        root: ``[3]`` leading edge at the root.
-        tip: ``[3]`` leading edge at the tip.
-        chords: lengths in z at the root and at the tip.
-        thickness: greatest thickness as a fraction of the chord.
-
-    Returns:
-        The panel.
-    """
-    start, end = np.asarray(root, float), np.asarray(tip, float)
-    span = (end - start) * (1, 1, 0)
-    across = np.cross(span / np.linalg.norm(span), (0, 0, 1))
-    chordwise = np.array([0, 0.08, 0.35, 0.7, 1, 0.7, 0.35, 0.08])
-    height = np.array([0, 0.6, 1, 0.6, 0, -0.5, -0.8, -0.5]) * thickness / 1.8
-    section = chordwise[:, None] * (0, 0, 1) + height[:, None] * across
-    return loft([start + chords[0] * section, end + chords[1] * section])
+from jaxsoftras.shapes.wings import jet_engine, propeller, wing
 
 
 def _fuselage(
@@ -67,36 +43,16 @@ def _fuselage(
     return stack(rings, (stations - 0.5) * long, axis="z")
 
 
-def _propeller(rng: np.random.Generator, radius: float) -> Solid:
-    """A propeller in the plane z = 0, spinner forwards."""
-    spinner = rotate(
-        cylinder(radius * 0.16, radius * 0.3, top_radius=0.02, sides=8), "x", -90
-    )
-    blade = box((radius * 0.16, radius, radius * 0.06), (0, radius / 2, 0))
-    blades = rotate(
-        radial_copies(rotate(blade, "x", -90), int(rng.integers(2, 5))), "x", 90
-    )
-    return join(spinner, blades)
-
-
-def _jet_engine(radius: float, long: float, center: ArrayLike) -> Solid:
-    profile = [(0.75, 0.06), (0.88, 0), (1, 0.12), (1, 0.5), (0.7, 0.9), (0.4, 1.0)]
-    return translate(
-        rotate(lathe(np.array(profile) * (radius, long), sides=12), "x", 90),
-        np.asarray(center, float) - (0, 0, long / 2),
-    )
-
-
 def _tail(rng: np.random.Generator, style: str, long: float, radius: float) -> Solid:
     """Fins and tailplane."""
     z, y = long * 0.36, radius * 0.5
-    fin_height, chord = long * rng.uniform(0.12, 0.17), long * rng.uniform(0.1, 0.14)
+    fin_height, chord = long * rng.uniform(0.12, 0.25), long * rng.uniform(0.1, 0.18)
     sweep = chord * rng.uniform(0.3, 0.9)
-    span = long * rng.uniform(0.14, 0.18)
-    fin = _wing((0, y, z), (0, y + fin_height, z + sweep), (chord, chord * 0.5), 0.1)
+    span = long * rng.uniform(0.14, 0.22)
+    fin = wing((0, y, z), (0, y + fin_height, z + sweep), (chord, chord * 0.5), 0.1)
     level = y + fin_height * 0.95 if style == "T" else y
     forward = sweep * 0.9 if style == "T" else 0.15 * chord
-    plane = _wing(
+    plane = wing(
         (0, level, z + forward),
         (span, level + 0.02 * span, z + forward + sweep * 0.7),
         (chord * 0.8, chord * 0.4),
@@ -104,7 +60,7 @@ def _tail(rng: np.random.Generator, style: str, long: float, radius: float) -> S
     )
     if style == "twin":
         x = span * 0.8
-        fin = _wing(
+        fin = wing(
             (x, y - fin_height * 0.25, z),
             (x, y + fin_height * 0.6, z + sweep * 0.4),
             (chord, chord * 0.6),
@@ -113,7 +69,7 @@ def _tail(rng: np.random.Generator, style: str, long: float, radius: float) -> S
         return join(mirror_pair(fin), mirror_pair(plane))
     if style == "V":
         return mirror_pair(
-            _wing(
+            wing(
                 (0, y, z),
                 (span * 0.8, y + fin_height, z + sweep),
                 (chord, chord * 0.5),
@@ -132,20 +88,20 @@ def _fighter(rng: np.random.Generator) -> Parts:
     body = stack(rings, stations - 0.5, axis="z")
     half, start = rng.uniform(0.3, 0.4), rng.uniform(-0.12, 0.0)
     tip_chord = rng.uniform(0.06, 0.14)
-    wing = _wing(
+    panel = wing(
         (0.03, 0, start),
         (half, -0.01, 0.36 - tip_chord),
         (0.42 - start, tip_chord),
         0.05,
     )
     canopy = superellipsoid((0.07, 0.08, 0.24), (0, radius * 0.85, -0.2), sides=10)
-    fin = _wing((0, 0.03, 0.26), (0, 0.2, 0.42), (0.2, 0.08), 0.06)
+    fin = wing((0, 0.03, 0.26), (0, 0.2, 0.42), (0.2, 0.08), 0.06)
     if rng.random() < 0.5:
         fin = mirror_pair(
-            _wing((0.06, 0.02, 0.26), (0.1, 0.18, 0.4), (0.18, 0.08), 0.06)
+            wing((0.06, 0.02, 0.26), (0.1, 0.18, 0.4), (0.18, 0.08), 0.06)
         )
     plane_z = -0.22 if rng.random() < 0.3 else 0.36
-    plane = _wing(
+    plane = wing(
         (0.03, 0.01, plane_z), (0.19, 0.01, plane_z + 0.08), (0.14, 0.06), 0.05
     )
     intake = tapered_box((0.06, 0.34), (0.05, 0.3), 0.07, (radius, -0.04, 0.02))
@@ -154,7 +110,7 @@ def _fighter(rng: np.random.Generator) -> Parts:
     )
     return {
         "body": join(body, mirror_pair(intake)),
-        "wings": mirror_pair(wing),
+        "wings": mirror_pair(panel),
         "tail": join(fin, mirror_pair(plane)),
         "glass": canopy,
         "engines": translate(nozzle, (0, 0, long / 2 - 0.01)),
@@ -173,7 +129,7 @@ def _light_airplane(rng: np.random.Generator) -> Parts:
     taper = rng.uniform(0.6, 1.0)
     wings = [
         mirror_pair(
-            _wing((0, y, -0.22), (half, y + rise, -0.2), (chord, chord * taper), 0.13)
+            wing((0, y, -0.22), (half, y + rise, -0.2), (chord, chord * taper), 0.13)
         )
         for y in levels
     ]
@@ -199,14 +155,14 @@ def _light_airplane(rng: np.random.Generator) -> Parts:
     canopy = superellipsoid(
         (1.5 * radius, 1.6 * radius, 0.26), (0, radius * 0.75, -0.14), sides=10
     )
-    propeller = translate(_propeller(rng, 0.13), (0, -0.25 * radius, -long / 2 - 0.005))
+    blades = translate(propeller(rng, 0.13), (0, -0.25 * radius, -long / 2 - 0.005))
     return {
         "body": _fuselage(rng, long, radius, 0.5),
         "wings": join(*wings),
         "tail": _tail(rng, "plain", long, radius),
         "glass": canopy,
         "wheels": join(*gear),
-        "engines": join(propeller, *struts),
+        "engines": join(blades, *struts),
     }
 
 
@@ -214,13 +170,13 @@ def _glider(rng: np.random.Generator) -> Parts:
     radius, half = rng.uniform(0.036, 0.05), rng.uniform(0.75, 0.95)
     y, rise = 0.75 * radius, half * rng.uniform(0.02, 0.08)
     tip = rng.uniform(0.03, 0.06)
-    wing = _wing((0, y, -0.12), (half, y + rise, -0.1), (0.11, tip), 0.12)
+    panel = wing((0, y, -0.12), (half, y + rise, -0.1), (0.11, tip), 0.12)
     canopy = superellipsoid(
         (1.2 * radius, 1.3 * radius, 0.2), (0, 0.6 * radius, -0.3), sides=10
     )
     return {
         "body": _fuselage(rng, 1.0, radius, 0.8),
-        "wings": mirror_pair(wing),
+        "wings": mirror_pair(panel),
         "tail": _tail(rng, str(rng.choice(["plain", "T", "V"])), 1.0, radius),
         "glass": canopy,
     }
@@ -230,24 +186,24 @@ def _engine_below(rng: np.random.Generator, mount: np.ndarray) -> Solid:
     """A jet engine on a pylon under the leading edge of a wing at ``mount``."""
     size = rng.uniform(0.026, 0.036)
     pylon = box((0.01, size, 0.1), mount + (0, -size * 0.4, 0.06))
-    return join(_jet_engine(size, 0.15, mount + (0, -size * 1.35, 0.02)), pylon)
+    return join(jet_engine(size, 0.15, mount + (0, -size * 1.35, 0.02)), pylon)
 
 
 def _engine_with_propeller(rng: np.random.Generator, mount: np.ndarray) -> Solid:
     """A nacelle in the leading edge of a wing at ``mount``."""
-    propeller = translate(_propeller(rng, 0.08), mount + (0, 0, -0.06))
-    return join(_jet_engine(0.025, 0.16, mount + (0, 0, 0.02)), propeller)
+    blades = translate(propeller(rng, 0.08), mount + (0, 0, -0.06))
+    return join(jet_engine(0.025, 0.16, mount + (0, 0, 0.02)), blades)
 
 
 def _engine_at_tail(radius: float) -> Solid:
     """A jet engine beside the tail of a fuselage."""
     pylon = box((0.06, 0.012, 0.08), (radius * 0.8, radius * 0.4, 0.24))
-    return join(_jet_engine(0.03, 0.17, (radius + 0.03, radius * 0.4, 0.24)), pylon)
+    return join(jet_engine(0.03, 0.17, (radius + 0.03, radius * 0.4, 0.24)), pylon)
 
 
 def _airliner(rng: np.random.Generator) -> Parts:
     """An airliner with engines under the wings, in the wings or at the tail."""
-    radius, half = rng.uniform(0.045, 0.065), rng.uniform(0.42, 0.56)
+    radius, half = rng.uniform(0.045, 0.08), rng.uniform(0.38, 0.56)
     drive = str(rng.choice(["jets", "jets", "propellers", "rear"]))
     propellers = drive == "propellers"
     chord = 0.15 if propellers else rng.uniform(0.16, 0.24)
@@ -258,11 +214,11 @@ def _airliner(rng: np.random.Generator) -> Parts:
         [0, radius * (0.75 if high else -0.55), -0.1 - 0.04 * (not propellers)]
     )
     tip = root + (half, rise, sweep)
-    wing = _wing(root, tip, (chord, tip_chord), 0.12)
+    panel = wing(root, tip, (chord, tip_chord), 0.12)
     if rng.random() < 0.4:
         end = tip + (0.01, 0.06, 0.05)
-        winglet = _wing(tip - (0.005, 0, 0), end, (tip_chord, tip_chord * 0.5), 0.1)
-        wing = join(wing, winglet)
+        winglet = wing(tip - (0.005, 0, 0), end, (tip_chord, tip_chord * 0.5), 0.1)
+        panel = join(panel, winglet)
     if drive == "rear":
         engines = [_engine_at_tail(radius)]
     else:
@@ -274,7 +230,7 @@ def _airliner(rng: np.random.Generator) -> Parts:
     windscreen = (1.35 * radius, 0.8 * radius, 0.1)
     return {
         "body": _fuselage(rng, 1.0, radius, rng.uniform(0.6, 1.0)),
-        "wings": mirror_pair(wing),
+        "wings": mirror_pair(panel),
         "tail": _tail(rng, str(tail), 1.0, radius),
         "glass": superellipsoid(
             windscreen, (0, 0.42 * radius, -0.4), sides=10, rings=5
@@ -283,7 +239,16 @@ def _airliner(rng: np.random.Generator) -> Parts:
     }
 
 
-def airplane(rng: np.random.Generator) -> Parts:
-    """Airliners, propeller planes, gliders, fighters: wings, tail and engines vary."""
-    makers = [_airliner] * 5 + [_light_airplane] * 2 + [_fighter] * 2 + [_glider]
-    return makers[rng.integers(len(makers))](rng)
+KINDS = (
+    Kind(_airliner, 10),
+    Kind(_light_airplane, 2),
+    Kind(_fighter, 2),
+    Kind(_glider),
+    Kind(aircraft.stout_airplane, 4),
+    Kind(aircraft.delta_airplane, 2),
+    Kind(aircraft.flying_wing, 0.8),
+    Kind(aircraft.parasol_airplane, 0.8),
+    Kind(aircraft.twin_boom, held_out=True),
+    Kind(aircraft.rocket_plane, held_out=True),
+)
+"""Airplanes of all kinds; twin booms and shuttles are held out."""

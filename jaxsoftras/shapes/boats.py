@@ -11,17 +11,16 @@ from jaxsoftras.shapes.hulls import (
 )
 from jaxsoftras.shapes.placement import (
     Parts,
-    Solid,
     join,
     mirror_pair,
     rotate,
     translate,
 )
 from jaxsoftras.shapes.polygons import rectangle
+from jaxsoftras.shapes.sails import sail
 from jaxsoftras.shapes.solids import (
     box,
     extrude,
-    loft,
     stack,
     superellipsoid,
     tapered_box,
@@ -60,25 +59,6 @@ def rowing_boat(rng: np.random.Generator) -> Parts:
     return parts
 
 
-def _sail(corners: list[tuple[float, float]], bulge: float) -> Solid:
-    """A triangular or four-cornered sail in (z, y), bellied out to one side."""
-    outline = np.array(corners)
-    middle = outline.mean(0)
-    offsets = [-0.004, bulge * 0.7, bulge]
-    rings = [
-        outline,
-        middle + 0.75 * (outline - middle),
-        middle + 0.3 * (outline - middle),
-    ]
-    front = [(0.004 + x, ring) for x, ring in zip(offsets, rings, strict=True)]
-    back = [(x - 0.008, ring) for x, ring in front]
-    sections = [
-        np.stack([np.full(len(ring), x), ring[:, 1], ring[:, 0]], -1)
-        for x, ring in [*back[::-1], *front]
-    ]
-    return loft(sections)
-
-
 def sailing_boat(rng: np.random.Generator) -> Parts:
     """Keel boats with one mast or two and fore-and-aft sails."""
     sides, _ = hull(
@@ -101,10 +81,10 @@ def sailing_boat(rng: np.random.Generator) -> Parts:
                 (z + boom * 0.8, high * 0.95),
             ]
             corners.append((z + 0.02, high * 0.75))
-        sails.append(_sail(corners, rng.uniform(0.03, 0.07)))
+        sails.append(sail(corners, rng.uniform(0.03, 0.07)))
     bow = -0.52
     jib = [(bow, 0.12), (-0.13, 0.16), (-0.13, tall * rng.uniform(0.6, 0.9))]
-    sails.append(_sail(jib, rng.uniform(0.03, 0.06)))
+    sails.append(sail(jib, rng.uniform(0.03, 0.06)))
     fin = extrude([(-0.08, 0), (0.1, 0), (0.08, -0.14), (-0.02, -0.14)], 0.02, axis="x")
     cabin = tapered_box((0.12, 0.3), (0.09, 0.24), 0.05, (0, 0.06, 0.05))
     return {
@@ -127,7 +107,7 @@ def square_rigger(rng: np.random.Generator) -> Parts:
             spars.append(
                 tube([(-wide / 2, top, z), (wide / 2, top, z)], 0.008, sides=6)
             )
-            sheet = _sail(
+            sheet = sail(
                 [
                     (-wide / 2, low),
                     (wide / 2, low),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import machines
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -101,7 +103,7 @@ def _racing_car(rng: np.random.Generator) -> Parts:
 
 # Edges of the windows as fractions of the length from the front: lower front (random if
 # None), upper front, upper rear and lower rear; then the height of the windows.
-_KINDS = {
+_BODIES = {
     "saloon": (None, 0.38, 0.68, 0.84, 0.5),
     "hatchback": (None, 0.36, 0.82, 0.96, 0.52),
     "coupe": (None, 0.42, 0.62, 0.92, 0.38),
@@ -180,18 +182,16 @@ def _spoiler(long: float, width: float, belt: float) -> Solid:
     return join(box((width * 0.85, 0.05, 0.25), (0, belt + 0.2, z)), mirror_pair(stand))
 
 
-def car(rng: np.random.Generator) -> Parts:
-    """Saloons, hatchbacks, estates, vans, pickups, lorries, open and racing cars."""
-    kind = str(rng.choice([*_FREQUENT, *_KINDS, "racing"]))
-    if kind == "racing":
-        return _racing_car(rng)
+def _car(rng: np.random.Generator) -> Parts:
+    """Saloons, hatchbacks, estates, vans, pickups, lorries, buses and open cars."""
+    kind = str(rng.choice([*_FREQUENT, *_BODIES]))
     big = kind in ("van", "bus", "lorry")
     stout = big or kind == "pickup"
     long = rng.uniform(6, 8.5) if kind in ("lorry", "bus") else rng.uniform(3.8, 4.8)
     width = rng.uniform(1.7, 1.9) + 0.3 * big
     radius = rng.uniform(0.31, 0.37) + 0.08 * stout
     floor, belt = radius * 0.62, rng.uniform(0.85, 0.98) + 0.15 * stout
-    *fractions, high = _KINDS[kind]
+    *fractions, high = _BODIES[kind]
     fractions[0] = fractions[0] or rng.uniform(0.22, 0.27)
     ends = (np.array(fractions) - 0.5) * long - (0, 0, 0, 0.05)
     glass, roof = _cabin(ends, belt - 0.08, belt + high, width * 0.9)
@@ -231,3 +231,15 @@ def car(rng: np.random.Generator) -> Parts:
         "lights": mirror_pair(light),
         "trim": join(*trim),
     }
+
+
+KINDS = (
+    Kind(_car, 12),
+    Kind(_racing_car),
+    Kind(machines.toy_car, 3),
+    Kind(machines.block_truck, 4),
+    Kind(machines.tractor, 1.2),
+    Kind(machines.kart),
+    Kind(machines.vintage_car, held_out=True),
+)
+"""Cars of all kinds; vintage cars are held out."""

@@ -1,46 +1,53 @@
-"""The objects of the embedded data set: a generator for each category."""
+"""The objects of the embedded data set, by category, number and seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.shapes.airplanes import airplane
-from jaxsoftras.shapes.cars import car
-from jaxsoftras.shapes.displays import display
-from jaxsoftras.shapes.furniture import cabinet, table
-from jaxsoftras.shapes.lamps import lamp
-from jaxsoftras.shapes.loudspeakers import loudspeaker
+from jaxsoftras.shapes import (
+    airplanes,
+    benches,
+    cabinets,
+    cars,
+    chairs,
+    displays,
+    lamps,
+    loudspeakers,
+    rifles,
+    sofas,
+    tables,
+    telephones,
+    vessels,
+)
+from jaxsoftras.shapes.kinds import Kind, choose_kind
 from jaxsoftras.shapes.palette import part_colors
-from jaxsoftras.shapes.placement import Parts, join, normalize
-from jaxsoftras.shapes.rifles import rifle
-from jaxsoftras.shapes.seating import bench, chair
-from jaxsoftras.shapes.sofas import sofa
-from jaxsoftras.shapes.telephones import telephone
-from jaxsoftras.shapes.vessels import vessel
+from jaxsoftras.shapes.placement import Solid, join, normalize, rotate
 
-GENERATORS: dict[str, Callable[[np.random.Generator], Parts]] = {
-    generator.__name__: generator
-    for generator in (
-        airplane,
-        bench,
-        cabinet,
-        car,
-        chair,
-        display,
-        lamp,
-        loudspeaker,
-        rifle,
-        sofa,
-        table,
-        telephone,
-        vessel,
-    )
+KINDS: dict[str, tuple[Kind, ...]] = {
+    "airplane": airplanes.KINDS,
+    "bench": benches.KINDS,
+    "cabinet": cabinets.KINDS,
+    "car": cars.KINDS,
+    "chair": chairs.KINDS,
+    "display": displays.KINDS,
+    "lamp": lamps.KINDS,
+    "loudspeaker": loudspeakers.KINDS,
+    "rifle": rifles.KINDS,
+    "sofa": sofas.KINDS,
+    "table": tables.KINDS,
+    "telephone": telephones.KINDS,
+    "vessel": vessels.KINDS,
 }
-"""Generators by category: functions from a random generator to named solids."""
+"""The kinds of each category by name."""
+
+_ON_ANY_SIDE = ("rifle",)
+"""Categories that collections of real objects do not align: their front is drawn."""
+
+_STRETCH = 0.1
+"""Standard deviation of the logarithm of the stretch along each axis."""
 
 
 class Shape(NamedTuple):
@@ -58,20 +65,35 @@ class Shape(NamedTuple):
     colors: np.ndarray
 
 
-def make_shape(synset: str, index: int, seed: int = 0) -> Shape:
+def make_shape(
+    synset: str, index: int, seed: int = 0, *, held_out: bool = False
+) -> Shape:
     """Makes an object, which the arguments alone determine.
 
     Args:
         synset: one of `jaxsoftras.data.categories.CATEGORIES`.
         index: number of the object within its category.
         seed: seed of the data set.
+        held_out: whether it is of a kind that is held out for the split ``style``.
 
     Returns:
         The object, normalized to a bounding box of longest side 1.
+
+    Example:
+        >>> from jaxsoftras.shapes.catalogue import make_shape
+        >>> chair = make_shape("03001627", 0)
+        >>> chair.vertices.shape[1], bool(abs(chair.vertices).max() <= 0.5)
+        (3, True)
     """
-    rng = np.random.default_rng([seed, list(CATEGORIES).index(synset), index])
-    parts = GENERATORS[CATEGORIES[synset]](rng)
+    number = list(CATEGORIES).index(synset)
+    rng = np.random.default_rng([seed, number, index, int(held_out)])
+    kind = choose_kind(rng, KINDS[CATEGORIES[synset]], held_out=held_out)
+    parts = kind.make(rng)
     colors = part_colors(rng, parts)
-    solid = normalize(join(*parts.values()))
+    joined = join(*parts.values())
+    stretched = joined.vertices * np.exp(rng.normal(0, _STRETCH, 3))
+    solid = normalize(Solid(stretched, joined.faces))
+    if CATEGORIES[synset] in _ON_ANY_SIDE:
+        solid = rotate(solid, "y", 90 * int(rng.integers(4)))
     counts = [len(part.faces) for part in parts.values()]
     return Shape(*solid, np.repeat([colors[name] for name in parts], counts, 0))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxsoftras import atomic
 from jaxsoftras.data import writing
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS, STYLE
 from jaxsoftras.shapes import making, workers
 from jaxsoftras.terminal import Progress
 
@@ -44,7 +44,8 @@ def write_dataset(
         root: folder of the data set.
         objects_per_category: one number for all 13 categories, or numbers by synset for
             only those; at least 3 each. About 70, 10 and 20 per cent of the objects go
-            to train, val and test.
+            to train, val and test. As many as in test are made in addition, of kinds
+            that are held out from all three, for the split ``style``.
         seed: seed of the shapes and colours, not negative.
         image_size: width and height of the images, pixels.
         processes: number of processes that make objects, which plays no part in the
@@ -60,20 +61,21 @@ def write_dataset(
     root = Path(root)
     description = _describe(objects_per_category, seed, image_size)
     counts = description["objects"]
-    writing.read_description(root, DESCRIPTION)
+    writing.read_description(root, DESCRIPTION, ALL_SPLITS)
+    jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
     if processes is None:
-        enough = sum(counts.values()) // _OBJECTS_PER_PROCESS
+        enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
         processes = min(workers.count_cores(), enough)
     calls = (
-        (synset, number, seed, image_size)
-        for synset, count in counts.items()
-        for number in range(count)
+        (synset, number, seed, image_size, split == STYLE)
+        for synset, those in jobs.items()
+        for split, number in those
     )
     with atomic.folder(root) as folder, ThreadPoolExecutor(1) as packer:
         with contextlib.closing(
             workers.map_in_order(making.make_object, calls, processes)
         ) as made:
-            packed = _pack(folder, counts, made, packer, progress)
+            packed = _pack(folder, jobs, made, packer, progress)
         for done in packed:
             done.result()
         text = json.dumps(description, indent=2) + "\n"
@@ -103,7 +105,7 @@ def ensure_dataset(
             arguments.
     """
     wanted = _describe(objects_per_category, seed, image_size)
-    found = writing.read_description(Path(root), DESCRIPTION)
+    found = writing.read_description(Path(root), DESCRIPTION, ALL_SPLITS)
     if found is None:
         write_dataset(
             root,
@@ -145,20 +147,30 @@ def _describe(
     }
 
 
+def _list_jobs(count: int) -> list[tuple[str, int]]:
+    """Lists the split and the number of each object of a category.
+
+    Objects of the split ``style`` have numbers of their own, from 0.
+    """
+    jobs = [(writing.assign_split(number), number) for number in range(count)]
+    tested = sum(split == "test" for split, _ in jobs)
+    return jobs + [(STYLE, number) for number in range(tested)]
+
+
 def _pack(
     folder: Path,
-    counts: Mapping[str, int],
+    jobs: Mapping[str, list[tuple[str, int]]],
     made: Iterator[tuple[np.ndarray, np.ndarray]],
     packer: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> list[Future[None]]:
     """Hands the objects of each category, as soon as it is complete, to be written."""
     written = []
-    done, total = 0, sum(counts.values())
-    for synset, count in counts.items():
-        parts = {split: [] for split in SPLITS}
-        for number in range(count):
-            parts[writing.assign_split(number)].append(writing.Example(*next(made)))
+    done, total = 0, sum(map(len, jobs.values()))
+    for synset, those in jobs.items():
+        parts = {split: [] for split in ALL_SPLITS}
+        for split, _ in those:
+            parts[split].append(writing.Example(*next(made)))
             done += 1
             if progress:
                 progress(done, total)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxsoftras.shapes import screens
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -120,13 +122,8 @@ def _display_stand(rng: np.random.Generator, wide: float, tall: float) -> Solid:
     return extrude(bent, wide * 0.3, axis="x")
 
 
-def display(rng: np.random.Generator) -> Parts:
-    """Flat, curved, upright and wide panels, tube monitors, laptops; stands vary."""
-    kind = rng.random()
-    if kind < 0.12:
-        return _tube_monitor(rng)
-    if kind < 0.24:
-        return _laptop(rng)
+def _panel(rng: np.random.Generator) -> Parts:
+    """Flat, curved, upright and wide panels; stands vary."""
     tall = rng.uniform(0.3, 0.42)
     wide = tall * rng.choice([1.33, 1.6, 1.78, 1.78, 2.35])
     if rng.random() < 0.1:
@@ -155,3 +152,17 @@ def display(rng: np.random.Generator) -> Parts:
     if rng.random() < 0.92:
         parts["stand"] = _display_stand(rng, wide, tall)
     return parts
+
+
+KINDS = (
+    Kind(_panel, 4),
+    Kind(_tube_monitor),
+    Kind(_laptop, 0.7),
+    Kind(screens.television, 3),
+    Kind(screens.old_television, 1.5),
+    Kind(screens.desktop_computer, 1.5),
+    Kind(screens.notebook),
+    Kind(screens.kiosk, 0.6),
+    Kind(screens.projection_screen, held_out=True),
+)
+"""Displays of all kinds; projection screens are held out."""

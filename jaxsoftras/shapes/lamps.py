@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxsoftras.shapes import ceiling_lamps, standing_lamps
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
-    Solid,
     join,
     mirror_pair,
     radial_copies,
@@ -14,6 +15,7 @@ from jaxsoftras.shapes.placement import (
     translate,
 )
 from jaxsoftras.shapes.polygons import circle
+from jaxsoftras.shapes.shades import shade
 from jaxsoftras.shapes.solids import (
     box,
     cylinder,
@@ -22,33 +24,6 @@ from jaxsoftras.shapes.solids import (
     sweep,
     tube,
 )
-
-
-def _shade(rng: np.random.Generator, radius: float) -> Solid:
-    """A lampshade with its lower rim at y = 0."""
-    kind = rng.integers(4)
-    if kind == 0:
-        size = 2 * radius * 0.85
-        return superellipsoid((size, size, size), (0, size / 2, 0), sides=14, rings=9)
-    wall = 0.06 * radius
-    if kind == 1:
-        top, tall = rng.uniform(0.35, 1.0), rng.uniform(0.8, 1.4)
-        outer = np.array([(1, 0), ((1 + top) / 2, tall / 2), (top, tall)])
-    elif kind == 2:
-        angles = np.linspace(0, np.pi / 2 - 0.15, 6)
-        outer = np.stack([np.cos(angles), np.sin(angles) * rng.uniform(0.6, 1)], -1)
-    else:
-        outer = np.array([(1, 0), (0.72, 0.18), (0.55, 0.5), (0.45, 0.8), (0.25, 1.0)])
-    outer = outer * radius
-    inner = outer[::-1] - (wall, 0)
-    inner[:, 0] = np.maximum(inner[:, 0], 0.02 * radius)
-    shell = lathe([*outer, *inner], sides=18, closed=True)
-    middle = outer[:, 1].max() / 2
-    bulb = superellipsoid((0.5 * radius,) * 3, (0, middle, 0), sides=10, rings=7)
-    rim_radius, rim = outer[-1]
-    plate = cylinder(rim_radius, 0.04 * radius, (0, rim - 0.05 * radius, 0), sides=18)
-    stalk = cylinder(0.05 * radius, rim - middle, (0, middle, 0), sides=8)
-    return join(shell, bulb, plate, stalk)
 
 
 def _table_lamp(rng: np.random.Generator) -> Parts:
@@ -66,21 +41,21 @@ def _table_lamp(rng: np.random.Generator) -> Parts:
     return {
         "base": base,
         "rod": rod,
-        "shade": translate(_shade(rng, radius), (0, tall + 0.03, 0)),
+        "shade": translate(shade(rng, radius), (0, tall + 0.03, 0)),
     }
 
 
 def _floor_lamp(rng: np.random.Generator) -> Parts:
     tall, radius = rng.uniform(1.2, 1.5), rng.uniform(0.18, 0.28)
-    shade = translate(_shade(rng, radius), (0, tall - 0.1, 0))
+    head = translate(shade(rng, radius), (0, tall - 0.1, 0))
     rod = cylinder(0.014, tall + 0.05, sides=8)
     if rng.random() < 0.4:
         leg = tube([(0, tall * 0.75, 0), (tall * 0.22, 0, 0)], (0.014, 0.022), sides=6)
         rod = cylinder(0.016, tall * 0.3 + 0.05, (0, tall * 0.7, 0), sides=8)
-        return {"base": radial_copies(leg, 3), "rod": rod, "shade": shade}
+        return {"base": radial_copies(leg, 3), "rod": rod, "shade": head}
     wide = rng.uniform(0.12, 0.2)
     foot = lathe([(wide, 0), (wide, 0.02), (wide * 0.4, 0.05), (0.02, 0.09)], sides=16)
-    return {"base": foot, "rod": rod, "shade": shade}
+    return {"base": foot, "rod": rod, "shade": head}
 
 
 def _arc_lamp(rng: np.random.Generator) -> Parts:
@@ -89,10 +64,10 @@ def _arc_lamp(rng: np.random.Generator) -> Parts:
     x, y = reach * (1 - np.cos(angles)) / 1.7, tall * np.sin(angles)
     path = np.stack([x, y, np.zeros(12)], -1)
     base = box((0.3, 0.06, 0.25), (0, 0.03, 0), bevel=0.01)
-    shade = _shade(rng, rng.uniform(0.16, 0.22))
-    height = shade.vertices[:, 1].max()
-    shade = translate(shade, path[-1] - (0, height, 0))
-    return {"base": base, "rod": tube(path, 0.015, sides=6), "shade": shade}
+    head = shade(rng, rng.uniform(0.16, 0.22))
+    height = head.vertices[:, 1].max()
+    head = translate(head, path[-1] - (0, height, 0))
+    return {"base": base, "rod": tube(path, 0.015, sides=6), "shade": head}
 
 
 def _desk_lamp(rng: np.random.Generator) -> Parts:
@@ -125,11 +100,11 @@ def _desk_lamp(rng: np.random.Generator) -> Parts:
 
 def _pendant_lamp(rng: np.random.Generator) -> Parts:
     cord, radius = rng.uniform(0.35, 0.8), rng.uniform(0.15, 0.28)
-    shade = _shade(rng, radius)
-    top = shade.vertices[:, 1].max()
+    head = shade(rng, radius)
+    top = head.vertices[:, 1].max()
     canopy = cylinder(0.06, 0.04, (0, top + cord, 0), top_radius=0.08, sides=12)
     rod = cylinder(0.008, cord + 0.05, (0, top - 0.03, 0), sides=6)
-    return {"base": canopy, "rod": rod, "shade": shade}
+    return {"base": canopy, "rod": rod, "shade": head}
 
 
 def _chandelier(rng: np.random.Generator) -> Parts:
@@ -171,8 +146,31 @@ def _street_lamp(rng: np.random.Generator) -> Parts:
     return {"rod": lathe(post, sides=10), **head}
 
 
-def lamp(rng: np.random.Generator) -> Parts:
-    """Table, floor, arc, desk, street lamps, pendants, chandeliers; shades vary too."""
-    makers = [_table_lamp, _floor_lamp, _arc_lamp, _desk_lamp, _pendant_lamp]
-    makers += [_table_lamp, _pendant_lamp, _chandelier, _street_lamp]
-    return makers[rng.integers(len(makers))](rng)
+KINDS = (
+    Kind(_table_lamp, 1.5),
+    Kind(_floor_lamp),
+    Kind(_arc_lamp, 0.6),
+    Kind(_desk_lamp, 0.8),
+    Kind(_pendant_lamp, 1.5),
+    Kind(_chandelier, 0.6),
+    Kind(_street_lamp, 0.6),
+    Kind(standing_lamps.tower_lamp, 1.5),
+    Kind(standing_lamps.big_shade_lamp, 2.5),
+    Kind(standing_lamps.torchiere),
+    Kind(standing_lamps.legged_lamp, 0.6),
+    Kind(standing_lamps.goose_neck, 0.8),
+    Kind(standing_lamps.candle_holder, 0.6),
+    Kind(standing_lamps.street_light, 1.2),
+    Kind(standing_lamps.loose_shade, 0.8),
+    Kind(standing_lamps.lava_lamp, held_out=True),
+    Kind(ceiling_lamps.flush_lamp, 2.5),
+    Kind(ceiling_lamps.solid_pendant, 2.5),
+    Kind(ceiling_lamps.cage_pendant),
+    Kind(ceiling_lamps.pendant_group, 1.2),
+    Kind(ceiling_lamps.tiered_chandelier),
+    Kind(ceiling_lamps.tube_light, 0.8),
+    Kind(ceiling_lamps.wall_lamp, 0.8),
+    Kind(ceiling_lamps.lantern),
+    Kind(ceiling_lamps.ceiling_fan, held_out=True),
+)
+"""Lamps of all kinds; lava lamps and ceiling fans with a light are held out."""

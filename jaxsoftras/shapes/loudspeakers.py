@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import radios
+from jaxsoftras.shapes.drivers import driver
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -25,20 +27,6 @@ from jaxsoftras.shapes.solids import (
     tapered_box,
     tube,
 )
-
-
-def _forward(solid: Solid) -> Solid:
-    """Turns a solid that points along +y to point along -z."""
-    return rotate(solid, "x", -90)
-
-
-def _driver(radius: float, center: ArrayLike) -> tuple[Solid, Solid]:
-    """A loudspeaker's surround ring and its dished cone, facing -z."""
-    ring = [(1.0, 0), (0.98, 0.15), (0.82, 0.15), (0.8, 0)]
-    surround = lathe(np.array(ring) * radius, sides=14, closed=True)
-    dish = [(0.84, -0.05), (0.84, 0.1), (0.3, 0.02), (0.25, 0.08), (0, 0.13)]
-    cone = lathe(np.array(dish) * radius, sides=14)
-    return translate(_forward(surround), center), translate(_forward(cone), center)
 
 
 def _box_speaker(rng: np.random.Generator) -> Parts:
@@ -63,7 +51,7 @@ def _box_speaker(rng: np.random.Generator) -> Parts:
     gap = (tall - wide * 0.25 - 2 * wide * sum(sizes)) / len(sizes)
     for size in sizes:
         y += wide * size
-        ring, cone = _driver(wide * size * 0.95, (0, y, z))
+        ring, cone = driver(wide * size * 0.95, (0, y, z))
         rings.append(ring)
         cones.append(cone)
         y += wide * size + min(gap, 0.05)
@@ -87,7 +75,7 @@ def _boom_box(rng: np.random.Generator) -> Parts:
     deep = rng.uniform(0.12, 0.18)
     case = extrude(rectangle(wide, tall, 0.03), deep, axis="z", bevel=0.012)
     x, radius = wide * 0.31, tall * 0.38
-    ring, cone = _driver(radius, (x, 0, -deep / 2 + 0.004))
+    ring, cone = driver(radius, (x, 0, -deep / 2 + 0.004))
     deck = box((wide * 0.2, tall * 0.45, 0.02), (0, -tall * 0.1, -deep / 2))
     x, y = wide * 0.4, tall / 2
     path = [(x, y - 0.02, 0), (x, y + 0.06, 0), (x * 0.9, y + 0.08, 0)]
@@ -114,7 +102,7 @@ def _wedge_speaker(rng: np.random.Generator) -> Parts:
     ]
     case = extrude(outline, wide, axis="x", bevel=0.012)
     angle = np.rad2deg(np.arctan2(run, tall))
-    ring, cone = _driver(tall * 0.32, (0, 0, 0))
+    ring, cone = driver(tall * 0.32, (0, 0, 0))
     horn = stack([rectangle(0.15, 0.15), rectangle(0.1, 0.1)], [-0.015, 0.02], axis="z")
     middle = np.array((0, tall / 2, -deep / 2 + run / 2))
 
@@ -148,7 +136,7 @@ def _pod_speaker(rng: np.random.Generator) -> Parts:
     case = superellipsoid(
         (0.3, tall, 0.28), exponent=rng.uniform(2, 2.6), sides=18, rings=11
     )
-    ring, cone = _driver(0.1, (0, 0, -0.125))
+    ring, cone = driver(0.1, (0, 0, -0.125))
     foot = lathe([(0.11, 0), (0.11, 0.015), (0.03, 0.04), (0.03, 0.1)], sides=14)
     return {
         "case": case,
@@ -167,7 +155,7 @@ def _sound_bar(rng: np.random.Generator) -> Parts:
     case = extrude(rectangle(deep, tall, 0.02), wide, axis="x", bevel=0.008)
     rings, cones = [], []
     for x in np.linspace(0.12, 0.42, int(rng.integers(2, 4))) * wide:
-        ring, cone = _driver(tall * 0.38, (x, 0, -deep / 2 + 0.003))
+        ring, cone = driver(tall * 0.38, (x, 0, -deep / 2 + 0.003))
         rings.append(ring)
         cones.append(cone)
     foot = box((0.06, 0.03, deep * 0.8), (wide * 0.38, -tall / 2 - 0.01, 0))
@@ -179,13 +167,17 @@ def _sound_bar(rng: np.random.Generator) -> Parts:
     }
 
 
-def loudspeaker(rng: np.random.Generator) -> Parts:
-    """Towers, bookshelf boxes, balls, cans, boom boxes, stage wedges, sound bars."""
-    makers = [_box_speaker] * 5 + [
-        _boom_box,
-        _wedge_speaker,
-        _pod_speaker,
-        _pod_speaker,
-    ]
-    makers.append(_sound_bar)
-    return makers[rng.integers(len(makers))](rng)
+KINDS = (
+    Kind(_box_speaker, 4),
+    Kind(_boom_box),
+    Kind(_wedge_speaker),
+    Kind(_pod_speaker, 1.5),
+    Kind(_sound_bar),
+    Kind(radios.portable_radio, 2),
+    Kind(radios.speaker_set, 1.5),
+    Kind(radios.dock),
+    Kind(radios.rolled_speaker),
+    Kind(radios.cube_speaker, 2),
+    Kind(radios.gramophone, held_out=True),
+)
+"""Loudspeakers of all kinds; gramophones are held out."""

@@ -9,7 +9,7 @@ from jaxsoftras.shapes import catalogue
 
 
 def make_object(
-    synset: str, number: int, seed: int, image_size: int
+    synset: str, number: int, seed: int, image_size: int, held_out: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Renders and voxelizes one object.
 
@@ -18,12 +18,15 @@ def make_object(
         number: number of the object within its category.
         seed: seed of the data set.
         image_size: width and height of the images, pixels.
+        held_out: whether it is of a kind that is held out for the split ``style``.
 
     Returns:
         ``[24, 4, image_size, image_size]`` uint8 and ``[32, 32, 32]`` bool, as the data
         set holds them.
     """
-    vertices, faces, colors = catalogue.make_shape(synset, number, seed)
+    vertices, faces, colors = catalogue.make_shape(
+        synset, number, seed, held_out=held_out
+    )
     # rendered and voxelized from the same single-precision vertices
     vertices = vertices.astype(np.float32)
     views = zbuffer.render_views(

@@ -1,10 +1,11 @@
-"""Rifles and shotguns, about 1 long. The bore lies at y = 0, with its muzzle at -z."""
+"""Rifles and shotguns, about 1 long: the bore at y = 0, its muzzle at -z."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import blasters, pistols
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -13,25 +14,14 @@ from jaxsoftras.shapes.placement import (
     rotate,
     translate,
 )
-from jaxsoftras.shapes.polygons import inset
+from jaxsoftras.shapes.plates import plate
 from jaxsoftras.shapes.solids import (
     box,
     extrude,
     lathe,
-    stack,
     superellipsoid,
     tube,
 )
-
-
-def _plate(outline: ArrayLike, width: float) -> Solid:
-    """A side profile in (z, y) with its long edges rounded off."""
-    corners = np.asarray(outline, float)
-    rounding = 0.2 * width
-    small = inset(corners, rounding)
-    half = width / 2
-    rings = [small, corners, corners, small]
-    return stack(rings, [-half, -half * 0.5, half * 0.5, half], axis="x")
 
 
 def _barrel(
@@ -93,7 +83,7 @@ def _hunting_rifle(rng: np.random.Generator) -> Parts:
         metal.append(box((0.006, 0.02, 0.006), (0, 0.02, muzzle + 0.02)))
     if not double and rng.random() < 0.3:
         metal.append(_barrel(fore + 0.02, muzzle + 0.06, radius, y=-0.014))
-    parts = {"stock": _plate(stock, rng.uniform(0.032, 0.042)), "metal": join(*metal)}
+    parts = {"stock": plate(stock, rng.uniform(0.032, 0.042)), "metal": join(*metal)}
     if not double and rng.random() < 0.6:
         parts["scope"] = _scope(rng, 0.06, 0.022)
     if not double and rng.random() < 0.25:
@@ -132,7 +122,7 @@ def _assault_rifle(rng: np.random.Generator) -> Parts:
     guard_end = muzzle + rng.uniform(0.1, 0.18)
     guard = [(-0.08, 0.024), (guard_end, 0.018), (guard_end, -0.022), (-0.08, -0.03)]
     metal = [
-        _plate(receiver, 0.042),
+        plate(receiver, 0.042),
         _barrel(-0.05, muzzle, 0.009),
         _barrel(muzzle + 0.045, muzzle - 0.005, 0.014),
         _trigger(grip_z - 0.045, -0.032),
@@ -147,14 +137,14 @@ def _assault_rifle(rng: np.random.Generator) -> Parts:
             (end - 0.04, -0.105),
             (0.19, -0.03),
         ]
-        furniture = [_plate(stock, 0.036)]
+        furniture = [plate(stock, 0.036)]
     elif kind == 1:
         butt = [(end - 0.025, 0.02), (end, 0.02), (end, -0.1), (end - 0.025, -0.09)]
         rods = [
             tube([(0, y0, 0.19), (0, y1, end - 0.01)], 0.008, sides=6)
             for y0, y1 in ((0.01, 0.0), (-0.025, -0.075))
         ]
-        furniture = [_plate(butt, 0.03), *rods]
+        furniture = [plate(butt, 0.03), *rods]
     else:
         stock = [
             (0.22, 0.012),
@@ -164,10 +154,10 @@ def _assault_rifle(rng: np.random.Generator) -> Parts:
             (0.22, -0.018),
         ]
         furniture = [
-            _plate(stock, 0.034),
+            plate(stock, 0.034),
             tube([(0, 0, 0.19), (0, 0, 0.26)], 0.013, sides=8),
         ]
-    furniture += [_plate(grip, 0.03), _plate(guard, 0.036)]
+    furniture += [plate(grip, 0.03), plate(guard, 0.036)]
     parts = {
         "metal": join(*metal),
         "stock": join(*furniture),
@@ -205,6 +195,35 @@ def _assault_rifle(rng: np.random.Generator) -> Parts:
     return parts
 
 
-def rifle(rng: np.random.Generator) -> Parts:
-    """Hunting rifles, shotguns and assault rifles: stock, magazine, sights, bipod."""
-    return _hunting_rifle(rng) if rng.random() < 0.45 else _assault_rifle(rng)
+def _scaled(parts: Parts, width: float, height: float) -> Parts:
+    """Makes the parts of a weapon wider and taller."""
+    factors = (width, height, 1.0)
+    return {
+        name: solid._replace(vertices=solid.vertices * factors)
+        for name, solid in parts.items()
+    }
+
+
+def hunting_rifle(rng: np.random.Generator) -> Parts:
+    """A rifle or shotgun of any girth."""
+    return _scaled(_hunting_rifle(rng), rng.uniform(1, 2.4), rng.uniform(0.7, 1.5))
+
+
+def assault_rifle(rng: np.random.Generator) -> Parts:
+    """An assault rifle of any girth."""
+    return _scaled(_assault_rifle(rng), rng.uniform(1, 2.4), rng.uniform(0.9, 1.6))
+
+
+KINDS = (
+    Kind(hunting_rifle, 3),
+    Kind(assault_rifle, 3),
+    Kind(pistols.pistol, 2.5),
+    Kind(pistols.revolver, 1.5),
+    Kind(pistols.flare_gun, 0.7),
+    Kind(blasters.blaster, 5),
+    Kind(blasters.submachine_gun, 1.5),
+    Kind(blasters.machine_gun, 0.8),
+    Kind(blasters.crossbow, 1),
+    Kind(blasters.launcher, held_out=True),
+)
+"""Long guns, pistols, blasters, crossbows; launchers are held out."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import corner_sofas
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -63,10 +65,8 @@ def _curved_sofa(rng: np.random.Generator) -> Parts:
     return {"seat": seat, "back": back, "legs": join(*feet)}
 
 
-def sofa(rng: np.random.Generator) -> Parts:
-    """Sofas of one to four seats, with a chaise or curved; arms, pads, feet vary."""
-    if rng.random() < 0.1:
-        return _curved_sofa(rng)
+def _straight_sofa(rng: np.random.Generator) -> Parts:
+    """Sofas of one to four seats, some with a chaise; arms, pads, feet vary."""
     seats = int(rng.choice([1, 2, 2, 3, 3, 4]))
     each = rng.uniform(0.55, 0.7) + (0.12 if seats == 1 else 0.0)
     width, depth = seats * each, rng.uniform(0.78, 0.95)
@@ -130,3 +130,16 @@ def sofa(rng: np.random.Generator) -> Parts:
         pads.append(translate(pad, middle))
         feet = join(feet, translate(front, middle))
     return parts | {"cushions": join(*pads), "legs": feet}
+
+
+KINDS = (
+    Kind(_straight_sofa, 5),
+    Kind(_curved_sofa, 0.8),
+    Kind(corner_sofas.corner_sofa, 3),
+    Kind(corner_sofas.low_sofa, 5),
+    Kind(corner_sofas.chesterfield, 1.5),
+    Kind(corner_sofas.framed_sofa, 1.5),
+    Kind(corner_sofas.ottoman, 0.7),
+    Kind(corner_sofas.day_bed, held_out=True),
+)
+"""Sofas of all kinds; day beds are held out."""

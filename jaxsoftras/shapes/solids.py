@@ -124,9 +124,11 @@ def extrude(
 def box(size: ArrayLike, center: ArrayLike = _ORIGIN, *, bevel: float = 0.0) -> Solid:
     """A cuboid with extents ``size`` ``[3]`` (x, y, z), its edges optionally chamfered.
 
-    The four upright edges are cut and the top and bottom ones chamfered by ``bevel``.
+    The four upright edges are cut and the top and bottom ones chamfered by ``bevel``,
+    but by no more than 0.3 of the shortest extent.
     """
     width, height, depth = np.asarray(size, float)
+    bevel = min(bevel, 0.3 * min(width, height, depth))
     outline = rectangle(width, depth, bevel, segments=1)
     return extrude(outline, height, bevel=bevel, center=center)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from jaxsoftras.shapes import handsets
+from jaxsoftras.shapes.handset_parts import keypad, receiver, slab
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -12,33 +15,13 @@ from jaxsoftras.shapes.placement import (
     rotate,
     translate,
 )
-from jaxsoftras.shapes.polygons import rectangle
 from jaxsoftras.shapes.solids import (
     box,
     cylinder,
     extrude,
     lathe,
-    sweep,
     tube,
 )
-
-
-def _keypad(
-    width: float, height: float, columns: int, rows: int, depth: float
-) -> Solid:
-    """A grid of keys, ``depth`` thick, centred at the origin in the plane z = 0."""
-    pitch_x, pitch_y = width / columns, height / rows
-    key = box((pitch_x * 0.7, pitch_y * 0.62, depth))
-    keys = []
-    for row, column in np.ndindex(rows, columns):
-        x = (column + 0.5) * pitch_x - width / 2
-        keys.append(translate(key, (x, (row + 0.5) * pitch_y - height / 2, 0)))
-    return join(*keys)
-
-
-def _slab(width: float, height: float, depth: float, corner: float) -> Solid:
-    outline = rectangle(width, height, corner)
-    return extrude(outline, depth, axis="z", bevel=min(depth, corner) * 0.25)
 
 
 def _smartphone(rng: np.random.Generator) -> Parts:
@@ -48,10 +31,10 @@ def _smartphone(rng: np.random.Generator) -> Parts:
         wide, tall = wide * 1.7, tall * 1.2
     margin = rng.uniform(0.006, 0.02)
     screen = box((wide - 0.007, tall - 2 * margin, 0.003), (0, 0, -thick / 2))
-    bump = _slab(wide * 0.3, wide * rng.uniform(0.3, 0.6), 0.008, 0.006)
+    bump = slab(wide * 0.3, wide * rng.uniform(0.3, 0.6), 0.008, 0.006)
     bump = translate(bump, (wide * 0.25, tall * 0.33, thick / 2))
     parts = {
-        "case": _slab(wide, tall, thick, rng.uniform(0.006, 0.014)),
+        "case": slab(wide, tall, thick, rng.uniform(0.006, 0.014)),
         "screen": screen,
         "keys": bump,
     }
@@ -72,10 +55,10 @@ def _key_phone(rng: np.random.Generator) -> Parts:
         (0, tall * (0.46 - share / 2), -thick / 2),
     )
     keys = translate(
-        _keypad(wide * 0.86, tall * (0.82 - share), 3, int(rng.integers(4, 6)), 0.005),
+        keypad(wide * 0.86, tall * (0.82 - share), 3, int(rng.integers(4, 6)), 0.005),
         (0, -tall * share / 2 - tall * 0.02, -thick / 2),
     )
-    case = _slab(wide, tall, thick, wide * rng.uniform(0.12, 0.35))
+    case = slab(wide, tall, thick, wide * rng.uniform(0.12, 0.35))
     if rng.random() < 0.5:
         x, y = wide * 0.34, tall * 0.45
         path = [(x, y, 0), (x, y + rng.uniform(0.03, 0.05), 0)]
@@ -85,10 +68,10 @@ def _key_phone(rng: np.random.Generator) -> Parts:
 
 def _flip_phone(rng: np.random.Generator) -> Parts:
     wide, half, thick = rng.uniform(0.045, 0.052), rng.uniform(0.07, 0.085), 0.012
-    plate = translate(_slab(wide, half, thick, 0.008), (0, half / 2, 0))
+    plate = translate(slab(wide, half, thick, 0.008), (0, half / 2, 0))
     screen = box((wide * 0.78, half * 0.6, 0.003), (0, half * 0.55, -thick / 2))
     keys = translate(
-        _keypad(wide * 0.86, half * 0.75, 3, 4, 0.004), (0, -half * 0.5, -thick / 2)
+        keypad(wide * 0.86, half * 0.75, 3, 4, 0.004), (0, -half * 0.5, -thick / 2)
     )
     hinge = rotate(
         cylinder(thick * 0.6, wide * 0.9, (0, -wide * 0.45, 0), sides=10), "z", 90
@@ -102,16 +85,6 @@ def _flip_phone(rng: np.random.Generator) -> Parts:
     }
 
 
-def _receiver(length: float, thickness: float) -> Solid:
-    """A handset along x, its ear and mouth pieces downwards."""
-    x = np.linspace(-1, 1, 9)
-    path = np.stack([x * length / 2, thickness * 0.9 * (1 - x**2), 0 * x], -1)
-    grip = sweep(path, rectangle(thickness * 0.9, thickness * 0.9, thickness * 0.2))
-    cup = [(0.75, -1.2), (1.0, -1.0), (1.0, -0.5), (0.6, 0.3)]
-    ear = lathe(np.array(cup) * thickness, sides=12)
-    return join(grip, mirror_pair(translate(ear, (length * 0.44, 0, 0))))
-
-
 def _desk_phone(rng: np.random.Generator) -> Parts:
     wide, deep = rng.uniform(0.18, 0.24), rng.uniform(0.18, 0.22)
     low, high = rng.uniform(0.02, 0.035), rng.uniform(0.06, 0.1)
@@ -119,14 +92,14 @@ def _desk_phone(rng: np.random.Generator) -> Parts:
     case = extrude(outline, wide, axis="x", bevel=0.006)
     slope = np.rad2deg(np.arctan2(high - low, deep))
     across = wide * 0.28  # the handset lies along z on the left
-    keys = _keypad(wide * 0.45, deep * 0.42, 3, 4, 0.012)
+    keys = keypad(wide * 0.45, deep * 0.42, 3, 4, 0.012)
     screen = box((wide * 0.48, deep * 0.2, 0.012), (0, deep * 0.36, 0))
 
     def on_top(solid: Solid) -> Solid:
         solid = rotate(translate(solid, (wide * 0.17, -deep * 0.1, 0)), "x", 90 - slope)
         return translate(solid, (0, (low + high) / 2, 0))
 
-    handset = rotate(_receiver(deep * 0.98, 0.024), "y", 90)
+    handset = rotate(receiver(deep * 0.98, 0.024), "y", 90)
     handset = translate(
         rotate(handset, "x", -slope), (-across, (low + high) / 2 + 0.034, 0)
     )
@@ -163,7 +136,7 @@ def _dial_phone(rng: np.random.Generator) -> Parts:
         )
 
     fork = box((0.02, 0.03, 0.05), (wide * 0.3, tall + 0.008, 0.02))
-    handset = translate(_receiver(wide * 1.2, 0.024), (0, tall + 0.036, 0.02))
+    handset = translate(receiver(wide * 1.2, 0.024), (0, tall + 0.036, 0.02))
     return {
         "case": join(case, mirror_pair(fork)),
         "keys": on_slope(dial),
@@ -175,10 +148,10 @@ def _dial_phone(rng: np.random.Generator) -> Parts:
 def _cordless_phone(rng: np.random.Generator) -> Parts:
     """A handset that stands in a charging cradle."""
     wide, tall, thick = rng.uniform(0.045, 0.055), rng.uniform(0.14, 0.17), 0.026
-    case = _slab(wide, tall, thick, wide * 0.25)
+    case = slab(wide, tall, thick, wide * 0.25)
     screen = box((wide * 0.7, tall * 0.2, 0.004), (0, tall * 0.24, -thick / 2))
     keys = translate(
-        _keypad(wide * 0.75, tall * 0.42, 3, 4, 0.005), (0, -tall * 0.12, -thick / 2)
+        keypad(wide * 0.75, tall * 0.42, 3, 4, 0.005), (0, -tall * 0.12, -thick / 2)
     )
     lean = rng.uniform(8, 25)
     base = lathe([(0.07, 0), (0.07, 0.015), (0.04, 0.045)], sides=18)
@@ -198,15 +171,15 @@ def _cordless_phone(rng: np.random.Generator) -> Parts:
 
 def _wall_phone(rng: np.random.Generator) -> Parts:
     wide, tall, thick = rng.uniform(0.17, 0.22), rng.uniform(0.24, 0.34), 0.05
-    case = _slab(wide, tall, thick, 0.02)
+    case = slab(wide, tall, thick, 0.02)
     keys = translate(
-        _keypad(wide * 0.42, tall * 0.4, 3, 4, 0.014),
+        keypad(wide * 0.42, tall * 0.4, 3, 4, 0.014),
         (wide * 0.2, -tall * 0.05, -thick / 2),
     )
     screen = box(
         (wide * 0.42, tall * 0.12, 0.01), (wide * 0.2, tall * 0.32, -thick / 2)
     )
-    handset = rotate(rotate(_receiver(tall * 0.75, 0.026), "x", -90), "z", 90)
+    handset = rotate(rotate(receiver(tall * 0.75, 0.026), "x", -90), "z", 90)
     handset = translate(handset, (-wide * 0.26, 0, -thick / 2 - 0.026))
     turns = np.linspace(0, 1, 10)
     y = -tall * 0.35 - 0.35 * tall * np.sin(np.pi * turns)
@@ -219,8 +192,20 @@ def _wall_phone(rng: np.random.Generator) -> Parts:
     }
 
 
-def telephone(rng: np.random.Generator) -> Parts:
-    """Smart, key, flip, desk, rotary, cordless and wall telephones."""
-    makers = [_smartphone, _smartphone, _key_phone, _key_phone, _flip_phone]
-    makers += [_desk_phone, _desk_phone, _dial_phone, _cordless_phone, _wall_phone]
-    return makers[rng.integers(len(makers))](rng)
+KINDS = (
+    Kind(_smartphone, 2),
+    Kind(_key_phone, 1.5),
+    Kind(_flip_phone),
+    Kind(_desk_phone, 1.5),
+    Kind(_dial_phone),
+    Kind(_cordless_phone),
+    Kind(_wall_phone),
+    Kind(handsets.bar_phone, 3),
+    Kind(handsets.slider_phone),
+    Kind(handsets.cradle_phone, 1.5),
+    Kind(handsets.door_phone),
+    Kind(handsets.office_phone),
+    Kind(handsets.candlestick_phone, held_out=True),
+    Kind(handsets.novelty_phone, held_out=True),
+)
+"""Telephones of all kinds; candlesticks and balls are held out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxsoftras.shapes import ships
 from jaxsoftras.shapes.boats import (
     motor_yacht,
     rowing_boat,
@@ -15,6 +16,7 @@ from jaxsoftras.shapes.hulls import (
     closed_hull,
     hull,
 )
+from jaxsoftras.shapes.kinds import Kind
 from jaxsoftras.shapes.placement import (
     Parts,
     Solid,
@@ -183,8 +185,22 @@ def _submarine(rng: np.random.Generator) -> Parts:
     }
 
 
-def vessel(rng: np.random.Generator) -> Parts:
-    """Rowing, sailing and motor boats, square riggers, ships, warships, submarines."""
-    makers = [rowing_boat, rowing_boat, sailing_boat, sailing_boat, square_rigger]
-    makers += [_ship, _ship, _ship, motor_yacht, motor_yacht, _warship, _submarine]
-    return makers[rng.integers(len(makers))](rng)
+KINDS = (
+    Kind(rowing_boat, 1.5),
+    Kind(sailing_boat, 1.5),
+    Kind(square_rigger),
+    Kind(_ship, 4),
+    Kind(motor_yacht, 1.5),
+    Kind(_warship),
+    Kind(_submarine, 0.8),
+    Kind(ships.dinghy, 1.2),
+    Kind(ships.punt, 1.5),
+    Kind(ships.galley),
+    Kind(ships.galleon, 1.2),
+    Kind(ships.barge, 2),
+    Kind(ships.speed_boat, 1.5),
+    Kind(ships.warship, 2.5),
+    Kind(ships.catamaran, held_out=True),
+    Kind(ships.hovercraft, held_out=True),
+)
+"""Vessels of all kinds; catamarans and hovercraft are held out."""

@@ -9,6 +9,7 @@ input until that ends, and which thus outlives no parent.
 from __future__ import annotations
 
 import collections
+import contextlib
 import importlib
 import os
 import pickle
@@ -67,9 +68,11 @@ def map_in_order(
 
     def call(arguments: tuple) -> Any:
         process = idle.get()
-        result = _ask(process, (function.__module__, function.__qualname__, arguments))
-        idle.put(process)
-        return result
+        try:
+            name = function.__module__, function.__qualname__
+            return _ask(process, (*name, arguments))
+        finally:
+            idle.put(process)
 
     pool = ThreadPoolExecutor(processes)
     try:
@@ -85,7 +88,8 @@ def map_in_order(
             process.kill()
         pool.shutdown(cancel_futures=True)
         for process in started:
-            with process:  # closes the pipes and waits
+            # what was not sent to a process that is gone cannot be flushed
+            with contextlib.suppress(OSError), process:
                 pass
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.data import SPLITS, open_split
+from jaxsoftras.data import ALL_SPLITS, SPLITS, open_split
 from jaxsoftras.data.npz import open_npz
 from jaxsoftras.data.source import describe
-from jaxsoftras.shapes import making
+from jaxsoftras.shapes import making, workers
 from tests.support.npz_files import COUNTS, configure, write_folder
 
 
@@ -39,11 +39,12 @@ def test_npz_files_in_memory(npz_root):
 def quick(monkeypatch):
     """Replaces the making of objects."""
 
-    def make_object(synset, number, seed, image_size):
+    def make_object(synset, number, *_):
         views = np.full((24, 4, 2, 2), number, np.uint8)
         return views, np.zeros((32, 32, 32), bool)
 
     monkeypatch.setattr(making, "make_object", make_object)
+    monkeypatch.setattr(workers, "count_cores", lambda: 1)  # others see no patch
 
 
 def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):
@@ -51,11 +52,11 @@ def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):
         configure(tmp_path / "shapes", "sofa", source="embedded"), embedded_objects=4
     )
     counts = {}
-    for name in SPLITS:
+    for name in ALL_SPLITS:
         split = open_split(settings, name)
         assert split.categories == ("04256520",)
         counts[name] = split.count("04256520")
-    assert counts == {"train": 2, "val": 1, "test": 1}
+    assert counts == {"train": 2, "val": 1, "test": 1, "style": 1}
     # without a terminal there is no bar, and a data set that exists is not announced
     assert capfd.readouterr().err.count("making the embedded data set") == 1
 
@@ -66,7 +67,9 @@ def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):
 
 @pytest.mark.parametrize("source", ["npz", "prepared", "embedded"])
 def test_unknown_split(tmp_path, source):
-    with pytest.raises(ValueError, match="'dev': choose one of train, val, test"):
+    with pytest.raises(
+        ValueError, match="'dev': choose one of train, val, test, style"
+    ):
         open_split(configure(tmp_path / "new", source=source), "dev")
     assert not (tmp_path / "new").exists()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras.data.zbuffer import render, view_eyes
-from jaxsoftras.shapes import dataset
+from jaxsoftras.shapes import dataset, making
 from jaxsoftras.voxels import voxel_surface
 
 TWO = {"03001627": 4, "04379243": 3}  # chairs and tables
@@ -72,8 +72,15 @@ def test_objects_are_the_same_in_every_version(small):
     for path in sorted(small.glob("*.npz")):
         with np.load(path) as file:
             digest.update(path.name.encode() + file["arr_0"].tobytes())
-    expected = "ede65e1ac2489046bbd0ce9ec124840315e8e0735448c3928c5860e97d4a7f8e"
+    expected = "0c8e641f6f50f4b80d027f05799976d8a175c12873bb26c05398760b2342f331"
     assert digest.hexdigest() == expected
+
+
+def test_split_of_styles_holds_other_objects(small):
+    with np.load(small / "03001627_style_images.npz") as file:
+        images = file["arr_0"]
+    views, _ = making.make_object("03001627", 0, 1, 64, True)
+    np.testing.assert_array_equal(images, views[None])
 
 
 def test_description_states_the_parameters(small):

@@ -27,7 +27,7 @@ def test_processes_are_others_and_end_early():
 
 def test_errors_come_back():
     with pytest.raises(ZeroDivisionError):
-        list(workers.map_in_order(divmod, [(4, 2), (4, 0)], 2))
+        list(workers.map_in_order(divmod, [(4, 0)] + [(4, 2)] * 20, 2))
     with pytest.raises(ChildProcessError, match="code 3"):
         list(workers.map_in_order(os._exit, [(3,)], 2))
 
