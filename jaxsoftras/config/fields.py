@@ -20,7 +20,7 @@ def _require(condition: bool, message: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """The data set, and the cameras its images were taken with."""
+    """The data set, and the cameras that its images were taken with."""
 
     source: Literal["npz", "prepared", "embedded"] = "npz"
     """``npz``: a folder of SoftRas files; ``prepared``: made by ``python -m
@@ -32,7 +32,8 @@ class Data:
     embedded_objects: int = 24
     """Objects per category of the embedded data set, all splits together."""
     distance: float = 2.732
-    """Camera distance from the origin, world units."""
+    """Camera distance from the origin, world units. This field and the next three are
+    for data sets whose ``dataset.json`` states no cameras."""
     elevation: float = 30.0
     """Camera elevation above the horizon, degrees."""
     azimuth_step: float = -15.0
