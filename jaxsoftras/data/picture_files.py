@@ -65,11 +65,11 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
     found = Found()
-    for category in _folders(root):
+    for category in _folders(root, found):
         check_name(category.name, root)
-        for folder in _folders(category):
+        for folder in _folders(category, found):
             given = folder.name if folder.name in SPLITS else None
-            for place in _folders(folder) if given else [folder]:
+            for place in _folders(folder, found) if given else [folder]:
                 split = given or choose_split(place.name, fractions)
                 _add_object(category, split, place, found)
     if not found.objects:
@@ -79,22 +79,31 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
     return found
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
-    )
+def _list(folder: Path, found: Found) -> list[Path]:
+    """Lists a folder, without hidden names and those that cannot be written down."""
+    paths = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        try:
+            str(path).encode()
+            paths.append(path)
+        except UnicodeEncodeError:
+            found.left_out.append((ascii(path.name), "its name is not valid Unicode"))
+    return paths
+
+
+def _folders(folder: Path, found: Found) -> list[Path]:
+    return [path for path in _list(folder, found) if path.is_dir()]
 
 
 def _add_object(category: Path, split: str, folder: Path, found: Found) -> None:
     inner = folder / _IMAGES
     pictures = tuple(
         path
-        for path in sorted((inner if inner.is_dir() else folder).iterdir())
-        if path.suffix.lower() in _SUFFIXES
-        and not path.name.startswith(".")
-        and not path.stem.endswith("_mask")
+        for place in ([folder, inner] if inner.is_dir() else [folder])
+        for path in _list(place, found)
+        if path.suffix.lower() in _SUFFIXES and not path.stem.endswith("_mask")
     )
     name = folder.relative_to(category).as_posix()
     if pictures:

@@ -118,6 +118,29 @@ def import_pictures(
         FileNotFoundError: there are no pictures.
         FileExistsError: ``out`` holds something else.
         ValueError: an argument is out of range.
+
+    Example:
+        >>> import json, pathlib, tempfile
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from jaxsoftras.data import pictures
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> ball = pathlib.Path(folder.name, "in", "balls", "train", "a")
+        >>> ball.mkdir(parents=True)
+        >>> x, y = np.meshgrid(*[np.linspace(-1, 1, 40)] * 2)
+        >>> mask = Image.fromarray(np.uint8(255 * (x**2 + y**2 < 0.3)))
+        >>> cameras = {}
+        >>> for k in range(4):
+        ...     Image.merge("LA", [mask, mask]).save(ball / f"{k}.png")
+        ...     view = {"distance": 3, "elevation": 0, "azimuth": 90 * k, "fov": 30}
+        ...     cameras[f"{k}.png"] = view
+        >>> text = json.dumps({"pictures": cameras})
+        >>> size = (ball / "cameras.json").write_text(text)
+        >>> out = pathlib.Path(folder.name, "out")
+        >>> report = pictures.import_pictures(ball.parents[2], out)
+        >>> len(report.objects), report.left_out
+        (1, [])
+        >>> folder.cleanup()
     """
     root, out = Path(images).resolve(), Path(out).resolve()
     if options.size < 8:
@@ -146,7 +169,7 @@ def _read_shared(root: Path, report: Report) -> dict[str, Any]:
     path = root / picture_cameras.FILE
     try:
         return picture_cameras.read_entries(path) if path.is_file() else {}
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         report.left_out.append((path.name, str(error)))
         return {}
 
@@ -171,7 +194,7 @@ def _take_object(
     label = f"{source.key}/{source.name}"
     try:
         entries = picture_files.read_cameras(source.folder)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         report.left_out.append((label, str(error)))
         return None
     base, known = (root, shared) if entries is None else (source.folder, entries)
@@ -187,7 +210,7 @@ def _take_object(
         own_used.add(name)
         try:
             silhouette, touches = _take_picture(path, known[name], taken, options)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             report.left_out.append((f"{label}/{place}", str(error)))
             continue
         silhouettes.append(silhouette)

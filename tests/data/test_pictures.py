@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import unicodedata
 from pathlib import Path
@@ -201,6 +202,11 @@ def truncate(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
+def break_link(folder: Path) -> None:
+    (folder / "0.png").unlink()
+    (folder / "0.png").symlink_to(folder / "nowhere.png")
+
+
 def drop_camera(folder: Path) -> None:
     entries = json.loads((folder / "cameras.json").read_text())["pictures"]
     del entries["0.png"]
@@ -230,6 +236,7 @@ class TestBroken:
             (lambda f: (f / "0_mask.png").touch(), "its mask cannot be read"),
             (truncate, "truncated"),
             (lambda f: (f / "0.png").write_bytes(b""), "damaged or of an unknown"),
+            (break_link, "No such file"),
             (make_opaque, "it has no mask"),
             (drop_camera, "there is no camera for it"),
         ],
@@ -240,6 +247,12 @@ class TestBroken:
         [(file, why)] = report.left_out
         assert file == "egg/train/a/0.png"
         pytest.raises(ValueError, _raise, why).match(reason)
+        assert split is not None and split.view_counts("egg").tolist() == [5]
+
+    def test_names_that_are_no_text_are_listed(self, egg):
+        os.rename(egg / "0.png", bytes(egg) + b"/\xff.png")
+        report, split = take(egg.parents[2])
+        assert ("'\\udcff.png'", "its name is not valid Unicode") in report.left_out
         assert split is not None and split.view_counts("egg").tolist() == [5]
 
     def test_cameras_without_pictures_are_listed(self, egg):
