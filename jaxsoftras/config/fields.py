@@ -50,7 +50,7 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """The data set, and the cameras its images were taken with."""
+    """The data set, and the cameras that its images were taken with."""
 
     source: Storage = "npz"
     """``npz``: a folder of SoftRas files; ``prepared``: made by ``python -m
@@ -70,7 +70,8 @@ class Data:
     ``host``, from where every batch is copied; ``auto``, the first of these that fits
     (on a CPU, the host). Batches are the same."""
     distance: float = 2.732
-    """Camera distance from the origin, world units."""
+    """Camera distance from the origin, world units. This field and the next three are
+    for data sets whose ``dataset.json`` states no cameras."""
     elevation: float = 30.0
     """Camera elevation above the horizon, degrees."""
     azimuth_step: float = -15.0

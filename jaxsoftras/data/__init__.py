@@ -8,6 +8,9 @@
 * `jaxsoftras.data.npz`: the npz files of the original work.
 * `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
+* `jaxsoftras.data.rig`: the cameras of a data set.
+* `jaxsoftras.data.camera_files`: how they are stored.
+* `jaxsoftras.data.pictures`: data sets from pictures with masks and cameras.
 * `jaxsoftras.data.sampling`: training batches of two views of each object.
 * `jaxsoftras.data.build`: data sets from folders of meshes.
 * `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.

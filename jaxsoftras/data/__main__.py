@@ -11,7 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
-from jaxsoftras.data import build_report, download, source
+from jaxsoftras.data import (
+    build_report,
+    camera_files,
+    description,
+    download,
+    pictures_report,
+    source,
+)
 from jaxsoftras.data.categories import sort_keys
 
 
@@ -75,6 +82,16 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     build_report.add_arguments(command)
 
     command = commands.add_parser(
+        "pictures",
+        help="make a data set from pictures with masks and cameras",
+        description="Make a data set from a folder CATEGORY/OBJECT of pictures with "
+        "masks, and cameras in cameras.json or a COLMAP text model: each picture is "
+        "cropped around its object. docs/pictures.md states the layout. What is broken "
+        "is left out and listed at the end.",
+    )
+    pictures_report.add_arguments(command)
+
+    command = commands.add_parser(
         "info",
         help="show the contents of a data set",
         description="Count the objects of an npz folder or a prepared data set.",
@@ -113,9 +130,20 @@ def _show_info(options: argparse.Namespace) -> None:
     table.add_row("", "all", *map(str, totals))
     console = Console()
     console.print(table)
+    per_picture = camera_files.is_per_picture(description.read(options.folder))
     sizes = {(split.num_views, split.image_size) for split in splits.values()}
     for num_views, side in sorted(sizes):
-        console.print(f"{storage} files, {num_views} views of {side} x {side} pixels")
+        views = f"{'up to ' if per_picture else ''}{num_views} views"
+        console.print(f"{storage} files, {views} of {side} x {side} pixels")
+    if per_picture:
+        console.print("Each picture has a camera of its own.")
+    without = [
+        name
+        for name, split in splits.items()
+        if not all(map(split.has_voxels, split.categories))
+    ]
+    if without:
+        console.print(f"Not all objects have voxels: {', '.join(without)}.")
 
 
 if __name__ == "__main__":

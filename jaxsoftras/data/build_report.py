@@ -119,8 +119,8 @@ def print_report(
     """Prints what was made and what was left out."""
     if report.counts:
         console.print(_count_table(report))
-    _print_files(console, "left out", "reason", report.left_out)
-    _print_files(console, "built, but", "note", report.notes)
+    print_files(console, "left out", "reason", report.left_out)
+    print_files(console, "built, but", "note", report.notes)
     rate = report.made / max(report.seconds, 1e-9)
     if report.made:
         console.print(
@@ -160,9 +160,10 @@ def _count_table(report: Report) -> Table:
     return table
 
 
-def _print_files(
+def print_files(
     console: Console, title: str, header: str, rows: Sequence[tuple[str, str]]
 ) -> None:
+    """Prints a table of files and what is to be said of them, if there are any."""
     if not rows:
         return
     table = Table(title, header)

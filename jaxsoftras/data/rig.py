@@ -61,7 +61,15 @@ Viewpoints: TypeAlias = Camera | OrbitViews
 
 
 def as_cameras(viewpoints: Viewpoints) -> Camera:
-    """Returns cameras, with the leading axes of the viewpoints."""
+    """Returns cameras, with the leading axes of the viewpoints.
+
+    Example:
+        >>> from jaxsoftras.data import rig
+        >>> views = rig.OrbitViews(np.array([0, 6]), rig.SOFTRAS_RIG)
+        >>> print(abs(rig.as_cameras(views).position.round(2)))
+        [[0.   1.37 2.37]
+         [2.37 1.37 0.  ]]
+    """
     if isinstance(viewpoints, Camera):
         return viewpoints
     orbit = viewpoints.orbit

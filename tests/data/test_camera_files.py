@@ -67,6 +67,18 @@ class TestOrbit:
         np.testing.assert_array_equal(found.position, expected.position)
         assert split.view_counts(CHAIR).tolist() == [VIEWS] * COUNTS[CHAIR]
 
+    def test_prepared_data_keep_it(self, tmp_path):
+        prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
+        root = write_folder(tmp_path / "npz")
+        describe(root, ORBIT)
+        prepared.prepare(root, tmp_path / "out")
+        split = data.open_split(configure(tmp_path / "out", source="prepared"), "val")
+        zero = np.zeros(1, int)
+        viewpoints = split.viewpoints(CHAIR, zero, zero)
+        assert isinstance(viewpoints, rig.OrbitViews)
+        assert viewpoints.orbit.handedness == "right"
+        assert split.has_voxels(CHAIR)
+
     def test_data_without_description_have_the_configured_rig(self, tmp_path):
         root = write_folder(tmp_path / "npz")
         settings = config.Data(root=str(root), distance=3.0, categories=("chair",))

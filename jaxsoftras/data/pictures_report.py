@@ -1,0 +1,97 @@
+"""The command that makes a data set of pictures, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaxsoftras import terminal
+from jaxsoftras.data.build_report import print_files
+from jaxsoftras.data.categories import sort_keys
+from jaxsoftras.data.pictures import Options, Report, import_pictures
+from jaxsoftras.data.split import SPLITS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of the command."""
+    parser.add_argument(
+        "--images", required=True, metavar="DIR", help="folder of the pictures"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the data set"
+    )
+    parser.add_argument(
+        "--size", type=int, default=64, help="width and height of images, pixels (64)"
+    )
+    parser.add_argument(
+        "--splits",
+        type=float,
+        nargs=3,
+        default=(0.7, 0.1, 0.2),
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="shares of the splits (0.7 0.1 0.2), unless folders say which is which",
+    )
+    parser.add_argument(
+        "--keep-frame",
+        action="store_true",
+        help="keep the world space of the cameras; otherwise each object is moved and "
+        "scaled into the unit box, as its silhouettes tell",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Makes a data set and prints what came of it; returns the exit code."""
+    with terminal.progress_bar("Reading", "objects") as progress:
+        report = import_pictures(
+            options.images,
+            options.out,
+            Options(size=options.size, keep_frame=options.keep_frame),
+            fractions=tuple(options.splits),
+            progress=progress,
+        )
+    print_report(report, Path(options.out), Console())
+    return 0 if report.objects else 1
+
+
+def print_report(report: Report, out: Path, console: Console) -> None:
+    """Prints what was taken over and what was left out."""
+    if report.objects:
+        console.print(_count_table(report))
+    print_files(console, "left out", "reason", report.left_out)
+    print_files(console, "taken, but", "note", report.notes)
+    failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
+    if not report.objects:
+        console.print(f"No picture could be used{failed}.")
+        return
+    pictures = sum(len(taken.images) for taken in report.objects)
+    console.print(
+        f"{pictures} pictures of {len(report.objects)} objects are in "
+        f"{escape(shlex.quote(str(out)))}{failed}.",
+        soft_wrap=True,
+    )
+    there = {taken.source.split for taken in report.objects}
+    if missing := [split for split in SPLITS if split not in there]:
+        console.print(f"Without an object: {', '.join(missing)}.")
+
+
+def _count_table(report: Report) -> Table:
+    table = Table("category")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    table.add_column("pictures of an object", justify="right")
+    keys = {taken.source.key for taken in report.objects}
+    for key in sort_keys({key: key for key in keys}):
+        members = [taken for taken in report.objects if taken.source.key == key]
+        splits = [taken.source.split for taken in members]
+        counts = sorted({len(taken.images) for taken in members})
+        span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        table.add_row(
+            escape(key), *(str(splits.count(split)) for split in SPLITS), span
+        )
+    return table

@@ -1,0 +1,327 @@
+"""Data sets of pictures with masks and cameras, sound and broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from jaxsoftras import config, data, project
+from jaxsoftras.data import picture_cameras, picture_crops, picture_files
+from jaxsoftras.data.__main__ import main
+from jaxsoftras.data.pictures import Options, Report, import_pictures
+from tests.support import picture_folders as pictures
+
+SIZE = 32
+KEEP = Options(size=SIZE, keep_frame=True)  # needs no carving
+
+
+def surface() -> np.ndarray:
+    """Points all over the ellipsoid, world space of its cameras."""
+    points = np.random.default_rng(0).normal(size=(20000, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    return pictures.CENTER + points * pictures.RADII
+
+
+def extent(split: data.Split, key: str, points: np.ndarray, view: int) -> np.ndarray:
+    """Left, right, top and bottom of points and of the object in an image, pixels."""
+    where = np.zeros(1, int), np.full(1, view)
+    x, y, _ = np.moveaxis(
+        np.asarray(project(split.cameras(key, *where), points)[0]), 1, 0
+    )
+    columns, rows = (x + 1) * SIZE / 2, (1 - y) * SIZE / 2
+    mask = split.images(key, *where)[0, 3] >= 128
+    spans = [np.flatnonzero(mask.any(axis))[[0, -1]] + [0, 1] for axis in (0, 1)]
+    return np.array(
+        [(columns.min(), columns.max(), rows.min(), rows.max()), np.ravel(spans)]
+    )
+
+
+def take(root: Path, options: Options = KEEP) -> tuple[Report, data.Split | None]:
+    report = import_pictures(root, root.parent / "set", options)
+    settings = config.Data(root=str(root.parent / "set"))
+    return report, data.open_split(settings, "train") if report.objects else None
+
+
+@pytest.fixture(scope="module")
+def eggs(tmp_path_factory) -> Path:
+    """Two objects, with six and with four pictures."""
+    root = tmp_path_factory.mktemp("pictures") / "in"
+    pictures.write_object(root / "egg" / "train" / "a")
+    pictures.write_object(root / "egg" / "train" / "b", 4)
+    return root
+
+
+@pytest.fixture
+def egg(eggs, tmp_path) -> Path:
+    """A copy of one object, which may be damaged: the folder of its pictures."""
+    return shutil.copytree(eggs / "egg/train/a", tmp_path / "in/egg/train/a")
+
+
+class TestGeometry:
+    def test_objects_are_moved_into_the_unit_box(self, eggs):
+        report, split = take(eggs, Options(size=SIZE))
+        assert split is not None
+        assert not report.left_out and not report.notes
+        assert split.view_counts("egg").tolist() == [6, 4]
+        longest = 2 * pictures.RADII.max()
+        for view in range(6):
+            points = (surface() - pictures.CENTER) / longest
+            expected, found = extent(split, "egg", points, view)
+            # the visual hull is larger than the object
+            np.testing.assert_allclose(found, expected, atol=1.5)
+        color = split.images("egg", np.zeros(1, int), np.zeros(1, int))[0, :, 16, 16]
+        assert color.tolist() == [200, 100, 0, 255]
+
+    def test_cameras_fit_the_cropped_pictures(self, eggs):
+        report, split = take(eggs)
+        assert split is not None
+        assert [file for file, _ in report.notes] == ["egg/train/a", "egg/train/b"]
+        assert "leaves the unit box" in report.notes[0][1]
+        for view in range(6):
+            expected, found = extent(split, "egg", surface(), view)
+            np.testing.assert_allclose(found, expected, atol=0.8)
+            # the longer side, with a margin of a tenth on each side
+            sides = found[1] - found[0], found[3] - found[2]
+            assert max(sides) == pytest.approx(SIZE / 1.2, abs=1)
+
+    @pytest.mark.parametrize("radial", [0.4, -0.4])
+    def test_distortion_and_skew_are_taken_out(self, radial, egg):
+        view = pictures.pose(30, 20)
+        skewed = pictures.INTRINSICS + 8.0 * np.eye(3, k=1) * [[1], [0], [0]]
+        covered = pictures.mask(*view, intrinsics=skewed, radial=radial)
+        pictures.save_rgba(egg / "0.png", covered)
+        entry = pictures.entry(*view, distortion=[radial, 0, 0, 0])
+        pictures.write_cameras(egg, {"0.png": {**entry, "K": skewed.tolist()}})
+        _, split = take(egg.parents[2])
+        assert split is not None
+        expected, found = extent(split, "egg", surface(), 0)
+        np.testing.assert_allclose(found, expected, atol=1.0)
+
+    def test_angles(self):
+        entry = {"distance": 3, "elevation": 0, "azimuth": 90, "fov": 90}
+        camera = picture_cameras.parse(entry, (40, 20))
+        np.testing.assert_allclose(
+            camera.intrinsics, [[10, 0, 19.5], [0, 10, 9.5], [0, 0, 1]], atol=1e-5
+        )
+        # from (3, 0, 0), -x is forward, -y down, and hence -z right
+        np.testing.assert_allclose(
+            camera.rotation, [[0, 0, -1], [0, -1, 0], [-1, 0, 0]], atol=1e-6
+        )
+        np.testing.assert_allclose(camera.translation, [0, 0, 3], atol=1e-6)
+
+    def test_crops_keep_the_mean(self):
+        image = np.random.default_rng(0).random((9, 7, 4)).astype(np.float32)
+        square = picture_crops.Square(-2.0, -1.5, 12.0)
+        small = picture_crops.crop(
+            picture_crops.Picture(image, np.eye(3)), square, 5
+        ).image
+        np.testing.assert_allclose(
+            small.sum((0, 1)) * (12 / 5) ** 2, image.sum((0, 1)), rtol=1e-5
+        )
+
+
+class TestLayout:
+    @pytest.mark.parametrize(
+        "place", ["masks/0.png", "mask/0.png", "masks/0.jpg.png", "0_mask.png"]
+    )
+    def test_masks_beside_pictures(self, place, tmp_path):
+        """With colours in the mask, of which the brightest is the object."""
+        covered = pictures.mask(*pictures.pose(0, 0))
+        Image.new("RGB", covered.shape[::-1], "white").save(tmp_path / "0.jpg")
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(covered.astype(np.uint8)).save(path)  # 0 and 1
+        image = picture_files.read_picture(tmp_path / "0.jpg", tmp_path)
+        np.testing.assert_array_equal(image, np.repeat(covered[..., None], 4, -1))
+
+    def test_colmap_and_a_folder_of_images(self, egg):
+        entries = json.loads((egg / "cameras.json").read_text())["pictures"]
+        (egg / "cameras.json").unlink()
+        (egg / "images").mkdir()
+        (egg / "sparse").mkdir()
+        lines = []
+        for number, (name, entry) in enumerate(entries.items()):
+            (egg / name).rename(egg / "images" / name)
+            x, y, z, w = Rotation.from_matrix(entry["R"]).as_quat()
+            words = [number, w, x, y, z, *entry["t"], 1, name]
+            lines += [" ".join(map(str, words)), ""]
+        (egg / "sparse" / "images.txt").write_text("\n".join(lines))
+        (egg / "sparse" / "cameras.txt").write_text("1 PINHOLE 48 40 70 66 25.5 18.5")
+        report, split = take(egg.parents[2])
+        assert split is not None and not report.left_out
+        expected, found = extent(split, "egg", surface(), 1)
+        np.testing.assert_allclose(found, expected, atol=0.8)
+
+    def test_one_camera_file_names_of_any_kind_and_splits_by_hash(self, egg):
+        """Accents that the file system writes otherwise than the camera file."""
+        root = egg.parents[2]
+        name = "tasse à café"
+        folder = root / "Öl [bold]" / unicodedata.normalize("NFD", name)
+        shutil.copytree(egg, folder)
+        entries = json.loads((folder / "cameras.json").read_text())["pictures"]
+        (folder / "cameras.json").unlink()
+        shutil.rmtree(root / "egg")
+        pictures.write_cameras(
+            root, {f"Öl [bold]/{name}/{file}": e for file, e in entries.items()}
+        )
+        report = import_pictures(root, root.parent / "set", KEEP)
+        [taken] = report.objects
+        assert not report.left_out and len(taken.images) == 6
+        settings = config.Data(root=str(root.parent / "set"))
+        split = data.open_split(settings, taken.source.split)
+        assert split.names == {"Öl [bold]": "Öl [bold]"}
+
+
+def damage_camera(**change: object):
+    def damage(folder: Path) -> None:
+        entries = json.loads((folder / "cameras.json").read_text())["pictures"]
+        entries["0.png"].update(change)
+        pictures.write_cameras(folder, entries)
+
+    return damage
+
+
+def damage_mask(value: float, shape: tuple[int, int] = (40, 48)):
+    def damage(folder: Path) -> None:
+        mask = np.full(shape, value, np.uint8)
+        Image.fromarray(mask).save(folder / "0_mask.png")
+
+    return damage
+
+
+def truncate(folder: Path) -> None:
+    path = folder / "0.png"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def break_link(folder: Path) -> None:
+    (folder / "0.png").unlink()
+    (folder / "0.png").symlink_to(folder / "nowhere.png")
+
+
+def drop_camera(folder: Path) -> None:
+    entries = json.loads((folder / "cameras.json").read_text())["pictures"]
+    del entries["0.png"]
+    pictures.write_cameras(folder, entries)
+
+
+def make_opaque(folder: Path) -> None:
+    Image.new("RGB", (48, 40)).save(folder / "0.png")
+
+
+class TestBroken:
+    @pytest.mark.parametrize(
+        ("damage", "reason"),
+        [
+            (damage_camera(t=[0, 0, float("nan")]), "t of its camera is not finite"),
+            (damage_camera(K=[[70, 0], [0, 70]]), r"K .* the shape \[3, 3\]"),
+            (damage_camera(R="north"), "R of its camera must consist of numbers"),
+            (damage_camera(R=np.diag([1, 1, 1.1]).tolist()), "its camera is none"),
+            (damage_camera(R=np.diag([1, 1, -1]).tolist()), "its camera is none"),
+            (damage_camera(distortion=[1, 2, 3]), "its camera is none"),
+            (damage_camera(size=[40, 48]), "for 40 x 48 pixels, and it has 48 x 40"),
+            (damage_camera(fov=40), "needs K, R and t, or distance"),
+            (damage_camera(roll=40), "unknown field 'roll'"),
+            (damage_mask(0), "its mask is empty"),
+            (damage_mask(255), "its mask is full"),
+            (damage_mask(255, (4, 4)), "its mask has 4 x 4 pixels, and it has 48 x 40"),
+            (lambda f: (f / "0_mask.png").touch(), "its mask cannot be read"),
+            (truncate, "truncated"),
+            (lambda f: (f / "0.png").write_bytes(b""), "damaged or of an unknown"),
+            (break_link, "No such file"),
+            (make_opaque, "it has no mask"),
+            (drop_camera, "there is no camera for it"),
+        ],
+    )
+    def test_pictures_are_left_out(self, damage, reason, egg):
+        damage(egg)
+        report, split = take(egg.parents[2])
+        [(file, why)] = report.left_out
+        assert file == "egg/train/a/0.png"
+        pytest.raises(ValueError, _raise, why).match(reason)
+        assert split is not None and split.view_counts("egg").tolist() == [5]
+
+    def test_names_that_are_no_text_are_listed(self, egg):
+        os.rename(egg / "0.png", bytes(egg) + b"/\xff.png")
+        report, split = take(egg.parents[2])
+        assert ("'\\udcff.png'", "its name is not valid Unicode") in report.left_out
+        assert split is not None and split.view_counts("egg").tolist() == [5]
+
+    def test_cameras_without_pictures_are_listed(self, egg):
+        (egg / "3.png").unlink()
+        report, split = take(egg.parents[2])
+        assert report.left_out == [("egg/train/a/3.png", "a camera without a picture")]
+        assert split is not None and split.view_counts("egg").tolist() == [5]
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [("{", "not valid JSON"), ("[]", 'must be an object {"pictures"')],
+    )
+    def test_objects_are_left_out(self, text, reason, egg):
+        shutil.copytree(egg, egg.with_name("b"))
+        (egg / "cameras.json").write_text(text)
+        (egg.parent / "empty").mkdir()
+        report, split = take(egg.parents[2])
+        reasons = dict(report.left_out)
+        assert reason in reasons["egg/train/a"]
+        assert reasons["egg/train/empty"] == "there is no picture in it"
+        assert split is not None and split.count("egg") == 1
+
+    def test_cut_off_and_single_pictures_are_noted(self, egg):
+        for path in egg.glob("[1-5].png"):
+            path.unlink()
+        covered = pictures.mask(*pictures.pose(0, 20))
+        covered[:, :3] = covered[:, 20:23]
+        pictures.save_rgba(egg / "0.png", covered)
+        drop = json.loads((egg / "cameras.json").read_text())["pictures"]
+        pictures.write_cameras(egg, {"0.png": drop["0.png"]})
+        report, _ = take(egg.parents[2])
+        notes = [note for _, note in report.notes]
+        assert "the object is cut off by the border" in notes
+        assert "it has a single picture" in notes
+
+    def test_nothing_usable_writes_nothing(self, egg, capsys):
+        root, out = egg.parents[2], egg.parents[3] / "set"
+        (egg / "cameras.json").write_text("{")
+        words = ["pictures", "--images", str(root), "--out", str(out)]
+        assert main(words) == 1
+        shown = capsys.readouterr().out
+        assert (
+            "No picture could be used; 1 left out" in shown and "egg/train/a" in shown
+        )
+        assert not out.exists()
+
+    def test_other_folders_are_not_replaced(self, egg):
+        out = egg.parents[3] / "set"
+        out.mkdir()
+        (out / "thesis.txt").touch()
+        with pytest.raises(FileExistsError, match="such as thesis.txt"):
+            import_pictures(egg.parents[2], out)
+        with pytest.raises(FileNotFoundError, match="no pictures in folders"):
+            import_pictures(egg, out.with_name("new"))
+
+
+def _raise(message: str) -> None:
+    raise ValueError(message)
+
+
+def test_command(eggs, tmp_path, capsys):
+    words = ["pictures", "--images", str(eggs), "--out", str(tmp_path / "set")]
+    for _ in range(2):  # the second time in place of the first
+        assert main([*words, "--size", "16", "--keep-frame"]) == 0
+    shown = capsys.readouterr().out
+    assert "10 pictures of 2 objects" in shown
+    assert "4 to 6" in shown and "leaves the unit box" in shown
+    assert "Without an object: val, test." in shown
+    assert main(["info", str(tmp_path / "set")]) == 0
+    shown = capsys.readouterr().out
+    assert "up to 6 views of 16 x 16 pixels" in shown
+    assert "Not all objects have voxels: train." in shown
