@@ -11,7 +11,7 @@ from jaxsoftras.shapes import catalogue
 
 
 def contact_sheet(
-    columns: int = 8, *, seed: int = 0, image_size: int = 128, view: int = 2
+    columns: int = 8, *, seed: int = 0, image_size: int = 96, view: int = 2
 ) -> Image.Image:
     """Renders the first objects of every category, one row each, on white.
 
