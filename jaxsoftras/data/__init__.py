@@ -11,6 +11,8 @@
 * `jaxsoftras.data.camera_files`: how they are stored.
 * `jaxsoftras.data.pictures`: data sets from pictures with masks and cameras.
 * `jaxsoftras.data.sampling`: training batches of two views of each object.
+* `jaxsoftras.data.build`: data sets from folders of meshes.
+* `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.
 * `jaxsoftras.data.writing`: new data sets as npz files.
 * `jaxsoftras.data.zbuffer`: the renderer of new data sets.
 

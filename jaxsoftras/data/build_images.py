@@ -90,9 +90,7 @@ def _render(
     drawn = _find_drawn(points[:, :2], np.asarray(mesh.faces), size)
     corners, nearness = np.split(points[np.asarray(mesh.faces)[drawn]], [2], -1)
     nearness = nearness[..., 0]
-    seen = zbuffer._nearest_faces(corners, nearness, size)
-    sample = np.flatnonzero(seen < len(drawn))
-    number = seen[sample]
+    sample, number = zbuffer.find_nearest(corners, nearness, size)
     row, column = np.divmod(sample, size)
     at = _Seen(
         drawn[number], corners[number], nearness[number], np.stack([column, row], -1)

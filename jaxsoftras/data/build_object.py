@@ -20,6 +20,7 @@ AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
 # Of 2, the longest side of all vertices together. A mesh that is smaller has lost the
 # digits of its shape to single precision.
 _SMALLEST = 1e-3
+_LITTLE = 0.002  # of an image
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,14 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
     notes = [str(warning.message) for warning in caught]
     if getattr(mesh.texture, "transparent", False):
         notes.append("it is not opaque everywhere, but drawn so")
-    if not images[:, 3].any():
+    coverage = images[:, 3].mean((1, 2)).max() / 255
+    if coverage == 0:
         raise ValueError("nothing of it can be seen in any image")
+    if coverage < _LITTLE:
+        notes.append(
+            f"it covers no more than {coverage:.2%} of any image: a stray vertex may "
+            "stretch its bounding box"
+        )
     return Example(images, voxels), [_shorten(note, path) for note in notes]
 
 

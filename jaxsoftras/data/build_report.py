@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=os.cpu_count() or 1,
+        default=_count_cores(),
         metavar="N",
         help="processes (default: one for each core)",
     )
@@ -174,6 +174,13 @@ def print_files(
             f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"
         )
     console.print(table)
+
+
+def _count_cores() -> int:
+    """Counts the cores that this process may use; a cluster may lend some."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _parse_shard(word: str) -> tuple[int, int]:

@@ -7,6 +7,8 @@ images: `jaxsoftras.camera.perspective_camera` with ``handedness="left"``.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -68,7 +70,7 @@ def _ranges(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     owner = np.repeat(np.arange(len(count)), count)
     starts = np.cumsum(count) - count
-    return np.arange(len(owner)) - starts[owner] + first[owner], owner
+    return np.arange(len(owner)) + (first - starts)[owner], owner
 
 
 def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
@@ -82,27 +84,33 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
         ``[R]`` row and ``[R]`` triangle of each intersection, and ``[R]`` its left and
         right end in columns.
     """
-    rows = corners[..., 1]
-    first = np.clip(np.ceil(rows.min(1)), 0, size).astype(np.int64)
-    last = np.clip(np.floor(rows.max(1)), -1, size - 1).astype(np.int64)
+    order = np.argsort(corners[..., 1], 1)
+    top, middle, bottom = (
+        corners[np.arange(len(corners)), order[:, k]] for k in range(3)
+    )
+    first = np.clip(np.ceil(top[:, 1]), 0, size).astype(np.int64)
+    last = np.clip(np.floor(bottom[:, 1]), -1, size - 1).astype(np.int64)
     row, triangle = _ranges(first, np.maximum(last - first + 1, 0))
-    left, right = np.full(len(row), np.inf), np.full(len(row), -np.inf)
-    for k in range(3):
-        p, q = corners[:, k], corners[:, (k + 1) % 3]
-        # both triangles at an edge traverse it downwards, so rounding leaves no gap
-        down = (p[:, 1] < q[:, 1])[:, None]
-        upper, lower = np.where(down, p, q)[triangle], np.where(down, q, p)[triangle]
-        crosses = (upper[:, 1] <= row) & (row <= lower[:, 1])
-        crosses &= upper[:, 1] < lower[:, 1]
-        run = np.where(crosses, lower[:, 1] - upper[:, 1], 1.0)
-        column = upper[:, 0] + (row - upper[:, 1]) / run * (lower[:, 0] - upper[:, 0])
-        left = np.where(crosses, np.minimum(left, column), left)
-        right = np.where(crosses, np.maximum(right, column), right)
-    return row, triangle, left, right
+
+    # each edge from its upper to its lower end: both triangles at an edge compute the
+    # same columns, so rounding leaves no gap
+    upper = np.stack([top, top, middle], 1)
+    run = np.stack([bottom, middle, bottom], 1) - upper
+    slope = run[..., 0] / np.where(run[..., 1] > 0, run[..., 1], 1.0)
+    start = upper.reshape(-1, 2)
+
+    def column(edge: np.ndarray) -> np.ndarray:
+        return start[edge, 0] + (row - start[edge, 1]) * slope.ravel()[edge]
+
+    below = row >= middle[triangle, 1]
+    ends = column(3 * triangle), column(3 * triangle + 1 + below)
+    return row, triangle, np.minimum(*ends), np.maximum(*ends)
 
 
-def _nearest_faces(corners: np.ndarray, nearness: np.ndarray, size: int) -> np.ndarray:
-    """Finds the nearest triangle at each sample.
+def find_nearest(
+    corners: np.ndarray, nearness: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the nearest triangle at each sample that a triangle covers.
 
     Args:
         corners: ``[F, 3, 2]`` (column, row) in samples.
@@ -110,8 +118,8 @@ def _nearest_faces(corners: np.ndarray, nearness: np.ndarray, size: int) -> np.n
         size: samples along each side of the image.
 
     Returns:
-        ``[size * size]`` triangle index, F where there is none; the first of several at
-        the same depth.
+        ``[N]`` covered samples, row by row, and ``[N]`` the triangle seen there: the
+        first of several at the same depth.
     """
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -127,17 +135,114 @@ def _nearest_faces(corners: np.ndarray, nearness: np.ndarray, size: int) -> np.n
     last = np.clip(np.floor(right), -1, size - 1).astype(np.int64)
     count = np.where(edge_on[triangle], 0, np.maximum(last - first + 1, 0))
     column, span = _ranges(first, count)
-    face = triangle[span]
     at_row = constant[triangle] + by_row[triangle] * row
-    near = at_row[span] + by_column[face] * column
-    sample = row[span] * size + column
+    near = at_row[span] + by_column[triangle][span] * column
+    sample = (row * size)[span] + column
 
     nearest = np.zeros(size * size)
     np.maximum.at(nearest, sample, near)
-    visible = near == nearest[sample]
-    seen = np.full(size * size, len(corners))
-    np.minimum.at(seen, sample[visible], face[visible])
-    return seen
+    visible = np.flatnonzero(near == nearest[sample])[::-1]
+    seen = np.empty(size * size, np.int64)
+    # of equal samples, the last one counts
+    seen[sample[visible]] = triangle[span[visible]]
+    covered = np.flatnonzero(nearest > 0)
+    return covered, seen[covered]
+
+
+@functools.lru_cache(4)
+def _pixel_of_samples(pixels: int, fine: int) -> np.ndarray:
+    """The number of the pixel of each sample, ``[(pixels * fine)**2]``, row by row."""
+    place = np.arange(pixels * fine) // fine
+    return (place[:, None] * pixels + place).ravel()
+
+
+def _draw(
+    corners: np.ndarray,
+    nearness: np.ndarray,
+    shades: np.ndarray,
+    pixels: int,
+    fine: int,
+) -> np.ndarray:
+    """Draws one image: the mean of ``fine`` x ``fine`` samples in each pixel.
+
+    Args:
+        corners: ``[F, 3, 2]`` (column, row) in samples.
+        nearness: ``[F, 3]`` reciprocal depths.
+        shades: ``[F, 3]`` RGB from 0 to 1.
+        pixels: width and height of the image.
+        fine: samples along each side of a pixel.
+
+    Returns:
+        ``[4, pixels, pixels]`` uint8.
+    """
+    sample, face = find_nearest(corners, nearness, pixels * fine)
+    pixel = _pixel_of_samples(pixels, fine)[sample]
+    sums = [
+        np.bincount(pixel, channel, pixels * pixels) for channel in shades.T[:, face]
+    ]
+    sums.append(np.bincount(pixel, minlength=pixels * pixels))
+    image = np.reshape(sums, (4, pixels, pixels)) * (255 / fine**2)
+    return np.floor(image.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+def render_views(
+    vertices: ArrayLike,
+    faces: ArrayLike,
+    eyes: ArrayLike,
+    *,
+    image_size: int = 64,
+    supersampling: int = 4,
+    half_fov: float = 15.0,
+    colors: ArrayLike = (0.7, 0.7, 0.7),
+    closed: bool = False,
+) -> np.ndarray:
+    """Renders a mesh from several positions, as `render` does from one.
+
+    Args:
+        vertices: see `render`.
+        faces: see `render`.
+        eyes: ``[N, 3]`` positions of the camera, which looks at the origin.
+        image_size: see `render`.
+        supersampling: see `render`.
+        half_fov: see `render`.
+        colors: see `render`.
+        closed: see `render`.
+
+    Returns:
+        ``[N, 4, image_size, image_size]`` uint8, as `render` returns them.
+
+    Raises:
+        ValueError: a vertex lies beside or behind a camera.
+    """
+    points, indices = np.asarray(vertices, float), np.asarray(faces)
+    a, b, c = (points[indices[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=-1)
+    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
+    shades = (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
+    size = image_size * supersampling
+    images = []
+    for eye in np.asarray(eyes, float):
+        projected = project(points, eye, half_fov)
+        corners = (projected[:, :2] * (size, -size) + (size - 1)) / 2
+        drawn = slice(None)
+        if closed:
+            drawn = np.sum(normals * (eye - a), -1) > 0
+        chosen = indices[drawn]
+        if not np.all(projected[chosen, 2] > 0):
+            raise ValueError(
+                "The mesh reaches the plane of the camera: move the eye further away."
+            )
+        images.append(
+            _draw(
+                corners[chosen],
+                1 / projected[chosen, 2],
+                shades[drawn],
+                image_size,
+                supersampling,
+            )
+        )
+    return np.stack(images)
 
 
 def render(
@@ -171,30 +276,13 @@ def render(
     Raises:
         ValueError: a vertex lies beside or behind the camera.
     """
-    points = np.asarray(vertices, float)
-    triangles = points[np.asarray(faces)]
-    normals = np.cross(
-        triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    )
-    lengths = np.linalg.norm(normals, axis=-1)
-    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
-    shades = (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
-    if closed:
-        towards = np.asarray(eye, float) - triangles[:, 0]
-        facing = np.sum(normals * towards, -1) > 0
-        triangles, shades = triangles[facing], shades[facing]
-
-    projected = project(triangles, eye, half_fov)
-    if not np.all(projected[..., 2] > 0):
-        raise ValueError(
-            "The mesh reaches the plane of the camera: move the eye further away."
-        )
-    size = image_size * supersampling
-    corners = (projected[..., :2] * (size, -size) + (size - 1)) / 2
-    seen = _nearest_faces(corners, 1 / projected[..., 2], size)
-    # the last entry is the background
-    table = np.zeros((len(shades) + 1, 4), np.float32)
-    table[:-1] = np.concatenate([shades, np.ones((len(shades), 1))], -1)
-    samples = table[seen].reshape(image_size, supersampling, image_size, -1, 4)
-    pixels = samples.mean((1, 3)).clip(0, 1)
-    return np.floor(pixels * 255 + 0.5).astype(np.uint8).transpose(2, 0, 1)
+    return render_views(
+        vertices,
+        faces,
+        np.asarray(eye, float)[None],
+        image_size=image_size,
+        supersampling=supersampling,
+        half_fov=half_fov,
+        colors=colors,
+        closed=closed,
+    )[0]

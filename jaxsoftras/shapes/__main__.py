@@ -65,6 +65,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="width and height of the images (default: %(default)s)",
     )
     parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="processes that make objects, which plays no part in the result (default: "
+        "one for each core)",
+    )
+    parser.add_argument(
         "--sheet",
         type=Path,
         metavar="PNG",
@@ -81,6 +88,7 @@ def _make(options: argparse.Namespace) -> None:
                 objects_per_category=options.objects,
                 seed=options.seed,
                 image_size=options.image_size,
+                processes=options.processes,
                 progress=progress,
             )
         print(f"The data set is in {options.out}.")

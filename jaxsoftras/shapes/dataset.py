@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxsoftras.data import writing, zbuffer
+from jaxsoftras import atomic
+from jaxsoftras.data import writing
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.shapes import catalogue
+from jaxsoftras.data.split import SPLITS
+from jaxsoftras.shapes import making, workers
 from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"
 """Name of the file that states the parameters by which a data set was made."""
 
-_VERSION = 1
+_VERSION = 2
+_OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process
 
 
 def write_dataset(
@@ -26,6 +31,7 @@ def write_dataset(
     objects_per_category: int | Mapping[str, int],
     seed: int = 0,
     image_size: int = 64,
+    processes: int | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Makes the data set; an embedded data set that is already there is replaced.
@@ -41,22 +47,37 @@ def write_dataset(
             to train, val and test.
         seed: seed of the shapes and colours, not negative.
         image_size: width and height of the images, pixels.
+        processes: number of processes that make objects, which plays no part in the
+            result; up to 1 makes them in this one. One for each core if None, or fewer
+            if there are few objects.
         progress: called with the numbers of objects made and to make.
 
     Raises:
         ValueError: an argument is out of range.
         FileExistsError: the folder holds something other than an embedded data set.
+        ChildProcessError: a process ended on its own, for lack of memory perhaps.
     """
+    root = Path(root)
     description = _describe(objects_per_category, seed, image_size)
-    counts = description.pop("objects")
-    writing.write_dataset(
-        root,
-        {synset: range(count) for synset, count in counts.items()},
-        functools.partial(_make_example, seed=seed, image_size=image_size),
-        description,
-        description_name=DESCRIPTION,
-        progress=progress,
+    counts = description["objects"]
+    writing.read_description(root, DESCRIPTION)
+    if processes is None:
+        enough = sum(counts.values()) // _OBJECTS_PER_PROCESS
+        processes = min(workers.count_cores(), enough)
+    calls = (
+        (synset, number, seed, image_size)
+        for synset, count in counts.items()
+        for number in range(count)
     )
+    with atomic.folder(root) as folder, ThreadPoolExecutor(1) as packer:
+        with contextlib.closing(
+            workers.map_in_order(making.make_object, calls, processes)
+        ) as made:
+            packed = _pack(folder, counts, made, packer, progress)
+        for done in packed:
+            done.result()
+        text = json.dumps(description, indent=2) + "\n"
+        (folder / DESCRIPTION).write_text(text)
 
 
 def ensure_dataset(
@@ -124,17 +145,25 @@ def _describe(
     }
 
 
-def _make_example(
-    synset: str, number: int, *, seed: int, image_size: int
-) -> writing.Example:
-    """Renders and voxelizes one object."""
-    vertices, faces, colors = catalogue.make_shape(synset, number, seed)
-    # rendered and voxelized from the same single-precision vertices
-    vertices = vertices.astype(np.float32)
-    views = [
-        zbuffer.render(
-            vertices, faces, eye, image_size=image_size, colors=colors, closed=True
-        )
-        for eye in zbuffer.view_eyes()
-    ]
-    return writing.Example(np.stack(views), writing.solid_voxels(vertices, faces))
+def _pack(
+    folder: Path,
+    counts: Mapping[str, int],
+    made: Iterator[tuple[np.ndarray, np.ndarray]],
+    packer: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> list[Future[None]]:
+    """Hands the objects of each category, as soon as it is complete, to be written."""
+    written = []
+    done, total = 0, sum(counts.values())
+    for synset, count in counts.items():
+        parts = {split: [] for split in SPLITS}
+        for number in range(count):
+            parts[writing.assign_split(number)].append(writing.Example(*next(made)))
+            done += 1
+            if progress:
+                progress(done, total)
+        written += [
+            packer.submit(writing.write_category, folder, synset, split, part)
+            for split, part in parts.items()
+        ]
+    return written

@@ -158,6 +158,13 @@ def test_meshes_that_lack_something_are_made_with_a_note(kind, tmp_path):
     assert example.views.shape == (2, 4, 8, 8) and example.voxels.any()
 
 
+def test_meshes_that_cover_next_to_nothing_are_made_with_a_note(tmp_path):
+    stray = "v 60 0 0\nv 60 0 1\nv 60 1 0\nf 4 5 6\n"
+    (tmp_path / "a.obj").write_text(f"{TRIANGLE}f 1 2 3\n{stray}")
+    [note] = make(tmp_path / "a.obj", Options(views=2)).notes
+    assert "a stray vertex may stretch its bounding box" in note
+
+
 def test_scale_and_place_do_not_matter(tmp_path):
     # 1e6 away, the wedge has few digits left in single precision, but not in the file
     for name, shift in {"a.obj": 0, "b.obj": FAR}.items():

@@ -14,8 +14,7 @@ from jaxsoftras import config
 from jaxsoftras.data import SPLITS, open_split
 from jaxsoftras.data.npz import open_npz
 from jaxsoftras.data.source import describe
-from jaxsoftras.data.writing import Example
-from jaxsoftras.shapes import dataset
+from jaxsoftras.shapes import making
 from tests.support.npz_files import COUNTS, configure, write_folder
 
 
@@ -40,11 +39,11 @@ def test_npz_files_in_memory(npz_root):
 def quick(monkeypatch):
     """Replaces the making of objects."""
 
-    def example(synset, number, *, seed, image_size):
+    def make_object(synset, number, seed, image_size):
         views = np.full((24, 4, 2, 2), number, np.uint8)
-        return Example(views, np.zeros((32, 32, 32), bool))
+        return views, np.zeros((32, 32, 32), bool)
 
-    monkeypatch.setattr(dataset, "_make_example", example)
+    monkeypatch.setattr(making, "make_object", make_object)
 
 
 def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):

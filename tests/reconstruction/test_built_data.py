@@ -2,14 +2,29 @@
 
 import json
 
+import pytest
+
 from jaxsoftras.data import SPLITS
 from jaxsoftras.data.build import build
 from jaxsoftras.data.build_object import Options
+from jaxsoftras.data.npz import open_npz
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.reconstruction import evaluation_run
+from jaxsoftras.reconstruction import evaluation, evaluation_run, training
 from tests.support import mesh_folders, small_run
 
 NAMES = ["Tasse à café", "my mugs", "w"]
+
+
+def test_voxels_of_another_resolution_are_refused(settings, tmp_path):
+    mesh_folders.write(tmp_path, {"meshes/w/val/a.obj": mesh_folders.wedge()})
+    options = Options(views=1, size=16, resolution=16)
+    build(tmp_path / "meshes", tmp_path / "set", options)
+    split = open_npz(tmp_path / "set", "val")
+    experiment = training.Experiment(settings, training.device_mesh(4))
+    with pytest.raises(
+        ValueError, match="16 cells a side, and IoU is measured with 32"
+    ):
+        evaluation.score_split(experiment, experiment.init(0).variables, split, 1e-4)
 
 
 def test_categories_of_ones_own(tmp_path, capsys):

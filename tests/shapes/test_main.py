@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras.data.writing import Example
 from jaxsoftras.shapes import __main__ as command
-from jaxsoftras.shapes import dataset
+from jaxsoftras.shapes import dataset, making
 
 
 def test_data_set(tmp_path, monkeypatch, capsys):
-    def example(synset, number, *, seed, image_size):
+    def make_object(synset, number, seed, image_size):
         views = np.zeros((24, 4, image_size, image_size), np.uint8)
-        return Example(views, np.zeros((32, 32, 32), bool))
+        return views, np.zeros((32, 32, 32), bool)
 
-    monkeypatch.setattr(dataset, "_make_example", example)
+    monkeypatch.setattr(making, "make_object", make_object)
     root = tmp_path / "set"
     words = ["--out", str(root), "--objects", "3", "--seed", "4", "--image-size", "2"]
+    words += ["--processes", "1"]
     assert command.main(words) == 0
     description = json.loads((root / dataset.DESCRIPTION).read_text())
     assert description["seed"] == 4 and description["image_size"] == 2
