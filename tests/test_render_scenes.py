@@ -103,7 +103,7 @@ def test_depth_is_differentiable():
     np.testing.assert_allclose([value, slope], [3.5, -1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("supersampling", [1, 2])
+@pytest.mark.parametrize("supersampling", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_background_image(supersampling):
     """Each pixel without a face has its own, whatever the supersampling."""
     picture = np.random.default_rng(0).uniform(size=(12, 12, 3)).astype(np.float32)
@@ -172,7 +172,9 @@ def test_four_channels_under_lights_are_not_taken_for_opacity():
         jaxsoftras.render(mesh._replace(texture=skin), FRONT, settings=Settings())
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "dtype", [jnp.float16, pytest.param(jnp.bfloat16, marks=pytest.mark.slow)]
+)
 def test_half_precision_with_light(dtype):
     """Computed in single, from the rounded numbers: values and gradients."""
     vertices = jnp.asarray(SPHERE.vertices, dtype)

@@ -112,7 +112,7 @@ def test_padding_contributes_nothing():
     def run(vertices, rest):
         image, pullback = jax.vjp(
             lambda v: jaxsoftras.render(
-                rest._replace(vertices=v), CAMERA, settings=settings
+                rest._replace(vertices=v), CAMERA, None, settings
             ),
             vertices,
         )

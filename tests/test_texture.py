@@ -211,7 +211,11 @@ class TestWrapOfATexture:
 
         def draw(own, told):
             return jaxsoftras.rasterize(
-                faces, texture.UVTexture(corners, checks, own), 8, wrap=told
+                faces,
+                texture.UVTexture(corners, checks, own),
+                8,
+                wrap=told,
+                implementation="reference",
             )
 
         clamped, tiled = draw(None, None), draw("repeat", None)

@@ -68,6 +68,7 @@ def _devices(axis_type=AxisType.Auto):
     return jax.make_mesh((BATCH,), ("data",), axis_types=(axis_type,))
 
 
+@pytest.mark.slow  # plain jit divides the images in the same way, training by this one
 def test_shard_map_over_devices():
     mesh = _devices()
     sharded = jax.jit(
