@@ -120,4 +120,4 @@ def test_reverse_mode_twice_is_refused(outer):
         return jnp.sum(jax.jvp(image, (faces,), (DIRECTIONS[0],))[1])
 
     with pytest.raises(NotImplementedError, match="forward mode over reverse"):
-        jax.grad(slope)(FACES)
+        jax.eval_shape(jax.grad(slope), FACES)

@@ -122,6 +122,7 @@ class TestValuesAndGradients:
             near=1,
             far=11,
             background=0.5,
+            implementation="reference",
         )
         image = jax.jit(draw)(faces, colors)
         nearness = (11 - np.array([2.0, 5.0])) / 10
@@ -137,6 +138,7 @@ class TestValuesAndGradients:
         z = 1 / (0.6 + 0.19 * x)
         face = np.stack([x, [-3.0, -3.0, 6.0], z], -1)[None]
         options: dict[str, Any] = {"sigma": 1e-6, "near": 0.1, "gamma": 1e-3}
+        options["implementation"] = "reference"
         draw = functools.partial(jaxsoftras.rasterize, image_size=(1, 5), **options)
         image = jax.jit(draw)(face, z[None, :, None])
         pixels = np.array([-0.8, -0.4, 0, 0.4, 0.8])

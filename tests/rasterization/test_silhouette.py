@@ -146,8 +146,8 @@ class TestValues:
         ("name", "size"),
         [
             *((name, (24, 24)) for name in scenes.SCENES),
-            ("overlapping", (17, 30)),
-            # smaller than a tile, as the image of the loop over faces and pixels is
+            pytest.param("overlapping", (17, 30), marks=pytest.mark.slow),
+            # the image of the loop over faces and pixels is smaller than a tile too
             pytest.param("huge", (1, 1), marks=pytest.mark.slow),
         ],
     )
