@@ -195,6 +195,9 @@ def render(
         ),
         image_size=checks.as_image_size(settings.image_size),
         front_face=_front_face(camera, settings),
+        interpolation="orthographic"
+        if camera.projection == "orthographic"
+        else settings.interpolation,
         clip=settings.clip
         and survey.may_need_clipping(mesh.vertices, camera, settings),
     )

@@ -22,8 +22,10 @@ FrontFace = Literal["clockwise", "counterclockwise"]
 Aggregation = Literal["softmax", "hard"]
 """Colour over depth: blended by softmax, or the colour of the nearest face."""
 
-Interpolation = Literal["perspective", "affine"]
-"""Interpolation of attributes: linear on the face, or linear on the screen."""
+Interpolation = Literal["perspective", "affine", "orthographic"]
+"""Interpolation within a face. ``"perspective"``: linear on the face. ``"affine"``: of
+attributes, linear on the screen. ``"orthographic"``: of attributes and depth, linear on
+both, as an orthographic camera sees them."""
 
 Implementation = Literal["reference", "xla", "pallas", "triton", "mosaic"]
 """``"reference"``: the definition, dense, for small scenes. ``"xla"``: an exact work
@@ -157,6 +159,11 @@ class RasterOptions:
     def perspective(self) -> bool:
         """Whether attributes are linear on the face, not on the screen."""
         return self.interpolation == "perspective" and not self.match_softras
+
+    @property
+    def parallel(self) -> bool:
+        """Whether lines of sight are parallel: depth is linear on the screen."""
+        return self.interpolation == "orthographic" and not self.match_softras
 
     @property
     def cutoff(self) -> float:

@@ -223,5 +223,9 @@ class TestErrors:
             lighting.illuminate(ORIGIN, UP, material=Material(0.0))
 
     def test_two_sided_without_an_eye(self):
-        with pytest.raises(ValueError, match="needs the eye"):
+        with pytest.raises(ValueError, match="needs eye or to_eye"):
             lighting.illuminate(ORIGIN, UP, two_sided=True)
+
+    def test_a_position_and_a_direction_of_the_eye(self):
+        with pytest.raises(ValueError, match="not both"):
+            lighting.illuminate(ORIGIN, UP, eye=UP[0], to_eye=UP[0])

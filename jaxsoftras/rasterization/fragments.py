@@ -12,7 +12,12 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import checks, deterministic, geometry, guesses
 from jaxsoftras.kernels import dispatch, pairs, shading
-from jaxsoftras.kernels.options import FrontFace, Implementation, RasterOptions
+from jaxsoftras.kernels.options import (
+    FrontFace,
+    Implementation,
+    Interpolation,
+    RasterOptions,
+)
 from jaxsoftras.kernels.scene import Scene, Task
 from jaxsoftras.rasterization import inputs, large_faces
 
@@ -43,6 +48,7 @@ def find_fragments(
     far: float | None = None,
     double_sided: bool = True,
     front_face: FrontFace | None = None,
+    interpolation: Interpolation = "perspective",
     implementation: Implementation | None = None,
 ) -> Fragments:
     """Finds the nearest face at each pixel centre, as a z-buffer does.
@@ -60,6 +66,8 @@ def find_fragments(
         double_sided: whether faces are seen from behind.
         front_face: order of the corners of a face on the screen seen from its front;
             see `rasterize`.
+        interpolation: ``"orthographic"`` for faces that an orthographic camera has
+            projected; see `rasterize`.
         implementation: see `silhouette`.
 
     Returns:
@@ -81,6 +89,7 @@ def find_fragments(
         near=near,
         far=far,
         front_face=front_face,
+        interpolation=interpolation,
         double_sided=double_sided,
         implementation=implementation,
     )
@@ -104,7 +113,9 @@ def find_fragments_with(
     ones = jnp.ones_like(corners, shape=(len(corners),))
     near = None
     if large:
-        near = large_faces.bring_near(corners, options.perspective)
+        near = large_faces.bring_near(
+            corners, options.perspective, parallel=options.parallel
+        )
         corners = near.corners
     scene, task = Scene(corners, ones, ones), Task(height, width, options)
     visible = dispatch.choose("visible", options.implementation, task, corners.dtype)

@@ -239,8 +239,9 @@ def rasterize(
             None stands for ``"counterclockwise"``, as right-handed cameras (the default
             ones) show faces that are counter-clockwise seen from outside; and for
             ``"clockwise"`` with ``match_softras``, whose cameras mirror the image.
-        interpolation: ``"perspective"``, linear on the face; or ``"affine"``, linear on
-            the screen.
+        interpolation: ``"perspective"``, linear on the face; ``"affine"``, linear on
+            the screen; or ``"orthographic"``, both, for faces that an orthographic
+            camera has projected, whose depth is linear on the screen, too.
         face_light: factor and summand of the colours, at the corners.
         wrap: continuation of a texture image beyond its edges; None stands for the
             texture's own, or else ``"clamp"``.
@@ -351,7 +352,9 @@ def rasterize_with(
     if lookup.kind == "image":
         corners, attributes = _hide_unplaced(corners, attributes)
     if large and (lookup.kind != "surface" or attributes.values is not None):
-        near = large_faces.bring_near(corners, options.perspective)
+        near = large_faces.bring_near(
+            corners, options.perspective, parallel=options.parallel
+        )
         corners, attributes = near.corners, near.move(attributes)
     channels = attributes.channels - lookup.transparent
     kind = corners.dtype

@@ -19,7 +19,7 @@ OPTIONS: dict[str, Any] = {
     "faces": {"supersampling": 2},
     "surface": {"double_sided": False},
     "image": {"double_sided": False, "front_face": "counterclockwise"},
-    "light": {"squared": False, "interpolation": "affine"},
+    "light": {"squared": False, "interpolation": "orthographic"},
 }
 
 
@@ -141,9 +141,13 @@ class TestValuesAndGradients:
         image = jax.jit(draw)(face, z[None, :, None])
         pixels = np.array([-0.8, -0.4, 0, 0.4, 0.8])
         np.testing.assert_allclose(image[0, :, 0], 1 / (0.6 + 0.19 * pixels))
-        draw = functools.partial(draw, interpolation="affine")
-        affine = jax.jit(draw)(face, z[None, :, None])
-        assert np.abs(affine[0, :, 0] - image[0, :, 0]).max() > 0.1
+        for linear in ("affine", "orthographic"):
+            draw = functools.partial(draw, interpolation=linear)
+            image = jax.jit(draw)(face, z[None, :, None])
+            # corner 2 lies at the height 6, and the pixels at 0
+            across = pixels / 6 * (z[1] - z[0])
+            expected = (z[0] + z[1]) / 3 + z[2] / 3 + across
+            np.testing.assert_allclose(image[0, :, 0], expected)
 
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
@@ -234,7 +238,7 @@ COLORS = np.ones((2, 5, 3), np.float32)
         (F4, COLORS, {"aggregation": "max"}, "softmax, hard"),
         (F4, COLORS, {"distance": "taxi"}, "euclidean, barycentric, hard"),
         (F4, COLORS, {"front_face": "left"}, "clockwise"),
-        (F4, COLORS, {"interpolation": "cubic"}, "perspective, affine"),
+        (F4, COLORS, {"interpolation": "cubic"}, "perspective, affine, orthographic"),
         (F4, COLORS, {"distribution": "poisson"}, "must be one of"),
         (F4, COLORS, {"conorm": "max"}, "must be one of"),
         (F4, COLORS, {"wrap": "mirror"}, "clamp, repeat"),
