@@ -173,8 +173,8 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
     """Makes one or several lights a tuple, and checks those numbers that are known.
 
     Raises:
-        ValueError: something that is no light, a direction of length 0, or an
-            attenuation that is negative or all 0.
+        ValueError: something that is no light, a direction of length 0 or not finite, a
+            position that is not finite, or an attenuation that is negative or all 0.
 
     Example:
         >>> print(lighting.as_lights(jaxsoftras.AmbientLight(0.5)))
@@ -192,6 +192,13 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
             raise ValueError(
                 "lights must be a sequence of AmbientLight, DirectionalLight and "
                 f"PointLight; one item is {light!r}."
+            )
+        place = {DirectionalLight: "direction", PointLight: "position"}.get(type(light))
+        if place:
+            _check(
+                np.isfinite,
+                getattr(light, place),
+                f"The {place} of a light must be finite",
             )
         if isinstance(light, DirectionalLight):
             _check(

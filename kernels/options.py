@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jaxsoftras import checks, probability, texture
 from jaxsoftras import conorm as conorms
@@ -121,6 +122,9 @@ class RasterOptions:
                 raise ValueError(
                     f"{name} must be a name or a {family.__name__}, not {value!r}."
                 )
+        for name in ("dist_eps", "background_epsilon", "near", "far"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, self._known_number(name))
         if not 0 < self.dist_eps < 0.5:
             raise ValueError(
                 f"dist_eps must lie between 0 and 0.5, not {self.dist_eps}."
@@ -141,6 +145,19 @@ class RasterOptions:
                 f"near and far must be depths with 0 <= near < far, not {near} and "
                 f"{far}."
             )
+
+    def _known_number(self, name: str) -> float:
+        """A field as a float, of which arrays are no static numbers."""
+        value = getattr(self, name)
+        if isinstance(value, Tracer):
+            raise ValueError(
+                f"{name} is a static number, and is traced here; make it a constant of "
+                "the compiled function."
+            )
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number, not {value!r}.") from None
 
     @property
     def depth_range(self) -> tuple[float, float]:

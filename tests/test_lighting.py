@@ -206,6 +206,14 @@ class TestErrors:
             (DirectionalLight(np.ones(3), 1.0, np.ones(2)), "specular color"),
             (DirectionalLight(np.ones((4, 3)), np.ones((5, 3))), "broadcast"),
             (PointLight(np.ones(2), 1.0), "position"),
+            (
+                PointLight(np.array([0, np.inf, 0])),
+                "position of a light must be finite",
+            ),
+            (
+                DirectionalLight(np.full(3, np.nan)),
+                "direction of a light must be finite",
+            ),
             (PointLight(np.ones(3), 1.0, 0.0, -np.ones(3)), "at least 0"),
             (0.5, "AmbientLight, DirectionalLight and PointLight"),
         ],

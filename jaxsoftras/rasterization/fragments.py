@@ -94,7 +94,7 @@ def find_fragments(
         implementation=implementation,
     )
     size = checks.as_image_size(image_size)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     large = large_faces.are_known(face_vertices)
     return find_fragments_with(options, size, face_vertices, large=large)
 
@@ -156,6 +156,12 @@ def interpolate(
         >>> jaxsoftras.interpolate(fragments, triangle).shape
         (4, 4, 3)
     """
+    if isinstance(face_attributes, tuple) and hasattr(face_attributes, "_fields"):
+        raise ValueError(
+            "face_attributes must be an array [..., F, 3, C], not a "
+            f"{type(face_attributes).__name__}: give the coordinates of a UVTexture, or"
+            " face_vertices(values, faces) of VertexColors."
+        )
     (attributes,) = checks.as_floats(face_attributes)
     batch = fragments.face.shape[:-2]
     if attributes.ndim != len(batch) + 3 or attributes.shape[-2] != 3:
@@ -169,7 +175,7 @@ def interpolate(
         lambda face: face < count,
         fragments.face,
     )
-    background = inputs.as_argument(background)
+    background = inputs.checked_background(background)
     return _interpolate(fragments, attributes, background)
 
 
@@ -189,7 +195,7 @@ def _interpolate(
     outside = outside.reshape(*batch, *outside.shape[1:])
     if count == 0:
         return jnp.broadcast_to(outside, (*fragments.face.shape, channels))
-    face = fragments.face.reshape(images, -1)
+    face = fragments.face.reshape(images, height * width)
     index = jnp.maximum(face, 0) + count * jnp.arange(images)[:, None]
     corners = deterministic.take(attributes.reshape(-1, 3 * channels), index)
     corners = corners.reshape(*fragments.face.shape, 3, channels)

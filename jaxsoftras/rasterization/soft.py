@@ -120,12 +120,12 @@ def silhouette(
         implementation=implementation,
     )
     inputs.check_positive(sigma=sigma)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     return _silhouette(
         options,
         checks.as_image_size(image_size),
         face_vertices,
-        sigma=inputs.as_argument(sigma),
+        sigma=checks.as_argument(sigma),
         large=large_faces.are_known(face_vertices),
     )
 
@@ -294,15 +294,15 @@ def rasterize(
     )
     inputs.check_positive(sigma=sigma, gamma=gamma)
     check_images(face_attributes)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     return rasterize_with(
         options,
         checks.as_image_size(image_size),
         face_vertices,
-        inputs.as_argument(face_attributes),
-        sigma=inputs.as_argument(sigma),
-        gamma=inputs.as_argument(gamma),
-        background=inputs.as_argument(background),
+        checks.as_argument(face_attributes),
+        sigma=checks.as_argument(sigma),
+        gamma=checks.as_argument(gamma),
+        background=inputs.checked_background(background),
         face_light=face_light,
         transparent=bool(transparent),
         large=large_faces.are_known(face_vertices),

@@ -141,13 +141,10 @@ class TestValuesAndGradients:
         image = jax.jit(draw)(face, z[None, :, None])
         pixels = np.array([-0.8, -0.4, 0, 0.4, 0.8])
         np.testing.assert_allclose(image[0, :, 0], 1 / (0.6 + 0.19 * pixels))
-        for linear in ("affine", "orthographic"):
-            draw = functools.partial(draw, interpolation=linear)
-            image = jax.jit(draw)(face, z[None, :, None])
-            # corner 2 lies at the height 6, and the pixels at 0
-            across = pixels / 6 * (z[1] - z[0])
-            expected = (z[0] + z[1]) / 3 + z[2] / 3 + across
-            np.testing.assert_allclose(image[0, :, 0], expected)
+        draw = functools.partial(draw, interpolation="affine")
+        image = jax.jit(draw)(face, z[None, :, None])
+        across = pixels / 6 * (z[1] - z[0])
+        np.testing.assert_allclose(image[0, :, 0], z.mean() + across)
 
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
@@ -242,6 +239,8 @@ COLORS = np.ones((2, 5, 3), np.float32)
         (F4, COLORS, {"distribution": "poisson"}, "must be one of"),
         (F4, COLORS, {"conorm": "max"}, "must be one of"),
         (F4, COLORS, {"wrap": "mirror"}, "clamp, repeat"),
+        (F4, COLORS, {"background": np.uint8(9)}, "divide 8-bit colours by 255"),
+        (jaxsoftras.icosphere(0), COLORS, {}, "corners in NDC, not a Mesh; render"),
         (F4, COLORS, {"conorm": 3}, "conorm must be a name or a Conorm"),
         (F4, COLORS, {"distribution": None}, "a name or a Distribution"),
         (F4, COLORS, {"image_size": True}, "image_size"),
