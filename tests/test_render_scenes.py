@@ -261,3 +261,36 @@ def test_every_light_has_defaults():
             SPHERE.vertices, normals, light, CAMERA.position, two_sided=True
         )
         assert 0.2 < found.diffuse.max() <= 0.5
+
+
+@pytest.mark.parametrize("interpolation", ["perspective", "affine"])
+def test_an_orthographic_camera_sees_depth_and_colours_linear(interpolation):
+    """Parallel lines of sight: nothing is nearer than it looks on a slanted face."""
+    vertices = SQUARE / 2 - np.array([[0, 0, 0], [0, 0, 8], [0, 0, 8], [0, 0, 0]])
+    across = jaxsoftras.VertexColors(np.array([[0.0], [1], [1], [0]]))
+    rendering: Any = jaxsoftras.render(
+        jaxsoftras.Mesh(vertices, SQUARE_FACES, across),
+        jaxsoftras.orthographic_camera((0, 0, 1)),
+        None,
+        Settings(image_size=8, interpolation=interpolation),
+        outputs="depth",
+    )
+    share = np.tile((np.arange(8) + 0.5) / 8, (8, 1))
+    np.testing.assert_allclose(rendering.depth, 1 + 8 * share, rtol=1e-6)
+    # at half a pixel from an edge, alpha is not yet 1
+    np.testing.assert_allclose(rendering.image[1:-1, 1:-1, 0], share[1:-1, 1:-1])
+
+
+def test_light_does_not_depend_on_the_distance_of_an_orthographic_camera():
+    light = jaxsoftras.DirectionalLight(np.array([1, 0, 0.2]), 1.0, specular=1.0)
+    near, far = (
+        jaxsoftras.render(
+            SPHERE,
+            jaxsoftras.orthographic_camera((0, 0, distance), scale=0.9),
+            light,
+            Settings(),
+        )
+        for distance in (1.5, 90)
+    )
+    assert near[..., 0].max() > 1
+    np.testing.assert_allclose(near, far, atol=1e-3)
