@@ -58,11 +58,13 @@ def light_faces(
 ) -> FaceLight:
     """Light at the corners of the faces, ``[..., F, 3, 3]``; the mesh is checked."""
     points, directions = _points_and_normals(mesh, settings)
+    parallel = camera.projection == "orthographic"
     light = illuminate(
         viewing.zero_nonfinite(points),
         directions,
         lights,
-        camera.position,
+        None if parallel else camera.position,
+        to_eye=-camera.axes[..., 2, :] if parallel else None,
         material=material,
         two_sided=settings.double_sided,
     )

@@ -63,7 +63,16 @@ def _resolve_half_fov(half_fov: ArrayLike | None, fov: ArrayLike | None) -> Arra
 
 def _square_pixels(vertical: ArrayLike, aspect: ArrayLike) -> jax.Array:
     """``[..., 2]`` focal lengths in an image with that ratio of width to height."""
+    if isinstance(aspect, (list, tuple)):
+        raise ValueError(
+            f"aspect must be a number or an array, width / height, not {aspect}."
+        )
     checks.check_finite({"aspect": aspect})
+    checks.check_values(
+        "aspect, width over height of the image, must be positive.",
+        lambda aspect: aspect > 0,
+        aspect,
+    )
     horizontal = jnp.divide(vertical, aspect)
     return jnp.stack(jnp.broadcast_arrays(horizontal, vertical), axis=-1)
 
@@ -108,7 +117,7 @@ def perspective_camera(
         >>> print(cameras.position.shape, cameras.focal_length[0].round(3))
         (3, 3) [1.732 1.732]
     """
-    half_fov = _resolve_half_fov(half_fov, fov)
+    half_fov = _resolve_half_fov(*map(checks.as_argument, (half_fov, fov)))
     axes, position = look_at(
         eye, target, up, direction=direction, handedness=handedness
     )

@@ -29,6 +29,24 @@ def as_floats(*values: VectorLike) -> list[jax.Array]:
     return [jnp.asarray(value, dtype) for value in values]
 
 
+def as_argument(value: Any) -> Any:
+    """Makes a sequence of numbers an array: compiled functions take it for a pytree.
+
+    Raises:
+        ValueError: rows of different length.
+    """
+    if type(value) not in (list, tuple):
+        return value
+    traced = any(isinstance(number, Tracer) for number in jax.tree.leaves(value))
+    try:
+        return (jnp if traced else np).asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"A {type(value).__name__} in place of an array must have rows of one "
+            "length."
+        ) from None
+
+
 def as_image_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Converts the side of a square image or a pair to height and width, pixels.
 

@@ -69,6 +69,9 @@ def _sum_known(values: jax.Array, index: np.ndarray, size: int) -> jax.Array:
 def _sum_segments(
     values: jax.Array, index: jax.Array | np.ndarray, size: int
 ) -> jax.Array:
+    *batch, count, channels = values.shape
+    if count == 0:
+        return jnp.zeros_like(values, shape=(*batch, size, channels))
     if isinstance(index, np.ndarray):
         return _sum_known(values, index, size)
     order = jnp.argsort(index, stable=True)
@@ -135,7 +138,8 @@ def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     size, axes = values.shape[-2], values.ndim - 2
 
     def transposed(cotangent, index):
-        flat = cotangent.reshape(*cotangent.shape[:axes], -1, cotangent.shape[-1])
+        batch, channels = cotangent.shape[:axes], cotangent.shape[-1]
+        flat = cotangent.reshape(*batch, index.size, channels)
         return _sum_segments(flat, index.reshape(-1), size)
 
     return _linear(

@@ -13,7 +13,7 @@ from jaxsoftras.camera import (
     orthographic_camera,
     perspective_camera,
 )
-from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.pose import Handedness
 
 # Least depth of a mesh, in units of its size: nothing lies at the camera's plane.
@@ -27,6 +27,7 @@ def _corners(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
         ``[..., F * 3, 3]`` positions, world space, and a mask ``[..., F * 3]`` of those
         of faces that exist and have finite vertices; others are 0.
     """
+    mesh = checked_mesh(mesh, "frame")
     if any(isinstance(leaf, Tracer) for leaf in (mesh.vertices, mesh.faces)):
         raise ValueError(
             "frame needs the values of vertices and faces, which are traced here; call "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +53,11 @@ def _as_floats(image: ArrayLike) -> np.ndarray:
         raise ValueError(
             "The values of the image are not known while it is traced; return it from "
             "the compiled function first."
+        )
+    if isinstance(image, tuple) and hasattr(image, "_fields"):
+        raise ValueError(
+            f"An image must be an array, not a {type(image).__name__}; of what render "
+            "returns with outputs, take rendering.image."
         )
     array = np.asarray(image)
     if array.ndim == 2:
@@ -112,13 +118,15 @@ def checkerboard(height: int, width: int) -> np.ndarray:
 def _compose(image: np.ndarray, background: VectorLike) -> np.ndarray:
     """Lays colours with opacity, ``[H, W, 4]``, over a background: ``[H, W, 3]``."""
     color, alpha = image[..., :3], image[..., 3:]
-    behind = np.asarray(background, np.float32)
     try:
+        behind = np.asarray(background, np.float32)
         behind = np.broadcast_to(behind, color.shape)
-    except ValueError:
+    except (TypeError, ValueError):
+        shape = list(np.shape(background))
+        given = f"an array of shape {shape}" if shape else repr(background)
         raise ValueError(
             "The background must be a number, a colour [3] or an image "
-            f"{list(color.shape)}, not an array of shape {list(behind.shape)}."
+            f"{list(color.shape)}, not {given}."
         ) from None
     if not np.all((behind >= 0) & (behind <= 1)):
         raise ValueError("The background must have values from 0 to 1.")
@@ -197,6 +205,8 @@ def save_image(
         b'PNG'
         >>> folder.cleanup()
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError("save_image takes the path first: save_image(path, image).")
     path = Path(path)
     form = _FORMATS.get(path.suffix.lower())
     if form is None:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxsoftras import guesses, texture_joining, texture_parts
-from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.texture import (
     FaceColors,
     SurfaceTexture,
@@ -34,12 +34,7 @@ def _own_axes(texture: Texture) -> list[int]:
 
 
 def _check(index: int, mesh: Mesh) -> None:
-    """Raises a ValueError unless an item is one mesh with a texture that fits."""
-    if not isinstance(mesh, Mesh):
-        raise ValueError(
-            f"join_meshes takes a list of meshes; item {index} is a "
-            f"{type(mesh).__name__}."
-        )
+    """Raises a ValueError unless an item is no batch, with a texture that fits."""
     if np.ndim(mesh.vertices) != 2 or np.ndim(mesh.faces) != 2:
         raise ValueError(
             f"Meshes to join must have vertices [V, 3] and faces [F, 3]; item {index} "
@@ -50,11 +45,6 @@ def _check(index: int, mesh: Mesh) -> None:
     texture = mesh.texture
     if texture is None:
         return
-    if type(texture) not in _AXES:
-        raise ValueError(
-            f"Item {index} has a {type(texture).__name__} for a texture, which must be "
-            f"one of {', '.join(kind.__name__ for kind in _AXES)}."
-        )
     if isinstance(texture, UVTexture):
         texture_parts.check_images(f"The UVTexture of item {index}", texture)
     arrays = jax.tree.leaves(texture)
@@ -108,6 +98,7 @@ def join_meshes(meshes: Sequence[Mesh]) -> Mesh:
         )
     if not meshes:
         raise ValueError("join_meshes needs at least one mesh.")
+    meshes = [checked_mesh(mesh, "join_meshes") for mesh in meshes]
     for index, mesh in enumerate(meshes):
         _check(index, mesh)
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
@@ -145,6 +136,7 @@ def unstack_meshes(mesh: Mesh) -> list[Mesh]:
         >>> print([len(mesh.faces) for mesh in jaxsoftras.unstack_meshes(batch)])
         [80, 80]
     """
+    mesh = checked_mesh(mesh, "unstack_meshes")
     leaves, tree = jax.tree.flatten(mesh)
     axes = [2, 2]
     if mesh.texture is not None:

@@ -173,8 +173,8 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
     """Makes one or several lights a tuple, and checks those numbers that are known.
 
     Raises:
-        ValueError: something that is no light, a direction of length 0, or an
-            attenuation that is negative or all 0.
+        ValueError: something that is no light, a direction of length 0 or not finite, a
+            position that is not finite, or an attenuation that is negative or all 0.
 
     Example:
         >>> print(lighting.as_lights(jaxsoftras.AmbientLight(0.5)))
@@ -192,6 +192,13 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
             raise ValueError(
                 "lights must be a sequence of AmbientLight, DirectionalLight and "
                 f"PointLight; one item is {light!r}."
+            )
+        place = {DirectionalLight: "direction", PointLight: "position"}.get(type(light))
+        if place:
+            _check(
+                np.isfinite,
+                getattr(light, place),
+                f"The {place} of a light must be finite",
             )
         if isinstance(light, DirectionalLight):
             _check(
@@ -257,6 +264,7 @@ def illuminate(
     lights: Light | Sequence[Light] = DEFAULT_LIGHTS,
     eye: ArrayLike | None = None,
     *,
+    to_eye: ArrayLike | None = None,
     material: Material = DEFAULT_MATERIAL,
     two_sided: bool = False,
 ) -> Illumination:
@@ -277,8 +285,10 @@ def illuminate(
         points: ``[..., N, 3]`` world space.
         normals: ``[..., N, 3]`` world space, of any length.
         lights: any number of lights, of any kind, or a single one.
-        eye: ``[..., 3]`` position of the camera, world space. Without it there are no
-            highlights.
+        eye: ``[..., 3]`` position of the camera, world space. Without it, and without
+            ``to_eye``, there are no highlights.
+        to_eye: ``[..., 3]`` direction towards an orthographic camera, which all points
+            see under one angle, in place of ``eye``; world space, of any length.
         material: highlights of the surface.
         two_sided: turn normals that face away from the eye, as for a sheet that is
             visible from both sides.
@@ -288,8 +298,8 @@ def illuminate(
         and normals or in single precision, whichever is higher.
 
     Raises:
-        ValueError: an argument of wrong shape or range, something that is no light, or
-            ``two_sided`` without an eye.
+        ValueError: an argument of wrong shape or range, something that is no light,
+            both of ``eye`` and ``to_eye``, or ``two_sided`` without either.
 
     Example:
         >>> normals = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])  # up, sideways
@@ -302,30 +312,47 @@ def illuminate(
             raise ValueError(
                 f"{name} must have the shape [..., N, 3]; it has {list(array.shape)}."
             )
-    if two_sided and eye is None:
-        raise ValueError("two_sided needs the eye, towards which normals turn.")
+    if eye is not None and to_eye is not None:
+        raise ValueError("Give eye, a position, or to_eye, a direction, not both.")
+    if two_sided and eye is None and to_eye is None:
+        raise ValueError("two_sided needs eye or to_eye, towards which normals turn.")
     lights = tuple(map(_as_arrays, as_lights(lights)))
     check_material(material)
-    if eye is not None:
-        eye = jnp.asarray(eye)
-    return _illuminate(points, normals, lights, eye, _as_arrays(material), two_sided)
+    view = None
+    if eye is not None or to_eye is not None:
+        view = jnp.asarray(to_eye if eye is None else eye)
+    return _illuminate(
+        points,
+        normals,
+        lights,
+        view,
+        _as_arrays(material),
+        two_sided=two_sided,
+        parallel=to_eye is not None,
+    )
 
 
 # inline: part of the renderer's program, not a function that it calls
-@functools.partial(jax.jit, static_argnames="two_sided", inline=True)
+@functools.partial(jax.jit, static_argnames=("two_sided", "parallel"), inline=True)
 def _illuminate(
     points: jax.Array,
     normals: jax.Array,
     lights: tuple[Light, ...],
     eye: jax.Array | None,
     material: Material,
+    *,
     two_sided: bool,
+    parallel: bool,
 ) -> Illumination:
-    """`illuminate` of arguments whose values have been checked, compiled once."""
+    """`illuminate` of arguments whose values have been checked, compiled once.
+
+    ``eye`` is the direction towards the camera if all lines of sight are parallel.
+    """
     dtype = jnp.promote_types(jnp.result_type(points, normals), jnp.float32)
     points, normals = points.astype(dtype), normals.astype(dtype)
     lights = tuple(_with_axis(light, dtype) for light in lights)
-    eye = None if eye is None else _vector("eye", eye, dtype)
+    if eye is not None:
+        eye = _vector("to_eye" if parallel else "eye", eye, dtype)
     shininess = jnp.asarray(material.shininess, dtype)[..., None, None]
     reflected = _color("specular color of a material", material.specular, dtype)
     others = jax.tree.leaves((lights, eye, shininess, reflected))
@@ -341,7 +368,7 @@ def _illuminate(
         ) from None
 
     normals = _unit(normals)
-    to_eye = None if eye is None else _unit(eye - points)
+    to_eye = None if eye is None else _unit(eye if parallel else eye - points)
     if two_sided and to_eye is not None:
         normals = jnp.where(_dot(normals, to_eye) < 0, -normals, normals)
     diffuse = specular = jnp.zeros_like(points, shape=shape)

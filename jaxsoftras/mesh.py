@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import (
+    checks,
     deterministic,
     guesses,
     known,
@@ -47,6 +48,31 @@ class Mesh(NamedTuple):
         extent = summaries.extent(self.vertices)
         faces = summaries.rows(self.faces, "faces")
         return f"Mesh({vertices}{extent}, {faces}, {summaries.texture(self.texture)})"
+
+
+def checked_mesh(mesh: Mesh, owner: str) -> Mesh:
+    """Checks that an argument is a mesh, and makes arrays of lists in it.
+
+    The message of a ValueError names the function that has the argument, ``owner``.
+    """
+    if not isinstance(mesh, Mesh):
+        raise ValueError(
+            f"{owner} takes a Mesh(vertices, faces, texture), not a "
+            f"{type(mesh).__name__}; load_mesh reads a file, from_trimesh converts."
+        )
+    skin = mesh.texture
+    if skin is not None:
+        if not isinstance(skin, get_args(Texture)):
+            raise ValueError(
+                "texture must be FaceColors, VertexColors, a SurfaceTexture or a "
+                f"UVTexture, not a {type(skin).__name__}."
+            )
+        names = (name for name in skin._fields if name != "image")
+        skin = skin._replace(
+            **{name: checks.as_argument(getattr(skin, name)) for name in names}
+        )
+    vertices, faces = map(checks.as_argument, (mesh.vertices, mesh.faces))
+    return Mesh(vertices, faces, skin)
 
 
 def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
@@ -269,7 +295,8 @@ def vertex_sums(
     index, exists = _table_index(faces, tables, count)
     values = jnp.where(exists[..., None], values, 0)
     values = jnp.broadcast_to(values, (*batch, *values.shape[-3:]))
-    rows = values.reshape(*batch[: len(batch) - len(tables)], -1, channels)
+    own = batch[: len(batch) - len(tables)]
+    rows = values.reshape(*own, index.size, channels)
     sums = deterministic.segment_sum(rows, index.reshape(-1), math.prod(tables) * count)
     return sums.reshape(*batch, count, channels)
 
@@ -300,8 +327,11 @@ def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
         >>> print(batch.vertices.shape, batch.faces.shape)
         (2, 42, 3) (2, 80, 3)
     """
+    if isinstance(meshes, Mesh):
+        raise ValueError("stack_meshes takes a list of meshes, not a Mesh.")
     if not meshes:
         raise ValueError("stack_meshes needs at least one mesh.")
+    meshes = [checked_mesh(mesh, "stack_meshes") for mesh in meshes]
     for mesh in meshes:
         if (
             np.ndim(mesh.vertices) != 2
@@ -313,8 +343,13 @@ def stack_meshes(meshes: Sequence[Mesh]) -> Mesh:
                 f"one has {list(np.shape(mesh.vertices))} and "
                 f"{list(np.shape(mesh.faces))}."
             )
+    # unsigned integers have no -1, and a vertex that one mesh lacks others have
+    faces = [
+        checked_faces(mesh.faces, len(mesh.vertices)).astype(np.int32)
+        for mesh in meshes
+    ]
     return Mesh(
         texture_stacking.stack_rows([mesh.vertices for mesh in meshes], None),
-        texture_stacking.stack_rows([mesh.faces for mesh in meshes], -1),
+        texture_stacking.stack_rows(faces, -1),
         texture_stacking.stack_textures([mesh.texture for mesh in meshes]),
     )

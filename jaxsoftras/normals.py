@@ -55,7 +55,7 @@ def normalize(vectors: jax.Array) -> jax.Array:
     return jnp.where(enough, vectors * jax.lax.rsqrt(jnp.where(enough, length2, 1)), 0)
 
 
-def face_normals(corners: jax.Array) -> jax.Array:
+def face_normals(corners: ArrayLike) -> jax.Array:
     """Unit normals of faces.
 
     Args:
@@ -63,13 +63,19 @@ def face_normals(corners: jax.Array) -> jax.Array:
 
     Returns:
         ``[..., F, 3]``, outward for faces that are counter-clockwise seen from outside;
-        zero, with zero gradient, for faces without area (below 5e-13) and for padding.
+        zero, with zero gradient, for faces without area (below 5e-13) and for padding;
+        in single precision for corners of half precision, whose areas would underflow.
+
+    Raises:
+        ValueError: another shape.
 
     Example:
         >>> corners = jnp.array([[[0.0, 0, 0], [2, 0, 0], [0, 3, 0]]])
         >>> print(jaxsoftras.face_normals(corners))
         [[0. 0. 1.]]
     """
+    (corners,) = checks.as_floats(corners)
+    checks.check_shape("corners", corners, 3, 3)
     return _face_normals(corners)
 
 

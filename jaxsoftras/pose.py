@@ -197,6 +197,13 @@ def look_at(
     checks.check_shape("eye", eye, 3)
     checks.check_shape(aim_name, aim, 3)
     checks.check_finite({"eye": eye, aim_name: aim, "up": up})
+    try:
+        np.broadcast_shapes(eye.shape, aim.shape)
+    except ValueError:
+        raise ValueError(
+            f"The leading axes of eye {list(eye.shape)} and {aim_name} "
+            f"{list(aim.shape)} must broadcast."
+        ) from None
     if direction is None:
         aim = aim - eye
     return Pose(axes_from_direction(aim, up, handedness), eye)

@@ -22,7 +22,6 @@ from jaxsoftras import (
     survey,
     viewing,
 )
-from jaxsoftras import texture as textures
 from jaxsoftras.camera import Camera, check_camera, check_leading_axes
 from jaxsoftras.kernels.options import FrontFace
 from jaxsoftras.lighting import (
@@ -33,7 +32,7 @@ from jaxsoftras.lighting import (
     as_lights,
     check_material,
 )
-from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.rasterization import fragments, inputs, soft
 from jaxsoftras.rasterization.attributes import (
     check_images,
@@ -82,19 +81,16 @@ def _front_face(camera: Camera, settings: Settings) -> FrontFace:
 
 def _check_mesh(mesh: Mesh) -> Mesh:
     """Checks vertices, faces and the kind of texture; makes the first two arrays."""
+    mesh = checked_mesh(mesh, "render")
     vertices = jnp.asarray(mesh.vertices)
     if vertices.ndim < 2 or vertices.shape[-1] != 3:
         raise ValueError(
             f"vertices must have the shape [..., V, 3], not {list(vertices.shape)}."
         )
     if not jnp.issubdtype(vertices.dtype, jnp.floating):
-        raise ValueError(f"vertices must be floating-point, not {vertices.dtype}.")
-    kinds = (textures.FaceColors, textures.VertexColors)
-    kinds += (textures.SurfaceTexture, textures.UVTexture)
-    if mesh.texture is not None and not isinstance(mesh.texture, kinds):
         raise ValueError(
-            "texture must be FaceColors, VertexColors, a SurfaceTexture or a UVTexture,"
-            f" not a {type(mesh.texture).__name__}."
+            f"vertices must be floating-point, not {vertices.dtype}; convert them by "
+            "vertices.astype(float)."
         )
     return mesh._replace(
         vertices=vertices, faces=checked_faces(mesh.faces, vertices.shape[-2])
@@ -188,13 +184,16 @@ def render(
     outputs = _as_outputs(outputs)
     settings = dataclasses.replace(
         settings,
-        sigma=inputs.as_argument(settings.sigma),
-        gamma=inputs.as_argument(settings.gamma),
-        background=inputs.as_argument(
+        sigma=checks.as_argument(settings.sigma),
+        gamma=checks.as_argument(settings.gamma),
+        background=inputs.checked_background(
             settings.background if background is None else background
         ),
         image_size=checks.as_image_size(settings.image_size),
         front_face=_front_face(camera, settings),
+        interpolation="orthographic"
+        if camera.projection == "orthographic"
+        else settings.interpolation,
         clip=settings.clip
         and survey.may_need_clipping(mesh.vertices, camera, settings),
     )

@@ -44,7 +44,8 @@ class Settings(RasterOptions):
             either, follows the scene: 100, but at least the depth of the farthest
             vertex and at most 100 times that depth.
 
-    See `RasterOptions` for the others. With ``double_sided`` faces, light falls on the
+    See `RasterOptions` for the others. An orthographic camera always has the
+    ``interpolation`` of that name. With ``double_sided`` faces, light falls on the
     side that is seen.
     """
 

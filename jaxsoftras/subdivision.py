@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from jaxsoftras import checks, deterministic, guesses, topology
 from jaxsoftras.known import KnownArray
-from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.texture import (
     FaceColors,
     SurfaceTexture,
@@ -186,10 +186,11 @@ def subdivide(
         (42, 3) (80, 3)
     """
     checks.check_choice("scheme", scheme, SubdivisionScheme)
-    if levels < 0:
-        raise ValueError(f"levels must be at least 0, not {levels}.")
+    if not isinstance(levels, (int, np.integer)) or levels < 0:
+        raise ValueError(f"levels must be an integer of at least 0, not {levels}.")
     if levels == 0:
         return mesh
+    mesh = checked_mesh(mesh, "subdivide")
     faces = _topology(mesh)
     for _ in range(levels):
         _, children = topology.split_faces(faces, np.shape(mesh.vertices)[-2])

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxsoftras import checks, guesses, known
-from jaxsoftras.mesh import Mesh, checked_faces, gather_corners
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh, gather_corners
 from jaxsoftras.normals import area_vectors
 
 
@@ -55,10 +56,11 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
         count: N, the number of points on each mesh.
 
     Returns:
-        Points ``[..., N, 3]``, the faces ``[..., N]`` and the weights ``[..., N, 3]``.
+        Points ``[..., N, 3]``, the faces ``[..., N]`` and the weights ``[..., N, 3]``;
+        in single precision for vertices of half precision.
 
     Raises:
-        ValueError: a mesh without faces, or a negative count.
+        ValueError: a mesh without faces, or a count that is negative or no integer.
 
     Example:
         >>> sphere = jaxsoftras.icosphere(1)
@@ -66,10 +68,12 @@ def sample_points(key: jax.Array, mesh: Mesh, count: int) -> SurfacePoints:
         >>> print(drawn.points.shape, drawn.faces.shape)
         (5, 3) (5,)
     """
-    vertices = jnp.asarray(mesh.vertices)
+    mesh = checked_mesh(mesh, "sample_points")
+    (vertices,) = checks.as_floats(mesh.vertices)
     checks.check_shape("vertices", vertices, 3)
     faces = checked_faces(mesh.faces, vertices.shape[-2])
-    if faces.shape[-2] == 0 or count < 0:
+    is_count = isinstance(count, (int, np.integer)) and count >= 0
+    if faces.shape[-2] == 0 or not is_count:
         raise ValueError(
             "sample_points needs at least one face and a count of at least 0, not "
             f"{count} points on {faces.shape[-2]} faces."

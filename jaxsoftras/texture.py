@@ -334,7 +334,8 @@ def bake(
         Texels ``[..., F, R * R, C]``, as transparent as the image.
 
     Raises:
-        ValueError: a resolution below 1, or the index of an image that does not exist.
+        ValueError: a resolution below 1, an image that is not floating-point, or the
+            index of one that does not exist.
 
     Example:
         >>> corners = np.array([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
@@ -344,6 +345,13 @@ def bake(
     """
     if resolution < 1:
         raise ValueError(f"resolution must be at least 1, not {resolution}.")
+    images = texture.image if texture.image_index is not None else (texture.image,)
+    for image in images:
+        if not jnp.issubdtype(dtype := jnp.result_type(image), jnp.floating):
+            raise ValueError(
+                f"The image to bake must be floating-point, not {dtype}; divide 8-bit "
+                "colours by 255."
+            )
     wrap = wrap or texture.wrap or "clamp"
     index = texture.image_index
     if index is not None:
@@ -353,8 +361,7 @@ def bake(
             lambda index: (index >= 0) & (index < count),
             index,
         )
-    images = (texture.image,) if index is None else tuple(texture.image)
-    texels = _bake(texture.coordinates, images, index, resolution, wrap)
+    texels = _bake(texture.coordinates, tuple(images), index, resolution, wrap)
     return SurfaceTexture(texels, texture.transparent)
 
 

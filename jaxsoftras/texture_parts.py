@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras.texture import SurfaceTexture, Texture, UVTexture
+from jaxsoftras import checks
+from jaxsoftras.texture import SurfaceTexture, Texture, UVTexture, Wrap
 
 
 def namespace(*trees: Any) -> Any:
@@ -70,6 +71,8 @@ def check_images(owner: str, texture: UVTexture) -> None:
         texture: coordinates ``[..., F, 3, 2]`` and one or several images.
     """
     index, images = texture.image_index, texture.image
+    if texture.wrap is not None:
+        checks.check_choice("wrap", texture.wrap, Wrap)
     several = isinstance(images, (tuple, list))
     if several != (index is not None):
         raise ValueError(
@@ -77,6 +80,11 @@ def check_images(owner: str, texture: UVTexture) -> None:
             "and only there."
         )
     if index is None:
+        if np.ndim(images) < 3:
+            raise ValueError(
+                f"{owner} must have an image [..., H, W, C], not "
+                f"{list(np.shape(images))}; image[..., None] gives grey a channel."
+            )
         return
     shapes = [np.shape(image) for image in images]
     valid = all(len(shape) == 3 and 0 not in shape[:2] for shape in shapes)

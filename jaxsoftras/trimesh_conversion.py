@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
 from jaxsoftras import guesses, texture_parts
-from jaxsoftras.mesh import Mesh, checked_faces
+from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.meshfile import atlas, colors, imagefile, srgb, surface
 from jaxsoftras.texture import (
     FaceColors,
     SurfaceTexture,
-    Texture,
     UVTexture,
     VertexColors,
     Wrap,
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 def _check_one(mesh: Mesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vertices, faces without padding, and a mask of the faces that exist."""
-    if not isinstance(mesh, Mesh):
-        raise ValueError(f"to_trimesh takes a Mesh, not a {type(mesh).__name__}.")
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(mesh)):
         raise ValueError(
             "The values of the mesh are not known while it is traced; call to_trimesh "
@@ -81,8 +78,6 @@ def _split(
 
 def _check_rows(texture: Any, mesh: Mesh) -> None:
     """Raises a ValueError unless the texture of one mesh fits it."""
-    if not isinstance(texture, get_args(Texture)):
-        raise ValueError(f"The texture is a {type(texture).__name__}, of no kind here.")
     count = len(mesh.vertices if isinstance(texture, VertexColors) else mesh.faces)
     if not isinstance(texture, UVTexture):
         if len(texture[0]) != count:
@@ -178,6 +173,7 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
         >>> print(len(solid.faces), solid.is_watertight)
         320 True
     """
+    mesh = checked_mesh(mesh, "to_trimesh")
     vertices, faces, exists = _check_one(mesh)
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals, TextureVisuals

@@ -95,9 +95,10 @@ def look(mesh: Mesh, camera: Camera, settings: Settings, clip: bool) -> View:
         margin = settings.raster_options().margin(jnp.asarray(settings.sigma))
         depth = clipping.cut_depth(camera, corners, margin)
         pieces = clipping.clip_faces(corners, depth)
-        rows = pieces.corners.reshape(*pieces.corners.shape[:-3], -1, 3)
+        *batch, count = pieces.corners.shape[:-2]
+        rows = pieces.corners.reshape(*batch, 3 * count, 3)
         corners = project_from_camera(camera, rows)
-        corners = corners.reshape(*corners.shape[:-2], -1, 3, 3)
+        corners = corners.reshape(*corners.shape[:-2], count, 3, 3)
     scale = _depth_scale(corners[..., 2], settings)
     xy, depth = corners[..., :2], corners[..., 2:] * scale[..., None, None, None]
     return View(jnp.concatenate([xy, depth], axis=-1), scale, pieces)

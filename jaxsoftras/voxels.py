@@ -196,6 +196,9 @@ def iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
     Returns:
         ``[...]`` float32 from 0 to 1; 1 where both are empty.
 
+    Raises:
+        ValueError: grids that are not bool, or of two sizes.
+
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxsoftras import voxels
@@ -203,6 +206,17 @@ def iou(predicted: jax.Array, target: jax.Array) -> jax.Array:
         >>> float(voxels.iou(empty.at[:2].set(True), empty.at[:8].set(True)))
         0.25
     """
+    for grid in (predicted, target):
+        if grid.dtype != np.bool_:
+            raise ValueError(
+                f"Voxel grids must be bool, not {grid.dtype}; compare them with a "
+                "threshold, as in grid > 0.5."
+            )
+    if predicted.shape[-3:] != target.shape[-3:]:
+        raise ValueError(
+            "Voxel grids must be of one size, not "
+            f"{list(predicted.shape)} and {list(target.shape)}."
+        )
     axes = (-3, -2, -1)
     intersection = jnp.sum(predicted & target, axes, dtype=jnp.float32)
     union = jnp.sum(predicted | target, axes, dtype=jnp.float32)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jaxsoftras import checks, probability, texture
 from jaxsoftras import conorm as conorms
@@ -22,8 +23,10 @@ FrontFace = Literal["clockwise", "counterclockwise"]
 Aggregation = Literal["softmax", "hard"]
 """Colour over depth: blended by softmax, or the colour of the nearest face."""
 
-Interpolation = Literal["perspective", "affine"]
-"""Interpolation of attributes: linear on the face, or linear on the screen."""
+Interpolation = Literal["perspective", "affine", "orthographic"]
+"""Interpolation within a face. ``"perspective"``: linear on the face. ``"affine"``: of
+attributes, linear on the screen. ``"orthographic"``: of attributes and depth, linear on
+both, as an orthographic camera sees them."""
 
 Implementation = Literal["reference", "xla", "pallas", "triton", "mosaic"]
 """``"reference"``: the definition, dense, for small scenes. ``"xla"``: an exact work
@@ -119,6 +122,9 @@ class RasterOptions:
                 raise ValueError(
                     f"{name} must be a name or a {family.__name__}, not {value!r}."
                 )
+        for name in ("dist_eps", "background_epsilon", "near", "far"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, self._known_number(name))
         if not 0 < self.dist_eps < 0.5:
             raise ValueError(
                 f"dist_eps must lie between 0 and 0.5, not {self.dist_eps}."
@@ -140,6 +146,19 @@ class RasterOptions:
                 f"{far}."
             )
 
+    def _known_number(self, name: str) -> float:
+        """A field as a float, of which arrays are no static numbers."""
+        value = getattr(self, name)
+        if isinstance(value, Tracer):
+            raise ValueError(
+                f"{name} is a static number, and is traced here; make it a constant of "
+                "the compiled function."
+            )
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number, not {value!r}.") from None
+
     @property
     def depth_range(self) -> tuple[float, float]:
         """Least and greatest depth at which a face has a colour, world units."""
@@ -157,6 +176,11 @@ class RasterOptions:
     def perspective(self) -> bool:
         """Whether attributes are linear on the face, not on the screen."""
         return self.interpolation == "perspective" and not self.match_softras
+
+    @property
+    def parallel(self) -> bool:
+        """Whether lines of sight are parallel: depth is linear on the screen."""
+        return self.interpolation == "orthographic" and not self.match_softras
 
     @property
     def cutoff(self) -> float:

@@ -167,7 +167,7 @@ def surface_point(
 
     The barycentric coordinates of the pixel, clipped to [0, 1] and divided by their sum
     (section 3.2 of Liu et al., 2019). Depth is perspective-correct: ``1 / z = sum_k w_k
-    / z_k``.
+    / z_k``; in an orthographic camera, ``z = sum_k w_k z_k``.
 
     Returns:
         The weights of the corners' attributes, of sum 1, and the depth.
@@ -181,6 +181,10 @@ def _surface_point(options: RasterOptions, face: Triangle, location: geometry.Lo
     weights = _clipped(location.coordinates, location.nearest, has_area)
     if options.match_softras:
         weights = [lax.stop_gradient(w) for w in weights]
+    if options.parallel:
+        z0, z1, z2 = (w * z for w, z in zip(weights, face.depths, strict=True))
+        w0, w1, w2 = weights
+        return (w0, w1, w2), z0 + z1 + z2
     over_depth = [w * (1 / z) for w, z in zip(weights, face.depths, strict=True)]
     depth = 1 / (over_depth[0] + over_depth[1] + over_depth[2])
     if options.perspective:

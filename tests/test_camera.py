@@ -187,7 +187,12 @@ class TestErrors:
             ({"half_fov": 15.0, "fov": 30.0}, "Give fov, .* or half_fov, .* not both"),
             ({"fov": 180.0}, "fov must lie between 0 and 180 degrees"),
             ({"fov": np.array([60, -1])}, "fov must lie between 0 and 180 degrees"),
-            ({"aspect": -1.0}, "must be positive"),
+            ({"aspect": 0.0}, "aspect, width over height .* must be positive"),
+            ({"aspect": (4, 3)}, r"number or an array, width / height, not \(4, 3\)"),
+            (
+                {"eye": np.ones((4, 3)), "target": np.zeros((3, 3))},
+                r"eye \[4, 3\] and target \[3, 3\] must broadcast",
+            ),
             ({"eye": (0, 2)}, r"eye must have the shape \[..., 3\], not \[2\]"),
             ({"target": (0, 2)}, r"target must have the shape \[..., 3\]"),
             ({"up": (0, 2)}, r"up must have the shape \[..., 3\]"),

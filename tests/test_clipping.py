@@ -190,8 +190,8 @@ def test_gradients_equal_finite_differences(x64):
 
     weights = jnp.asarray(RNG.normal(size=(12, 12, 4)))
     arguments = (VERTICES[:9], np.asarray(CAMERA.position), UV[:3])
-    run = jax.jit(loss)
-    gradients = jax.jit(jax.grad(loss, (0, 1, 2)))(*arguments)
+    run = jax.jit(jax.value_and_grad(loss, (0, 1, 2)))
+    _, gradients = run(*arguments)
     for number, gradient in enumerate(gradients):
         assert np.all(np.isfinite(gradient)) and np.any(gradient != 0)
         direction = RNG.normal(size=gradient.shape)
@@ -199,7 +199,7 @@ def test_gradients_equal_finite_differences(x64):
         def along(step, number=number, direction=direction):
             moved = list(arguments)
             moved[number] = arguments[number] + step * direction
-            return float(run(*moved))
+            return float(run(*moved)[0])
 
         step = 1e-6
         slope = (along(step) - along(-step)) / (2 * step)
@@ -285,17 +285,17 @@ def test_coordinates_that_are_not_finite_stay_with_their_face(x64):
     coordinates[0, 1, 0] = np.nan
 
     @jax.jit
-    def image_and_gradient(vertices):
-        def draw(vertices, faces, coordinates):
-            skin = SKINS["image"]._replace(coordinates=coordinates)
-            mesh = jaxsoftras.Mesh(vertices, faces, skin)
-            return jaxsoftras.render(mesh, CAMERA, None, Settings(far=50.0))
+    @functools.partial(jax.value_and_grad, has_aux=True)
+    def draw(vertices, coordinates):
+        skin = SKINS["image"]._replace(coordinates=coordinates)
+        mesh = jaxsoftras.Mesh(vertices, FACES[:3], skin)
+        image = jaxsoftras.render(mesh, CAMERA, None, Settings(far=50.0))
+        return jnp.sum(image), image
 
-        gradient = jax.grad(lambda v: jnp.sum(draw(v, FACES[:3], coordinates)))
-        rest = draw(vertices, FACES[1:3], coordinates[1:])
-        return draw(vertices, FACES[:3], coordinates), rest, gradient(vertices)
-
-    image, rest, gradient = image_and_gradient(jnp.asarray(VERTICES[:9]))
+    without = VERTICES[:9].copy()
+    without[0] = np.nan  # the first face is not drawn
+    (_, image), gradient = draw(VERTICES[:9], coordinates)
+    (_, rest), _ = draw(without, UV[:3])
     np.testing.assert_allclose(image, rest, atol=1e-12)
     assert np.all(gradient[:3] == 0) and np.all(np.isfinite(gradient))
     assert np.any(gradient[3:] != 0)

@@ -198,7 +198,7 @@ class TestErrors:
             ({"rotation": 1.001 * np.eye(3)}, "perpendicular and of length 1"),
             ({"rotation": np.diag([1, 1, -1])}, "reflection"),
             ({"rotation": np.zeros(3)}, "rotation_from_axis_angle makes matrices"),
-            ({"translation": np.zeros((3, 1))}, r"translation must .* \[..., 3\]"),
+            ({"translation": np.zeros((1, 4))}, r"translation must .* \[..., 3\]"),
             ({"image_size": (48, 0)}, "image_size must be"),
             (
                 {"distortion": np.zeros(6)},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import jaxsoftras
 from jaxsoftras import images
 
 RNG = np.random.default_rng(0)
@@ -134,6 +135,17 @@ def test_refusals(image, options: Any, message, tmp_path):
     with pytest.raises(ValueError, match=re.escape(message)):
         saved(tmp_path, image, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_refuses_arguments_in_another_order_and_what_is_no_image(tmp_path):
+    wrong: Any = np.ones((2, 2))
+    with pytest.raises(ValueError, match="takes the path first"):
+        images.save_image(wrong, tmp_path / "a.png")
+    rendering: Any = jaxsoftras.Rendering(jnp.ones((2, 2, 4)))
+    with pytest.raises(ValueError, match="not a Rendering; .* rendering.image"):
+        images.save_image(tmp_path / "a.png", rendering)
+    with pytest.raises(ValueError, match="background must be a number, .* 'white'"):
+        images.save_image(tmp_path / "a.png", rendering.image, background="white")  # pyright: ignore
 
 
 def test_refuses_traced_images_and_missing_folders(tmp_path):

@@ -241,10 +241,13 @@ def test_faces_may_be_traced():
     [
         ([], "at least one mesh"),
         (STRIP, "list of meshes; unstack_meshes"),
-        ([STRIP, None], "item 1 is a NoneType"),
+        ([STRIP, None], "join_meshes takes a Mesh.* NoneType"),
         ([STRIP._replace(vertices=np.ones((2, 4, 3)))], r"\[2, 4, 3\]"),
         ([STRIP._replace(faces=np.array([[0, 1, 4]]))], "indices of the 4 vertices"),
-        ([STRIP._replace(texture=np.ones((2, 3)))], "Item 0 has a ndarray for"),
+        (
+            [STRIP._replace(texture=np.ones((2, 3)))],
+            "texture must be FaceColors, .* not a ndarray",
+        ),
         (
             [STRIP._replace(texture=texture.FaceColors(np.ones((3, 3))))],
             r"must have 2 rows .* \[3, 3\]",

@@ -115,7 +115,13 @@ def test_all_is_finite(name, double):
 
 
 @pytest.mark.parametrize(
-    ("name", "order"), [("barrel", 1), ("tilted", 1), ("fisheye", 2)]
+    ("name", "order"),
+    [
+        ("barrel", 1),
+        ("tilted", 1),
+        ("fisheye", 1),
+        pytest.param("fisheye", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_derivatives(name, order, x64):
     """On the axis, within the rim and beyond it, where the rim moves with the lens."""

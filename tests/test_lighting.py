@@ -206,6 +206,14 @@ class TestErrors:
             (DirectionalLight(np.ones(3), 1.0, np.ones(2)), "specular color"),
             (DirectionalLight(np.ones((4, 3)), np.ones((5, 3))), "broadcast"),
             (PointLight(np.ones(2), 1.0), "position"),
+            (
+                PointLight(np.array([0, np.inf, 0])),
+                "position of a light must be finite",
+            ),
+            (
+                DirectionalLight(np.full(3, np.nan)),
+                "direction of a light must be finite",
+            ),
             (PointLight(np.ones(3), 1.0, 0.0, -np.ones(3)), "at least 0"),
             (0.5, "AmbientLight, DirectionalLight and PointLight"),
         ],
@@ -223,5 +231,9 @@ class TestErrors:
             lighting.illuminate(ORIGIN, UP, material=Material(0.0))
 
     def test_two_sided_without_an_eye(self):
-        with pytest.raises(ValueError, match="needs the eye"):
+        with pytest.raises(ValueError, match="needs eye or to_eye"):
             lighting.illuminate(ORIGIN, UP, two_sided=True)
+
+    def test_a_position_and_a_direction_of_the_eye(self):
+        with pytest.raises(ValueError, match="not both"):
+            lighting.illuminate(ORIGIN, UP, eye=UP[0], to_eye=UP[0])

@@ -199,6 +199,21 @@ class TestStack:
             mesh.stack_meshes([self.SMALL._replace(vertices=np.ones((2, 3, 3)))])
         with pytest.raises(ValueError, match="at least one"):
             mesh.stack_meshes([])
+        with pytest.raises(ValueError, match="takes a list of meshes, not a Mesh"):
+            mesh.stack_meshes(self.SMALL)  # pyright: ignore
+        # padding of the batch would be there
+        lacking = self.SMALL._replace(faces=np.array([[0, 1, 3]]))
+        with pytest.raises(ValueError, match="indices of the 3 vertices"):
+            mesh.stack_meshes([lacking, self.LARGE])
+
+    def test_unsigned_faces(self):
+        small, large = (
+            m._replace(faces=np.asarray(m.faces, np.uint8))
+            for m in (self.SMALL, self.LARGE)
+        )
+        expected = mesh.stack_meshes([self.SMALL, self.LARGE]).faces
+        got = mesh.stack_meshes([small, large]).faces
+        np.testing.assert_array_equal(got, expected)
 
 
 class TestTopology:

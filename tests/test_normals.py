@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,6 +73,18 @@ def test_faces_without_area():
     (gradient,) = pull(jax.tree.map(jnp.ones_like, values))
     for array in (*values, gradient):
         np.testing.assert_array_equal(array, 0)
+
+
+def test_lists_and_half_precision():
+    corners: Any = [[[0, 0, 0], [2, 0, 0], [0, 3, 0]]]
+    np.testing.assert_array_equal(normals.face_normals(corners), [[0, 0, 1]])
+    # the square of this area is less than the least number of half precision
+    small = np.array(corners, np.float16) / 128
+    np.testing.assert_array_equal(normals.face_normals(small), [[0, 0, 1]])
+    with pytest.raises(
+        ValueError, match=r"corners must have the shape .* not \[2, 3\]"
+    ):
+        normals.face_normals(np.ones((2, 3)))
 
 
 def test_derivatives(x64):

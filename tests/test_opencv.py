@@ -79,6 +79,13 @@ class TestOpenCV:
             with pytest.raises(ValueError, match=r"leading axes of distortion, \[5\]"):
                 conventions.from_opencv(*few, 64, vectors)
 
+    def test_translations_may_be_columns(self):
+        row, column = (
+            conventions.from_opencv(K, np.eye(3), t, (8, 8))
+            for t in ((0.0, 1, 3), [[0.0], [1], [3]])
+        )
+        np.testing.assert_array_equal(column.position, row.position)
+
     def test_skew_is_there_where_it_may_be(self):
         k = self.k * (1 - np.eye(3, k=1))
         assert conventions.from_opencv(k, *self.given[1:], 64).skew is None

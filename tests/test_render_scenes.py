@@ -103,7 +103,7 @@ def test_depth_is_differentiable():
     np.testing.assert_allclose([value, slope], [3.5, -1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("supersampling", [1, 2])
+@pytest.mark.parametrize("supersampling", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_background_image(supersampling):
     """Each pixel without a face has its own, whatever the supersampling."""
     picture = np.random.default_rng(0).uniform(size=(12, 12, 3)).astype(np.float32)
@@ -135,8 +135,13 @@ def test_background_images_of_a_batch_and_their_errors():
         draw(background=np.ones(4))
 
 
-@pytest.mark.parametrize("lit", [True, False])
-@pytest.mark.parametrize("kind", ["vertices", "faces", "image", "surface"])
+@pytest.mark.parametrize(
+    "kind, lit",
+    [
+        *((kind, True) for kind in ("vertices", "faces", "image", "surface")),
+        ("image", False),
+    ],
+)
 def test_opacity_of_each_kind_of_texture(kind, lit):
     """Half transparent: alpha is a half, and light does not change it."""
     color = np.array([0.2, 0.4, 0.8, 0.5], np.float32)
@@ -172,7 +177,9 @@ def test_four_channels_under_lights_are_not_taken_for_opacity():
         jaxsoftras.render(mesh._replace(texture=skin), FRONT, settings=Settings())
 
 
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "dtype", [jnp.float16, pytest.param(jnp.bfloat16, marks=pytest.mark.slow)]
+)
 def test_half_precision_with_light(dtype):
     """Computed in single, from the rounded numbers: values and gradients."""
     vertices = jnp.asarray(SPHERE.vertices, dtype)
@@ -214,7 +221,7 @@ def test_warns_where_nothing_is_in_view(camera, reason):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         draw = functools.partial(jaxsoftras.render, camera=camera, settings=Settings())
-        jax.jit(draw)(SPHERE)
+        jax.eval_shape(draw, SPHERE)
         empty = SPHERE._replace(faces=np.zeros((0, 3), int))
         jaxsoftras.render(empty, camera, None, Settings())
 
@@ -227,7 +234,9 @@ def test_warns_of_some_images_of_a_batch():
         jaxsoftras.render(SPHERE, cameras, settings=Settings())
 
 
-@pytest.mark.parametrize("shading", ["smooth", "flat"])
+@pytest.mark.parametrize(
+    "shading", ["smooth", pytest.param("flat", marks=pytest.mark.slow)]
+)
 def test_sheets_of_opposite_faces_are_lit(shading):
     """Their normals cancel at the vertices that they share."""
     both = np.concatenate([SQUARE_FACES, SQUARE_FACES[:, ::-1]])
@@ -247,5 +256,41 @@ def test_every_light_has_defaults():
         jaxsoftras.DirectionalLight(),
         jaxsoftras.PointLight(),
     ):
-        image = jaxsoftras.render(SPHERE, CAMERA, light, Settings())
-        assert 0.2 < image[3, 6, :3].max() <= 0.5
+        normals = jaxsoftras.vertex_normals(SPHERE.vertices, SPHERE.faces)
+        found = jaxsoftras.illuminate(
+            SPHERE.vertices, normals, light, CAMERA.position, two_sided=True
+        )
+        assert 0.2 < found.diffuse.max() <= 0.5
+
+
+@pytest.mark.parametrize("interpolation", ["perspective", "affine"])
+def test_an_orthographic_camera_sees_depth_and_colours_linear(interpolation):
+    """Parallel lines of sight: nothing is nearer than it looks on a slanted face."""
+    vertices = SQUARE / 2 - np.array([[0, 0, 0], [0, 0, 8], [0, 0, 8], [0, 0, 0]])
+    across = jaxsoftras.VertexColors(np.array([[0.0], [1], [1], [0]]))
+    rendering: Any = jaxsoftras.render(
+        jaxsoftras.Mesh(vertices, SQUARE_FACES, across),
+        jaxsoftras.orthographic_camera((0, 0, 1)),
+        None,
+        Settings(image_size=8, interpolation=interpolation),
+        outputs="depth",
+    )
+    share = np.tile((np.arange(8) + 0.5) / 8, (8, 1))
+    np.testing.assert_allclose(rendering.depth, 1 + 8 * share, rtol=1e-6)
+    # at half a pixel from an edge, alpha is not yet 1
+    np.testing.assert_allclose(rendering.image[1:-1, 1:-1, 0], share[1:-1, 1:-1])
+
+
+def test_light_does_not_depend_on_the_distance_of_an_orthographic_camera():
+    light = jaxsoftras.DirectionalLight(np.array([1, 0, 0.2]), 1.0, specular=1.0)
+    near, far = (
+        jaxsoftras.render(
+            SPHERE,
+            jaxsoftras.orthographic_camera((0, 0, distance), scale=0.9),
+            light,
+            Settings(),
+        )
+        for distance in (1.5, 90)
+    )
+    assert near[..., 0].max() > 1
+    np.testing.assert_allclose(near, far, atol=1e-3)

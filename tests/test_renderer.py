@@ -112,7 +112,7 @@ def test_padding_contributes_nothing():
     def run(vertices, rest):
         image, pullback = jax.vjp(
             lambda v: jaxsoftras.render(
-                rest._replace(vertices=v), CAMERA, settings=settings
+                rest._replace(vertices=v), CAMERA, None, settings
             ),
             vertices,
         )
@@ -226,6 +226,9 @@ def test_silhouette_loss_takes_the_alpha_of_render():
     assert losses.silhouette_iou(alpha, alpha) > 0.9
 
 
+UV = jaxsoftras.UVTexture(np.zeros((80, 3, 2)), np.ones((2, 2, 3)))
+
+
 @pytest.mark.parametrize(
     ("texture", "settings", "message"),
     [
@@ -243,6 +246,16 @@ def test_silhouette_loss_takes_the_alpha_of_render():
         (None, {"shading": "phong"}, "smooth, flat"),
         (None, {"image_size": 0}, "image_size"),
         (np.ones(3), {}, "texture must be FaceColors"),
+        (UV._replace(wrap="mirror"), {}, "wrap must be one of clamp, repeat"),
+        (UV._replace(image=np.ones((2, 2))), {}, r"\[\.\.\., H, W, C\], not \[2, 2\]"),
+        (
+            UV._replace(coordinates=np.ones((80, 3, 2), int)),
+            {},
+            r"not int32\.(?!.*255)",
+        ),
+        (None, {"background": np.full(3, 255, np.uint8)}, "background .* by 255"),
+        (None, {"background": "white"}, "background must be a number, .* 'white'"),
+        (None, {"near": "close"}, "near must be a number, not 'close'"),
     ],
 )
 def test_one_clear_error(texture, settings, message):
@@ -285,6 +298,45 @@ def test_one_clear_error_about_the_rest():
         jax.eval_shape(lambda: jaxsoftras.render(shape, CAMERA, settings))
     with pytest.raises(ValueError, match="settings must be Settings, not tuple"):
         jax.eval_shape(lambda: jaxsoftras.render(shape, CAMERA, settings=lights))
+
+
+def test_a_static_number_may_be_an_array_but_not_traced():
+    assert Settings(near=jnp.float32(2)).near == 2.0
+    with pytest.raises(ValueError, match="near is a static number, and is traced"):
+        jax.jit(lambda near: Settings(near=near))(1.0)
+
+
+def test_lists_are_arrays():
+    triangle: Any = [[0.0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]]
+    ragged: Any = [[0.0], [1, 2]], [[0, 1, 2]]
+    skin: Any = jaxsoftras.SurfaceTexture([[[0.5, 0.5, 0.5]]])  # pyright: ignore
+    image = jax.eval_shape(
+        lambda: jaxsoftras.render(
+            jaxsoftras.Mesh(*triangle)._replace(texture=skin), CAMERA
+        )
+    )
+    assert image.shape[-1] == 4
+    with pytest.raises(ValueError, match="rows of one length"):
+        jaxsoftras.render(jaxsoftras.Mesh(*ragged), CAMERA)
+
+
+@pytest.mark.parametrize("faces", [np.zeros((0, 3), int), SPHERE.faces])
+def test_nothing_to_draw(faces):
+    """No faces, and no images."""
+    vertices = VERTICES if len(faces) == 0 else np.zeros((0, 42, 3), np.float32)
+
+    def draw(vertices):
+        return jaxsoftras.render(
+            jaxsoftras.Mesh(vertices, faces),
+            jaxsoftras.perspective_camera((0, 0, 3)),
+            settings=Settings(image_size=4),
+            outputs=("depth", "normals", "face"),
+        )
+
+    drawn = jax.eval_shape(draw, vertices)
+    gradient = jax.eval_shape(jax.grad(lambda v: draw(v).image.sum()), vertices)
+    assert drawn.normals.shape == (*vertices.shape[:-2], 4, 4, 3)
+    assert gradient.shape == vertices.shape
 
 
 def test_one_sided_faces_need_a_known_camera():

@@ -189,8 +189,9 @@ def test_textures_look_the_same(kind):
 def test_refusals():
     with pytest.raises(ValueError, match="scheme must be one of midpoint, loop"):
         subdivide(SQUARE, 1, "butterfly")  # pyright: ignore
-    with pytest.raises(ValueError, match="at least 0, not -1"):
-        subdivide(SQUARE, -1)
+    for wrong in (-1, 1.0):
+        with pytest.raises(ValueError, match=f"integer of at least 0, not {wrong}"):
+            subdivide(SQUARE, wrong)  # pyright: ignore
     with pytest.raises(ValueError, match="needs to know the faces"):
         jax.jit(subdivide)(SQUARE)
     with pytest.raises(ValueError, match="belong to one mesh"):

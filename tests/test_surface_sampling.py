@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,3 +81,17 @@ def test_refusals():
         sample_points(jax.random.key(0), MESH._replace(faces=FACES[:0]), 5)
     with pytest.raises(ValueError, match="at least 0, not -1 points"):
         sample_points(jax.random.key(0), MESH, -1)
+    with pytest.raises(ValueError, match="at least 0, not 2.0 points"):
+        sample_points(jax.random.key(0), MESH, 2.0)  # pyright: ignore
+    wrong: Any = (MESH.vertices, MESH.faces)
+    with pytest.raises(ValueError, match="sample_points takes a Mesh.* not a tuple"):
+        sample_points(jax.random.key(0), wrong, 5)
+
+
+def test_half_precision_misses_no_face():
+    """The running sum of areas would not tell its last faces apart."""
+    sphere = mesh.icosphere(3)
+    half = sphere._replace(vertices=np.asarray(sphere.vertices, np.float16))
+    drawn = sample_points(jax.random.key(0), half, 30000)
+    counts = np.bincount(np.asarray(drawn.faces), minlength=1280)
+    assert counts.min() > 0 and drawn.points.dtype == np.float32

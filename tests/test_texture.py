@@ -190,6 +190,9 @@ class TestBake:
     def test_refuses_no_texels(self):
         with pytest.raises(ValueError, match="at least 1, not 0"):
             texture.bake(texture.UVTexture(np.zeros((1, 3, 2)), np.zeros((2, 2, 3))), 0)
+        bytes_ = texture.UVTexture(np.zeros((1, 3, 2)), np.zeros((2, 2, 3), np.uint8))
+        with pytest.raises(ValueError, match="not uint8; divide 8-bit colours"):
+            texture.bake(bytes_, 1)
 
 
 class TestWrapOfATexture:
@@ -211,7 +214,11 @@ class TestWrapOfATexture:
 
         def draw(own, told):
             return jaxsoftras.rasterize(
-                faces, texture.UVTexture(corners, checks, own), 8, wrap=told
+                faces,
+                texture.UVTexture(corners, checks, own),
+                8,
+                wrap=told,
+                implementation="reference",
             )
 
         clamped, tiled = draw(None, None), draw("repeat", None)

@@ -163,3 +163,11 @@ def test_voxel_surface_of_no_cell_is_empty():
 def test_voxel_surface_needs_a_cube(shape):
     with pytest.raises(ValueError, match="must be a cube .* not "):
         voxels.voxel_surface(np.zeros(shape, bool))
+
+
+def test_iou_refuses_grids_that_are_not_bool_or_differ():
+    full = np.ones((4, 4, 4))
+    with pytest.raises(ValueError, match="bool, not float64; compare them"):
+        voxels.iou(full, full > 0)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"of one size, not \[4, 4, 4\]"):
+        voxels.iou(full > 0, full[:2] > 0)  # pyright: ignore[reportArgumentType]

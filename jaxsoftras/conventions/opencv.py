@@ -61,7 +61,8 @@ def from_opencv(
     Args:
         intrinsics: ``[..., 3, 3]`` K, pixels.
         rotation: ``[..., 3, 3]`` R, world to camera.
-        translation: ``[..., 3]`` t, world units.
+        translation: ``[..., 3]`` t, world units; or columns ``[..., 3, 1]``, as
+            solvePnP returns them.
         image_size: size of the images that K is for; see `ImageSize`.
         distortion: ``[..., K]`` coefficients in the order and with the signs of OpenCV,
             or None. ``"brown"``: 4, 5, 8, 12 or 14 numbers, as calibrateCamera returns
@@ -86,6 +87,8 @@ def from_opencv(
     checks.check_choice("lens", lens, Lens)
     k, rotation, translation = checks.as_floats(intrinsics, rotation, translation)
     checks.check_shape("intrinsics", k, 3, 3)
+    if translation.shape[-2:] == (3, 1):
+        translation = translation[..., 0]
     if rotation.shape[-2:] != (3, 3):
         raise ValueError(
             f"rotation must have the shape [..., 3, 3], not {list(rotation.shape)}; "

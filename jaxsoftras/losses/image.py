@@ -27,6 +27,18 @@ def _as_silhouettes(predicted: ArrayLike, target: ArrayLike) -> tuple[Array, Arr
     form = f"[..., {height}, {width}] like predicted"
     target = as_numbers("target", target, form, height, width)
     check_leading(predicted=predicted.shape[:-2], target=target.shape[:-2])
+    if predicted.ndim > 2 and width == 1 and height > 1:
+        raise ValueError(
+            "Silhouettes are [..., H, W], without an axis for channels, not "
+            f"{list(predicted.shape)}; pass image[..., -1], the alpha of an image."
+        )
+    for name, image in (("predicted", predicted), ("target", target)):
+        if jnp.issubdtype(image.dtype, jnp.integer):
+            checks.check_values(
+                f"{name} must have values from 0 to 1; divide 8-bit images by 255.",
+                lambda values: (values >= 0) & (values <= 1),
+                image,
+            )
     return predicted, target
 
 

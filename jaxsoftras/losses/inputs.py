@@ -38,6 +38,11 @@ def as_numbers(name: str, value: ArrayLike, form: str, *trailing: int | None) ->
         array = value
     elif isinstance(value, (int, float)):
         array = jnp.asarray(value)  # takes on the dtype of the other arguments
+    elif names := getattr(value, "_fields", None):  # a named tuple
+        raise ValueError(
+            f"{name} must be an array {form}, not a {type(value).__name__}; pass one "
+            f"of its fields, {', '.join(names)}."
+        )
     else:
         try:
             array = np.asarray(value)

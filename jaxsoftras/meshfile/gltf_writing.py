@@ -71,7 +71,8 @@ class _Writer:
         """Appends an image ``[H, W, 3 or 4]``; returns the index of its material."""
         opaque = bool(np.all(image[..., 3:] == 1))
         png = self.add_view(imagefile.encode_png(image[..., :3] if opaque else image))
-        code = _CLAMP if wrap == "clamp" else _REPEAT
+        # what the renderer does with an image without a continuation
+        code = _REPEAT if wrap == "repeat" else _CLAMP
         texture = {
             "source": self.append("images", {"bufferView": png, "mimeType": _PNG}),
             "sampler": self.append("samplers", {"wrapS": code, "wrapT": code}),

@@ -91,7 +91,8 @@ def _parse_option(image: ImageMap, words: list[bytes]) -> tuple[ImageMap, int]:
             return image._replace(offset=(u, v)), count
         return image._replace(turbulent=u != 0 or v != 0), count
     if option == b"-clamp":
-        image = image._replace(wrap="clamp" if words[1:2] == [b"on"] else "repeat")
+        clamps = words[1:2] and words[1].lower() == b"on"
+        image = image._replace(wrap="clamp" if clamps else "repeat")
     elif option == b"-mm":
         base, gain = map(text.parse_float, words[1:3])
         if not np.all(np.isfinite([base, gain])):

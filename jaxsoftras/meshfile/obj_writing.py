@@ -39,15 +39,17 @@ def _encode_image(
     image: np.ndarray, file: str, wrap: Wrap | None
 ) -> tuple[list[str], dict[str, bytes]]:
     """Encodes an image ``[H, W, 3 or 4]``: lines of its material, and its files."""
-    option = "-clamp on " if wrap == "clamp" else ""
-    lines = ["Kd 1 1 1", f"map_Kd {option}{file}.png"]
+    # what the renderer does with an image without a continuation
+    option = "" if wrap == "repeat" else "-clamp on "
+    place = "./" if file.startswith("-") else ""  # not an option
+    lines = ["Kd 1 1 1", f"map_Kd {option}{place}{file}.png"]
     files = {f"{file}.png": imagefile.encode_png(image[..., :3])}
     alpha = image[..., 3:]
     if np.any(alpha < 1):
         if np.all(alpha == alpha[0, 0]):
             lines += _rows("d", alpha[0])
         else:
-            lines.append(f"map_d {option}{file}-opacity.png")
+            lines.append(f"map_d {option}{place}{file}-opacity.png")
             content = imagefile.encode_png(alpha[..., 0])
             files[f"{file}-opacity.png"] = content
     return lines, files

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from jax.core import Tracer
 
 from jaxsoftras import atomic, guesses
-from jaxsoftras.mesh import Mesh
+from jaxsoftras.mesh import Mesh, checked_mesh
 from jaxsoftras.meshfile import atlas, colors, formats
 from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
 
@@ -87,6 +89,8 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
     `SurfaceTexture` are converted to an image. Padding is left out. GLB lists the faces
     of each image together.
 
+    An image without a ``wrap`` is clamped in the file, as `render` shows it.
+
     All of these formats hold opacity, except that of `VertexColors` in OBJ.
 
     Args:
@@ -125,6 +129,12 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
     encode = formats.FORMATS[kind].encode
     if encode is None:
         raise ValueError(f"{kind.upper()} files are not written; save it as .glb.")
+    mesh = checked_mesh(mesh, "save_mesh")
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(mesh)):
+        raise ValueError(
+            "The values of the mesh are not known while it is traced; return it from "
+            "the compiled function first."
+        )
     wanted = type(mesh.texture)
     held = UVTexture if wanted is SurfaceTexture else wanted
     if mesh.texture is not None and held not in formats.FORMATS[kind].textures:

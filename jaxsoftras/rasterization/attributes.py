@@ -89,10 +89,8 @@ def _broadcast(
 def _floating(name: str, value: ArrayLike, dtype) -> jax.Array:
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise ValueError(
-            f"{name} must be floating-point, not {array.dtype}; divide 8-bit colours "
-            "by 255."
-        )
+        hint = "" if name == "UV coordinates" else "; divide 8-bit colours by 255"
+        raise ValueError(f"{name} must be floating-point, not {array.dtype}{hint}.")
     return array.astype(dtype)
 
 

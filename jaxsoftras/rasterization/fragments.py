@@ -12,7 +12,12 @@ from jax.typing import ArrayLike
 
 from jaxsoftras import checks, deterministic, geometry, guesses
 from jaxsoftras.kernels import dispatch, pairs, shading
-from jaxsoftras.kernels.options import FrontFace, Implementation, RasterOptions
+from jaxsoftras.kernels.options import (
+    FrontFace,
+    Implementation,
+    Interpolation,
+    RasterOptions,
+)
 from jaxsoftras.kernels.scene import Scene, Task
 from jaxsoftras.rasterization import inputs, large_faces
 
@@ -43,6 +48,7 @@ def find_fragments(
     far: float | None = None,
     double_sided: bool = True,
     front_face: FrontFace | None = None,
+    interpolation: Interpolation = "perspective",
     implementation: Implementation | None = None,
 ) -> Fragments:
     """Finds the nearest face at each pixel centre, as a z-buffer does.
@@ -60,6 +66,8 @@ def find_fragments(
         double_sided: whether faces are seen from behind.
         front_face: order of the corners of a face on the screen seen from its front;
             see `rasterize`.
+        interpolation: ``"orthographic"`` for faces that an orthographic camera has
+            projected; see `rasterize`.
         implementation: see `silhouette`.
 
     Returns:
@@ -81,11 +89,12 @@ def find_fragments(
         near=near,
         far=far,
         front_face=front_face,
+        interpolation=interpolation,
         double_sided=double_sided,
         implementation=implementation,
     )
     size = checks.as_image_size(image_size)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     large = large_faces.are_known(face_vertices)
     return find_fragments_with(options, size, face_vertices, large=large)
 
@@ -104,7 +113,9 @@ def find_fragments_with(
     ones = jnp.ones_like(corners, shape=(len(corners),))
     near = None
     if large:
-        near = large_faces.bring_near(corners, options.perspective)
+        near = large_faces.bring_near(
+            corners, options.perspective, parallel=options.parallel
+        )
         corners = near.corners
     scene, task = Scene(corners, ones, ones), Task(height, width, options)
     visible = dispatch.choose("visible", options.implementation, task, corners.dtype)
@@ -145,6 +156,12 @@ def interpolate(
         >>> jaxsoftras.interpolate(fragments, triangle).shape
         (4, 4, 3)
     """
+    if isinstance(face_attributes, tuple) and hasattr(face_attributes, "_fields"):
+        raise ValueError(
+            "face_attributes must be an array [..., F, 3, C], not a "
+            f"{type(face_attributes).__name__}: give the coordinates of a UVTexture, or"
+            " face_vertices(values, faces) of VertexColors."
+        )
     (attributes,) = checks.as_floats(face_attributes)
     batch = fragments.face.shape[:-2]
     if attributes.ndim != len(batch) + 3 or attributes.shape[-2] != 3:
@@ -158,7 +175,7 @@ def interpolate(
         lambda face: face < count,
         fragments.face,
     )
-    background = inputs.as_argument(background)
+    background = inputs.checked_background(background)
     return _interpolate(fragments, attributes, background)
 
 
@@ -178,7 +195,7 @@ def _interpolate(
     outside = outside.reshape(*batch, *outside.shape[1:])
     if count == 0:
         return jnp.broadcast_to(outside, (*fragments.face.shape, channels))
-    face = fragments.face.reshape(images, -1)
+    face = fragments.face.reshape(images, height * width)
     index = jnp.maximum(face, 0) + count * jnp.arange(images)[:, None]
     corners = deterministic.take(attributes.reshape(-1, 3 * channels), index)
     corners = corners.reshape(*fragments.face.shape, 3, channels)

@@ -11,6 +11,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxsoftras import checks
+
 
 def as_faces(
     face_vertices: ArrayLike, *, depth: bool
@@ -49,9 +51,36 @@ def as_faces(
     return array.reshape(math.prod(batch), *shape[-3:]), batch, dtype
 
 
-def as_argument(value: Any) -> Any:
-    """Makes a sequence of numbers an array: compiled functions take it for a pytree."""
-    return np.asarray(value) if type(value) in (list, tuple) else value
+def as_corners(face_vertices: Any) -> Any:
+    """Makes a list an array, and refuses a mesh in place of the corners of faces."""
+    if isinstance(face_vertices, tuple) and hasattr(face_vertices, "_fields"):
+        raise ValueError(
+            "face_vertices must be an array of corners in NDC, not a "
+            f"{type(face_vertices).__name__}; render(mesh, camera) takes a mesh, and "
+            "face_vertices(project(camera, vertices), faces) gathers its corners."
+        )
+    return checks.as_argument(face_vertices)
+
+
+def checked_background(background: Any) -> Any:
+    """Makes a list an array, and refuses 8-bit colours and words.
+
+    Raises:
+        ValueError: a dtype that colours do not have.
+    """
+    background = checks.as_argument(background)
+    dtype = getattr(background, "dtype", None) or np.asarray(background).dtype
+    if jnp.issubdtype(dtype, jnp.unsignedinteger):
+        raise ValueError(
+            f"background must be floating-point, not {dtype}; divide 8-bit colours by "
+            "255."
+        )
+    kinds = (np.number, np.bool_)
+    if not any(jnp.issubdtype(dtype, kind) for kind in kinds):
+        raise ValueError(
+            f"background must be a number, a colour or an image, not {background!r}."
+        )
+    return background
 
 
 def check_positive(**numbers: ArrayLike) -> None:

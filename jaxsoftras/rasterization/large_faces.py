@@ -206,13 +206,20 @@ def _barycentric(lines, lengths, x, y) -> list[jax.Array]:
 
 
 def _depth(
-    weights: list[jax.Array], inverse: list[jax.Array]
+    weights: list[jax.Array], linear: list[jax.Array], parallel: bool
 ) -> tuple[jax.Array, list[jax.Array]]:
-    """Depth of a point, and its weights in space, from those on the screen."""
-    least = jnp.minimum(jnp.minimum(inverse[0], inverse[1]), inverse[2])
+    """Depth of a point, and its weights in space, from those on the screen.
+
+    Args:
+        weights: of the corners, on the screen.
+        linear: reciprocal depths of the corners or, if lines of sight are parallel,
+            their depths: positive numbers that are linear on the screen.
+        parallel: whether they are.
+    """
+    least = jnp.minimum(jnp.minimum(linear[0], linear[1]), linear[2])
 
     def mean(weights):
-        over = [w * i for w, i in zip(weights, inverse, strict=True)]
+        over = [w * i for w, i in zip(weights, linear, strict=True)]
         return over[0] + over[1] + over[2]
 
     # a corner may lie beside a face whose lines were turned; but in front of the camera
@@ -222,11 +229,13 @@ def _depth(
     weights = [
         jnp.where(usual, w, i / total) for w, i in zip(weights, inside, strict=True)
     ]
+    if parallel:
+        return mean(weights), weights
     depth = 1 / mean(weights)
-    return depth, [w * i * depth for w, i in zip(weights, inverse, strict=True)]
+    return depth, [w * i * depth for w, i in zip(weights, linear, strict=True)]
 
 
-def bring_near(faces: jax.Array, perspective: bool) -> Near:
+def bring_near(faces: jax.Array, perspective: bool, *, parallel: bool = False) -> Near:
     """Brings far corners of faces near.
 
     Exact in the image, to rounding, but where two edges that nearly are parallel pass
@@ -235,6 +244,7 @@ def bring_near(faces: jax.Array, perspective: bool) -> Near:
     Args:
         faces: ``[B, F, 3, D]`` corners, NDC, and depth if D = 3.
         perspective: whether attributes are linear on the face, not on the screen.
+        parallel: whether depth is linear on the screen.
 
     Returns:
         Faces with a corner beyond `geometry.FARTHEST`, or behind the camera, are not
@@ -245,11 +255,12 @@ def bring_near(faces: jax.Array, perspective: bool) -> Near:
         return Near(faces, jnp.zeros_like(faces, shape=(*far.shape, 3, 3)), far)
     xs, ys = ([faces[..., k, axis] for k in range(3)] for axis in range(2))
     far = _are_far(faces)
-    inverse: list[jax.Array] = []
+    linear: list[jax.Array] = []
     if faces.shape[-1] == 3:
         depths = faces[..., 2]
         far &= jnp.all((depths > 0) & jnp.isfinite(depths), axis=-1)
-        inverse = [1 / jnp.where(far, depths[..., k], 1) for k in range(3)]
+        linear = [jnp.where(far, depths[..., k], 1) for k in range(3)]
+        linear = linear if parallel else [1 / depth for depth in linear]
     # a harmless triangle elsewhere, so that derivatives stay finite
     xs = [jnp.where(far, x, other) for x, other in zip(xs, (0, 1, 0), strict=True)]
     ys = [jnp.where(far, y, other) for y, other in zip(ys, (0, 0, 1), strict=True)]
@@ -261,8 +272,8 @@ def bring_near(faces: jax.Array, perspective: bool) -> Near:
         x, y = _meet(near[k - 1], near[k])
         weights = _barycentric(lines, lengths, x, y)
         point = [x, y]
-        if inverse:
-            depth, in_space = _depth(weights, inverse)
+        if linear:
+            depth, in_space = _depth(weights, linear, parallel)
             point.append(depth)
             weights = in_space if perspective else weights
         points.append(jnp.stack(point, axis=-1))

@@ -120,12 +120,12 @@ def silhouette(
         implementation=implementation,
     )
     inputs.check_positive(sigma=sigma)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     return _silhouette(
         options,
         checks.as_image_size(image_size),
         face_vertices,
-        sigma=inputs.as_argument(sigma),
+        sigma=checks.as_argument(sigma),
         large=large_faces.are_known(face_vertices),
     )
 
@@ -239,8 +239,9 @@ def rasterize(
             None stands for ``"counterclockwise"``, as right-handed cameras (the default
             ones) show faces that are counter-clockwise seen from outside; and for
             ``"clockwise"`` with ``match_softras``, whose cameras mirror the image.
-        interpolation: ``"perspective"``, linear on the face; or ``"affine"``, linear on
-            the screen.
+        interpolation: ``"perspective"``, linear on the face; ``"affine"``, linear on
+            the screen; or ``"orthographic"``, both, for faces that an orthographic
+            camera has projected, whose depth is linear on the screen, too.
         face_light: factor and summand of the colours, at the corners.
         wrap: continuation of a texture image beyond its edges; None stands for the
             texture's own, or else ``"clamp"``.
@@ -293,15 +294,15 @@ def rasterize(
     )
     inputs.check_positive(sigma=sigma, gamma=gamma)
     check_images(face_attributes)
-    face_vertices = inputs.as_argument(face_vertices)
+    face_vertices = inputs.as_corners(face_vertices)
     return rasterize_with(
         options,
         checks.as_image_size(image_size),
         face_vertices,
-        inputs.as_argument(face_attributes),
-        sigma=inputs.as_argument(sigma),
-        gamma=inputs.as_argument(gamma),
-        background=inputs.as_argument(background),
+        checks.as_argument(face_attributes),
+        sigma=checks.as_argument(sigma),
+        gamma=checks.as_argument(gamma),
+        background=inputs.checked_background(background),
         face_light=face_light,
         transparent=bool(transparent),
         large=large_faces.are_known(face_vertices),
@@ -351,7 +352,9 @@ def rasterize_with(
     if lookup.kind == "image":
         corners, attributes = _hide_unplaced(corners, attributes)
     if large and (lookup.kind != "surface" or attributes.values is not None):
-        near = large_faces.bring_near(corners, options.perspective)
+        near = large_faces.bring_near(
+            corners, options.perspective, parallel=options.parallel
+        )
         corners, attributes = near.corners, near.move(attributes)
     channels = attributes.channels - lookup.transparent
     kind = corners.dtype

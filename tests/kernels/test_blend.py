@@ -194,10 +194,8 @@ class TestLowering:
     @pytest.mark.parametrize(
         "name",
         [
-            # their kernels are lowered within `jax.shard_map` too, or interpreted
-            pytest.param(name, marks=pytest.mark.slow)
-            if name in ("corners", "surface")
-            else name
+            # the others' kernels are lowered within `jax.shard_map`, or interpreted
+            name if name == "image" else pytest.param(name, marks=pytest.mark.slow)
             for name in KINDS
         ],
     )

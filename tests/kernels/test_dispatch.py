@@ -142,7 +142,14 @@ for name in dispatch.BACKENDS:
 """
 
 
-@pytest.mark.parametrize("gone", [[TRITON], [MOSAIC], [TRITON, MOSAIC]])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param([TRITON], marks=pytest.mark.slow),
+        pytest.param([MOSAIC], marks=pytest.mark.slow),
+        [TRITON, MOSAIC],
+    ],
+)
 def test_the_rest_works_where_jax_has_lost_a_backend(gone):
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM, *gone], capture_output=True, text=True

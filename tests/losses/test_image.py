@@ -167,6 +167,21 @@ class TestPsnr:
         assert losses.psnr(p, t) == single and single.dtype == jnp.float32
 
 
+@pytest.mark.parametrize(
+    "metric", [losses.silhouette_iou, losses.multiscale_silhouette_iou]
+)
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((16, 16), 255, np.uint8), "predicted .* 0 to 1; divide 8-bit images"),
+        (np.ones((16, 16, 1)), r"image\[\.\.\., -1\], the alpha"),
+    ],
+)
+def test_wrong_silhouettes(metric, image, message):
+    with pytest.raises(ValueError, match=message):
+        metric(image, image)
+
+
 @pytest.mark.parametrize("metric", [losses.ssim, losses.psnr])
 @pytest.mark.parametrize(
     ("predicted", "target", "message"),

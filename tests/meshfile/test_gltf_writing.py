@@ -54,7 +54,7 @@ def test_vertex_colors_are_linear(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrap, code", [("repeat", 10497), ("clamp", 33071), (None, 10497)]
+    "wrap, code", [("repeat", 10497), ("clamp", 33071), (None, 33071)]
 )
 def test_image(wrap, code, tmp_path):
     path = save(tmp_path, texture.UVTexture(UP, FOUR, wrap))
@@ -67,7 +67,7 @@ def test_image(wrap, code, tmp_path):
     assert read_json(path)["samplers"] == [{"wrapS": code, "wrapT": code}]
     found = load_mesh(path).texture
     assert isinstance(found, texture.UVTexture)
-    assert found.wrap == ("clamp" if wrap == "clamp" else "repeat")
+    assert found.wrap == (wrap or "clamp")
 
 
 def test_unused_vertices_may_be_anything(tmp_path):

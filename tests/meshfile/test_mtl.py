@@ -48,7 +48,7 @@ def expected(scale=1.0, offset=0.0, wrap="repeat"):
         ("", {}),
         ("-s 2 4 1 ", {"scale": [2, 4]}),
         ("-s 2 -o 0.5 0.25 ", {"scale": [2, 1], "offset": [0.5, 0.25]}),
-        ("-o 3 3 -clamp on ", {"offset": 3, "wrap": "clamp"}),
+        ("-o 3 3 -CLAMP On ", {"offset": 3, "wrap": "clamp"}),
         ("-blendu on -blendv off -cc on -clamp off -texres 256 ", {}),
         ("-mm 0 1 -boost 2 -imfchan l -BM 0.5 -type sphere -t 0 0 0 ", {}),
     ],

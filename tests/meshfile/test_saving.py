@@ -116,7 +116,7 @@ class TestRoundTrip:
         assert loaded is not None and np.all(np.asarray(loaded[0]) == 0.25)
 
     @pytest.mark.parametrize("ending", ["obj", "glb"])
-    @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
+    @pytest.mark.parametrize("wrap", ["clamp", "repeat", None])
     def test_continuation_of_the_image(self, ending, wrap, tmp_path):
         coordinates, image = TEXTURES["uv"][:2]
         uv = 3 * coordinates - 1
@@ -124,6 +124,7 @@ class TestRoundTrip:
         save_mesh(tmp_path / f"a.{ending}", SPHERE._replace(texture=given))
         loaded = load_mesh(tmp_path / f"a.{ending}").texture
         assert isinstance(loaded, texture.UVTexture)
+        wrap = wrap or "clamp"  # as the renderer shows it
         expected = SAMPLE(image, uv.reshape(-1, 2), wrap)
         for way in {wrap, loaded.wrap}:
             seen = SAMPLE(loaded.image, loaded.coordinates.reshape(-1, 2), way)
@@ -141,6 +142,14 @@ class TestRoundTrip:
         np.testing.assert_array_equal(loaded.faces, [[0, 1, 2]])
         assert isinstance(loaded.texture, texture.FaceColors)
         np.testing.assert_array_equal(loaded.texture.values, np.full((1, 3), 0.25))
+
+    def test_a_name_like_an_option(self, tmp_path):
+        clear = np.where(np.arange(4) < 3, 1.0, RNG.random((5, 7, 1)))
+        given = texture.UVTexture(TEXTURES["uv"][0], clear, transparent=True)
+        save_mesh(tmp_path / "-s 1.obj", SPHERE._replace(texture=given))
+        loaded = load_mesh(tmp_path / "-s 1.obj").texture
+        assert isinstance(loaded, texture.UVTexture) and loaded.transparent
+        np.testing.assert_allclose(loaded.image, clear, atol=EIGHT_BITS)
 
     def test_save_of_arrays(self, tmp_path):
         save_mesh(tmp_path / "a.obj", mesh.Mesh(SPHERE.vertices, SPHERE.faces))
@@ -235,6 +244,13 @@ class TestRefusals:
         wrong: Any = SPHERE
         with pytest.raises(ValueError, match=r"path first: save_mesh\(path, mesh\)"):
             save_mesh(wrong, tmp_path / "a.obj")
+
+    def test_something_else_and_traced_meshes(self, tmp_path):
+        wrong: Any = (SPHERE.vertices, SPHERE.faces)
+        with pytest.raises(ValueError, match="save_mesh takes a Mesh.* not a tuple"):
+            save_mesh(tmp_path / "a.obj", wrong)
+        with pytest.raises(ValueError, match="return it from the compiled function"):
+            jax.jit(lambda m: save_mesh(tmp_path / "a.obj", m))(SPHERE)
 
     def test_missing_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="no folder .*gone to write to"):

@@ -43,54 +43,59 @@ class TestSizes:
 
 @functools.cache
 def small_network(encoder):
-    """A network, its variables, and its two functions, jitted."""
+    """A network, its variables, and its inference, jitted."""
     network = models.Network(config.Model(encoder=encoder, **SMALL))
     variables = jax.jit(network.init)(jax.random.key(0))
-    return network, variables, jax.jit(network.train), jax.jit(network.infer)
+    return network, variables, jax.jit(network.infer)
+
+
+@functools.cache
+def trained(encoder):
+    """Gradient of the parameters, vertices and new averages of one step."""
+    network, variables, _ = small_network(encoder)
+    weight = jax.random.normal(jax.random.key(2), (4, 42, 3))
+
+    @jax.jit
+    @functools.partial(jax.grad, has_aux=True)
+    def run(params):
+        vertices, stats = network.train(
+            variables._replace(params=params), jnp.asarray(IMAGES)
+        )
+        return jnp.sum(weight * vertices), (vertices, stats)
+
+    gradient, (vertices, stats) = run(variables.params)
+    return gradient, vertices, stats
+
+
+IMAGES = np.random.default_rng(0).uniform(size=(4, 16, 16, 4)).astype(np.float32)
 
 
 @pytest.mark.parametrize("encoder", models.ENCODERS)
 class TestNetwork:
-    IMAGES = np.random.default_rng(0).uniform(size=(4, 16, 16, 4)).astype(np.float32)
-
     def test_shapes_and_bounds(self, encoder):
-        _, variables, train, infer = small_network(encoder)
-        for vertices in (
-            train(variables, self.IMAGES)[0],
-            infer(variables, self.IMAGES),
-        ):
+        _, variables, infer = small_network(encoder)
+        for vertices in (infer(variables, IMAGES), trained(encoder)[1]):
             assert vertices.shape == (4, 42, 3) and vertices.dtype == jnp.float32
             assert float(jnp.max(jnp.abs(vertices))) < 0.5
 
     def test_every_parameter_matters(self, encoder):
-        network, variables, _, _ = small_network(encoder)
-        weight = jax.random.normal(jax.random.key(2), (4, 42, 3))
-
-        @jax.jit
-        @jax.grad
-        def gradient(params):
-            images = jnp.asarray(self.IMAGES)
-            vertices, _ = network.train(variables._replace(params=params), images)
-            return jnp.sum(weight * vertices)
-
-        for path, leaf in nnx.to_flat_state(gradient(variables.params)):
+        for path, leaf in nnx.to_flat_state(trained(encoder)[0]):
             assert np.all(np.isfinite(leaf[...])), path
             # a shift before a batch normalisation has no effect, nor one of all keys
             cancelled = "bias" in path and "encoder" in path
             assert cancelled or float(jnp.max(jnp.abs(leaf[...]))) > 0, path
 
     def test_training_moves_the_averages(self, encoder):
-        _, variables, train, _ = small_network(encoder)
-        _, stats = train(variables, self.IMAGES)
+        variables, stats = small_network(encoder)[1], trained(encoder)[2]
         before, after = jax.tree.leaves(variables.batch_stats), jax.tree.leaves(stats)
         assert all(bool(jnp.any(a != b)) for a, b in zip(after, before, strict=True))
 
     def test_inference_treats_each_image_alone(self, encoder):
-        _, variables, _, infer = small_network(encoder)
-        mixed = np.concatenate([self.IMAGES[:1], 0.5 * self.IMAGES[1:]])
+        _, variables, infer = small_network(encoder)
+        mixed = np.concatenate([IMAGES[:1], 0.5 * IMAGES[1:]])
         np.testing.assert_allclose(
             infer(variables, mixed)[0],
-            infer(variables, self.IMAGES)[0],
+            infer(variables, IMAGES)[0],
             rtol=1e-5,
             atol=1e-6,
         )

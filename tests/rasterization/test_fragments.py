@@ -1,6 +1,7 @@
 """The face that each pixel shows: its depth, weights and attributes."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,12 @@ class TestFragments:
         np.testing.assert_allclose(
             (plane[..., 1] / found.depth)[seen], (seen * y[:, None])[seen]
         )
+
+    def test_refuses_textures(self):
+        found: Any = jaxsoftras.Fragments(*jnp.zeros((3, 1, 1)))
+        wrong: Any = jaxsoftras.VertexColors(np.ones((3, 3)))
+        with pytest.raises(ValueError, match="an array .* not a VertexColors"):
+            jaxsoftras.interpolate(found, wrong)
 
     def test_depth_has_a_gradient(self, x64):
         weight = scenes.random_like(12, 12)

@@ -93,7 +93,8 @@ def test_gradients_equal_double_precision(kind, x64):
     faces = draw_faces(kind, 1e6, 2)
 
     def loss(faces):
-        return jnp.sum(jaxsoftras.silhouette(faces, 16, sigma=1e-2) ** 2)
+        alpha = jaxsoftras.silhouette(faces, 16, sigma=1e-2, implementation="reference")
+        return jnp.sum(alpha**2)
 
     expected = jax.grad(loss)(jnp.asarray(faces, jnp.float64))
     got = jax.grad(loss)(jnp.asarray(faces))  # known without jit
@@ -112,12 +113,16 @@ def test_is_done_where_corners_are_known():
     assert known == [True, False]
 
 
-def test_fragments_have_the_weights_of_the_given_corners(x64):
+@pytest.mark.parametrize("interpolation", ["perspective", "orthographic"])
+def test_fragments_have_the_weights_of_the_given_corners(interpolation, x64):
     faces = draw_faces(wedge, 1e6, 3)
-    found = jaxsoftras.find_fragments(faces, 16, implementation="reference")
-    exact = jaxsoftras.find_fragments(
-        jnp.asarray(faces, jnp.float64), 16, implementation="reference"
+    find = functools.partial(
+        jaxsoftras.find_fragments,
+        image_size=16,
+        interpolation=interpolation,
+        implementation="reference",
     )
+    found, exact = find(faces), find(jnp.asarray(faces, jnp.float64))
     same = np.asarray(found.face) == np.asarray(exact.face)
     assert same.mean() > 0.99 and (exact.face >= 0).mean() > 0.05
     np.testing.assert_allclose(found.depth[same], exact.depth[same], rtol=1e-4)

@@ -43,7 +43,6 @@ ALPHA = ["soup/x/sil_sum", "soup/x/sil_hardalpha", "soup/x/sil_bary"]
 NOT_SLOW = (
     "softmax_vert_bg",
     "softmax_vert_gamma1e-2",
-    "hard_vert",
     "harddist_hardrgb_vert",
 )
 each_implementation = pytest.mark.parametrize(
@@ -147,8 +146,8 @@ def test_vertex_colors(name, implementation, shared, x64):
 @pytest.mark.parametrize(
     "name",
     [
-        # no gradient; its values are in tests/test_conorm.py
-        pytest.param(name, marks=pytest.mark.slow) if "hardalpha" in name else name
+        # the values of all are in tests/test_conorm.py
+        pytest.param(name, marks=pytest.mark.slow) if "sum" not in name else name
         for name in ALPHA
     ],
 )

@@ -14,6 +14,9 @@ from tests.support import scenes
 
 IMPLEMENTATIONS = ("reference", "xla")
 each_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+reference_is_quick = pytest.mark.parametrize(
+    "implementation", ["reference", pytest.param("xla", marks=pytest.mark.slow)]
+)
 each_scene = pytest.mark.parametrize("name", scenes.SCENES)
 
 
@@ -85,7 +88,7 @@ class TestValues:
         alpha = rasterization.silhouette(upper, 16, implementation=implementation)
         assert alpha[:8].sum() > 10 and alpha[8:].max() < 1e-3
 
-    @each_implementation
+    @reference_is_quick  # the precision is chosen before the implementation
     def test_half_precision_is_computed_in_single(self, implementation):
         faces = scenes.scene("overlapping").astype(jnp.bfloat16)
         alpha, gradient = scenes.silhouette_and_gradient(
@@ -143,8 +146,8 @@ class TestValues:
         ("name", "size"),
         [
             *((name, (24, 24)) for name in scenes.SCENES),
-            ("overlapping", (17, 30)),
-            # smaller than a tile, as the image of the loop over faces and pixels is
+            pytest.param("overlapping", (17, 30), marks=pytest.mark.slow),
+            # the image of the loop over faces and pixels is smaller than a tile too
             pytest.param("huge", (1, 1), marks=pytest.mark.slow),
         ],
     )
@@ -199,8 +202,9 @@ class TestValues:
         """Blocks of faces, each within the counter's range, add up to the whole."""
         faces = scenes.sphere(3).astype(np.float32)
         weight = scenes.random_like(3, 16, 16).astype(np.float32)
-        expected = scenes.silhouette_and_gradient(faces, weight)
-        scenes._compiled.cache_clear()
+        expected = scenes.silhouette_and_gradient(
+            faces, weight, implementation="reference"
+        )
         repatch(walk, "ALPHA_CHUNKS", walk.Chunks(64, 64))
         # the image has 8 tiles: blocks of 50 of the 240 faces
         repatch(worklist, "LARGEST_COUNT", 64 + 8 * 50)
@@ -234,7 +238,7 @@ class TestGradients:
             eps=1e-6,
         )
 
-    @each_implementation
+    @reference_is_quick  # both have the same gradients
     def test_pulls_a_triangle_towards_its_target(self, implementation):
         target = rasterization.silhouette(
             np.array([[[-0.2, -0.5], [0.8, -0.5], [0.3, 0.5]]], np.float32), 16

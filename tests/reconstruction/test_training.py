@@ -76,7 +76,13 @@ class TestStep:
         ):
             np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
 
-    def test_batch_is_not_gathered(self, settings):
+    @pytest.mark.parametrize(
+        "implementation", ["reference", pytest.param("xla", marks=pytest.mark.slow)]
+    )
+    def test_batch_is_not_gathered(self, settings, implementation):
+        settings = config.override(
+            settings, [f"render.implementation={implementation}"]
+        )
         experiment = make_experiment(settings, devices=4)
         split = data.open_split(settings.data, "train")
         batch = data.sample_pairs(split, 4, seed=0, step=0)

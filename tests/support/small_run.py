@@ -13,6 +13,7 @@ SMALL = [
     "model.latent=8",
     "model.decoder_hidden=16,",
     "model.template_level=1",
+    "render.implementation=reference",  # compiled in half the time of the others
     "optim.batch_size=4",
     "log.metrics_every=10",
 ]
