@@ -72,6 +72,7 @@ def test_is_the_sum_of_its_parts():
     assert image[10, 12, 3] > 0.99 and image[0, 0, 3] < 1e-3
 
 
+@pytest.mark.slow  # test_render_scenes has opacity of each, lit by one colour
 def test_all_textures_of_one_color_look_the_same():
     """Flat light, white: face, vertex, surface and image textures, and none."""
     settings = Settings(image_size=16, gamma=1e-3, shading="flat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -182,8 +183,11 @@ class Split:
             KeyError: the split was opened without this category.
             IndexError: there is no such object or view.
         """
-        viewpoints = self.viewpoints(category, objects, views)
-        return jax.tree.map(np.asarray, as_cameras(viewpoints))
+        objects, views = self._check_views(category, objects, views)
+        if isinstance(self._cameras, Orbit):
+            return jax.tree.map(lambda part: part[views], self._orbit_cameras)
+        table = self._cameras[category].table
+        return jax.tree.map(lambda part: part[objects, views], table)
 
     def viewpoints(
         self, category: str, objects: np.ndarray, views: np.ndarray
@@ -195,8 +199,14 @@ class Split:
         objects, views = self._check_views(category, objects, views)
         if isinstance(self._cameras, Orbit):
             return OrbitViews(views.astype(np.int32), self._cameras)
-        table = self._cameras[category].table
-        return jax.tree.map(lambda part: part[objects, views], table)
+        return self.cameras(category, objects, views)
+
+    @functools.cached_property
+    def _orbit_cameras(self) -> Camera:
+        """Cameras ``[num_views]`` of the rig, made once; arrays of numpy."""
+        assert isinstance(self._cameras, Orbit)
+        views = OrbitViews(np.arange(self.num_views, dtype=np.int32), self._cameras)
+        return jax.tree.map(np.asarray, as_cameras(views))
 
     def voxels(self, category: str, objects: np.ndarray) -> np.ndarray:
         """Returns solid voxel grids of objects.

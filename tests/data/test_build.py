@@ -137,6 +137,7 @@ def _start_deadly() -> None:
     build_object.make_object = _die
 
 
+@pytest.mark.slow
 def test_processes_that_die_take_no_other_object_along(
     built, meshes, tmp_path, monkeypatch
 ):

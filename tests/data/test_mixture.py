@@ -58,7 +58,7 @@ def test_batches_have_one_type_whatever_they_are_drawn_from(second):
     ]
     mixture = Mixture(splits, [1, 1])
     batch, (source, _) = draw(mixture, 40)
-    views = batch.images_a[:, 2, 0, 0]
+    views = np.asarray(batch.images_a)[:, 2, 0, 0]
     types = {
         jax.tree.structure(sample_pairs(mixture, 1, seed=seed, step=0))
         for seed in range(8)
@@ -68,7 +68,7 @@ def test_batches_have_one_type_whatever_they_are_drawn_from(second):
     for code, split in ((1, splits[0]), (2, splits[1])):
         rows = source == code
         assert rows.any()
-        objects = batch.images_a[rows, 1, 0, 0]
+        objects = np.asarray(batch.images_a)[rows, 1, 0, 0]
         expected = split.cameras(split.categories[0], objects, views[rows])
         got = jax.tree.map(lambda part, rows=rows: part[rows], batch.cameras_a)
         jax.tree.map(np.testing.assert_array_equal, got, expected)
@@ -129,6 +129,7 @@ class TestConfiguration:
         assert conflict == "data.sources.1.weight: 1.0 there, 2.0 here"
         assert config.conflicts(old, config.Config(data=self.make("x")))
 
+    @pytest.mark.slow
     def test_trains(self, cabinets, tmp_path):
         """One step on a mixture: each source's objects under its own cameras."""
         sources = f"data.sources=({{'root': {str(cabinets)!r}}},) * 2"

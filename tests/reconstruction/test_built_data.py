@@ -27,6 +27,7 @@ def test_voxels_of_another_resolution_are_refused(settings, tmp_path):
         evaluation.score_split(experiment, experiment.init(0).variables, split, 1e-4)
 
 
+@pytest.mark.slow  # test_pictures trains on a data set with a description too
 def test_categories_of_ones_own(tmp_path, capsys):
     shapes = [
         mesh_folders.ball(),

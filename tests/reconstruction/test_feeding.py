@@ -42,6 +42,7 @@ def test_auto_takes_the_first_place_that_fits(monkeypatch):
         assert feeding._choose(1, cpus) == "host"
 
 
+@pytest.mark.slow
 def test_a_run_says_where_images_are(settings, tmp_path, capsys):
     settings = config.override(settings, ["optim.steps=1", "data.feeding=device"])
     training_run.train(settings, tmp_path / "run")

@@ -21,6 +21,16 @@ def assert_same_state(a, b):
 
 
 class TestTrain:
+    def test_stopped_run_resumes_bit_for_bit(self, settings, tmp_path):
+        first = config.override(settings, ["optim.steps=3"])
+        whole = config.override(settings, ["optim.steps=6"])
+        training_run.train(first, tmp_path / "stopped", quiet=True)
+        resumed = training_run.train(whole, tmp_path / "stopped", quiet=True)
+        straight = training_run.train(whole, tmp_path / "straight", quiet=True)
+        assert int(resumed.step) == int(straight.step) == 6
+        assert_same_state(resumed, straight)
+
+    @pytest.mark.slow
     def test_killed_run_resumes_bit_for_bit(self, cabinets, tmp_path):
         arguments = [*small_run.SMALL, f"data.root={cabinets}", "optim.steps=12"]
         arguments += ["log.checkpoint_every=3", "log.images_every=1000"]
