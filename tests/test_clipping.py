@@ -265,6 +265,7 @@ def test_orthographic_camera_and_any_unit(scale):
     assert rows[5:8].min() > 0.9 and rows[:3].max() < 0.1
 
 
+@pytest.mark.slow  # test_renderer has many cameras
 def test_compiles_for_a_batch_of_cameras_and_vmap():
     cameras = jaxsoftras.perspective_camera(
         np.array([[0.1, 0.2, 0.0], [0, 0.3, 0.5]]), (0.2, 0.1, -1.0), fov=70.0

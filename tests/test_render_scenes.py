@@ -177,9 +177,8 @@ def test_four_channels_under_lights_are_not_taken_for_opacity():
         jaxsoftras.render(mesh._replace(texture=skin), FRONT, settings=Settings())
 
 
-@pytest.mark.parametrize(
-    "dtype", [jnp.float16, pytest.param(jnp.bfloat16, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.slow  # test_silhouette has half precision without light
 def test_half_precision_with_light(dtype):
     """Computed in single, from the rounded numbers: values and gradients."""
     vertices = jnp.asarray(SPHERE.vertices, dtype)

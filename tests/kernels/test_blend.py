@@ -206,7 +206,9 @@ class TestLowering:
             assert f"blend_{kernel}" in text
         assert not support.unexpected(recwarn.list)
 
-    @pytest.mark.parametrize("kind", ["corners", "surface"])
+    @pytest.mark.parametrize(
+        "kind", [pytest.param("corners", marks=pytest.mark.slow), "surface"]
+    )
     def test_within_shard_map(self, kernels, kind):
         inputs, lookup = make_scene(kind)
 

@@ -67,6 +67,7 @@ def test_work_list_equals_reference(what, kind, x64):
     np.testing.assert_allclose(got, expected, atol=1e-12 * scale)
 
 
+@pytest.mark.slow  # forward mode through `render` is clipped alike
 def test_jacobians_of_colors_agree(x64):
     """Under vmap, XLA computes a clipped number and its argument apart."""
     image = draw("color", "reference")

@@ -114,6 +114,7 @@ def test_is_done_where_corners_are_known():
 
 
 @pytest.mark.parametrize("interpolation", ["perspective", "orthographic"])
+@pytest.mark.slow
 def test_fragments_have_the_weights_of_the_given_corners(interpolation, x64):
     faces = draw_faces(wedge, 1e6, 3)
     find = functools.partial(

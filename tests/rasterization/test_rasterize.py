@@ -62,11 +62,8 @@ class TestValuesAndGradients:
     @pytest.mark.parametrize(
         "name",
         [
-            # a colour for each corner, all of them the same; texels of surfaces are
-            # compared with the reference's in test_rasterize_golden
-            pytest.param(name, marks=pytest.mark.slow)
-            if name in ("corners", "faces", "surface")
-            else name
+            # the others are compared in test_transparency, as far as they differ
+            pytest.param(name, marks=pytest.mark.slow) if name != "light" else name
             for name in TEXTURES
         ],
     )

@@ -39,11 +39,10 @@ SURFACE = [
     if (shape, resolution) != ("ico", 4)
 ]
 ALPHA = ["soup/x/sil_sum", "soup/x/sil_hardalpha", "soup/x/sil_bary"]
-# both ways to blend; each of the others differs from one of these by an option
+# one program; each of the others differs from these by an option
 NOT_SLOW = (
     "softmax_vert_bg",
     "softmax_vert_gamma1e-2",
-    "harddist_hardrgb_vert",
 )
 each_implementation = pytest.mark.parametrize(
     "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]

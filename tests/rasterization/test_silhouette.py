@@ -218,7 +218,7 @@ class TestGradients:
         ("name", "implementation"),
         [
             *((name, "reference") for name in scenes.SCENES),
-            ("overlapping", "xla"),
+            pytest.param("overlapping", "xla", marks=pytest.mark.slow),
             ("coincident vertices", "xla"),
         ],
     )

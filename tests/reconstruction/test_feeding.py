@@ -20,9 +20,8 @@ def run(settings, steps=2):
     return feed, np.array(metrics)
 
 
-@pytest.mark.parametrize(
-    "where", [pytest.param("device", marks=pytest.mark.slow), "devices"]
-)
+@pytest.mark.slow  # test_resident compares the batches
+@pytest.mark.parametrize("where", ["device", "devices"])
 def test_device_and_host_give_the_same_steps(settings, where):
     """Over four devices, each of which gathers its own images."""
     _, expected = run(config.override(settings, ["data.feeding=host"]))
