@@ -39,7 +39,7 @@ FRAME = (
 
 @dataclass
 class Report:
-    """What a build made, and what it left out.
+    """Objects that a build made, and those that it left out.
 
     Attributes:
         counts: number of objects by key and split; of this part only, if there are
@@ -173,7 +173,9 @@ def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
     """Makes the folder of finished objects, or checks the one that is there."""
     settings = {**dataclasses.asdict(options), "splits": list(fractions)}
     kept = out / _KEPT
-    _check_folder(out)
+    description.check_replaceable(
+        out, _PROGRAM, pair_names, kind="that was built", others=[_KEPT]
+    )
     try:
         before = json.loads((kept / _SETTINGS).read_text())
     except FileNotFoundError:
@@ -190,33 +192,6 @@ def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
             f"{' and '.join(other)}: use the same, or delete {kept}."
         )
     return kept
-
-
-def _check_folder(out: Path) -> None:
-    """Raises FileExistsError unless a folder may be replaced by the data set."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise FileExistsError(f"{out} is not a folder.")
-    try:
-        about = description.read(out)
-    except ValueError:
-        about = None
-    ours = {_KEPT}
-    if about and _made_here(about.content.get("made_by")):
-        ours.add(description.FILE)
-        for key, splits in about.objects.items():
-            for split in splits:
-                ours.update(pair_names(key, split))
-    if others := sorted({path.name for path in out.iterdir()} - ours):
-        raise FileExistsError(
-            f"{out} holds other files than those of a data set that was built, such as "
-            f"{others[0]}: choose another folder."
-        )
-
-
-def _made_here(made_by: Any) -> bool:
-    return isinstance(made_by, Mapping) and made_by.get("program") == _PROGRAM
 
 
 def _make(

@@ -25,7 +25,7 @@ _LITTLE = 0.002  # of an image
 
 @dataclass(frozen=True)
 class Options:
-    """What determines the images and voxels of an object.
+    """Settings that determine the images and voxels of an object.
 
     Attributes:
         views: images of each object, all around it.

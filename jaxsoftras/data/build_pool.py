@@ -38,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an object.
+    """Result of making an object.
 
     Attributes:
         error: why it could not be made; empty if it was.
@@ -176,7 +176,7 @@ def _keep(task: Task, outcome: Outcome) -> None:
 
 
 def _stamp(path: Path) -> list[int]:
-    """What changes with the content of a file: its size and time."""
+    """Size and time of a file, which change with its content."""
     try:
         status = path.stat()
     except OSError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -13,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
+from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
+from jaxsoftras.data.reporting import add_splits, print_files
 from jaxsoftras.data.split import SPLITS
-
-_ROWS = 40  # of a table of files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,15 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"direction in the files {text}; with a minus as in --{name}=-Z "
             "(default: %(default)s, as in glTF)",
         )
-    parser.add_argument(
-        "--splits",
-        type=float,
-        nargs=3,
-        default=(0.7, 0.1, 0.2),
-        metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the splits, drawn by a hash of an object's name, in categories "
-        "without folders train, val or test (default: 0.7 0.1 0.2)",
-    )
+    add_splits(parser)
     parser.add_argument(
         "--metadata",
         metavar="JSON",
@@ -74,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        default=_count_cores(),
+        default=count_cores(),
         metavar="N",
         help="processes (default: one for each core)",
     )
@@ -158,29 +148,6 @@ def _count_table(report: Report) -> Table:
         counts = [str(report.counts[key][split]) for split in SPLITS]
         table.add_row(escape(report.names[key]), escape(key), *counts)
     return table
-
-
-def print_files(
-    console: Console, title: str, header: str, rows: Sequence[tuple[str, str]]
-) -> None:
-    """Prints a table of files and what is to be said of them, if there are any."""
-    if not rows:
-        return
-    table = Table(title, header)
-    for file, text in rows[:_ROWS]:
-        table.add_row(escape(file), escape(text))
-    if len(rows) > _ROWS:
-        table.add_row(
-            f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"
-        )
-    console.print(table)
-
-
-def _count_cores() -> int:
-    """Counts the cores that this process may use; a cluster may lend some."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _parse_shard(word: str) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Description:
-    """What ``dataset.json`` says; `parse` checks it.
+    """Content of ``dataset.json``, which `parse` checks.
 
     Attributes:
         categories: names of the categories by key.
@@ -121,6 +121,48 @@ def parse(content: Any, where: str | Path) -> Description:
         {key: dict(splits) for key, splits in objects.items()},
         dict(content),
     )
+
+
+def check_replaceable(
+    root: Path,
+    program: str,
+    name_files: Callable[[str, str], Iterable[str]],
+    *,
+    kind: str,
+    others: Iterable[str] = (),
+) -> None:
+    """Checks that a folder holds nothing but a data set that a program made.
+
+    Args:
+        root: the folder; it may be missing.
+        program: the program, as ``made_by`` of the description names it.
+        name_files: names the files of a category, by key, and a split.
+        kind: a phrase for such data sets, for the message.
+        others: further names that may be there.
+
+    Raises:
+        FileExistsError: the folder holds something else, or is none.
+    """
+    if not root.exists():
+        return
+    if not root.is_dir():
+        raise FileExistsError(f"{root} is not a folder.")
+    try:
+        about = read(root)
+    except ValueError:
+        about = None
+    ours = set(others)
+    made_by = about.content.get("made_by") if about else None
+    if about and isinstance(made_by, Mapping) and made_by.get("program") == program:
+        ours.add(FILE)
+        for key, splits in about.objects.items():
+            for split in splits:
+                ours.update(name_files(key, split))
+    if foreign := sorted({path.name for path in root.iterdir()} - ours):
+        raise FileExistsError(
+            f"{root} holds other files than those of a data set {kind}, such as "
+            f"{foreign[0]}: choose another folder."
+        )
 
 
 def check_name(word: Any, where: str | Path) -> None:

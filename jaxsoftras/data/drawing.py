@@ -9,7 +9,7 @@ from jaxsoftras.data.threefry import random_bits
 
 
 class Tables(NamedTuple):
-    """What `draw` chooses among: C categories, G groups of objects, N objects.
+    """Groups that `draw` chooses among: C categories, G groups of objects, N objects.
 
     Attributes:
         members: ``[C, K]`` int32 groups that hold objects of a category; the last one

@@ -40,7 +40,7 @@ class PictureObject:
 
 @dataclass
 class Found:
-    """What a folder holds.
+    """Objects of a folder, and paths that are none.
 
     Attributes:
         objects: the objects, in stored order.

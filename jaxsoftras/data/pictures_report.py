@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
-from jaxsoftras.data.build_report import print_files
 from jaxsoftras.data.categories import sort_keys
 from jaxsoftras.data.pictures import Options, Report, import_pictures
+from jaxsoftras.data.reporting import add_splits, print_files
 from jaxsoftras.data.split import SPLITS
 
 
@@ -28,14 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, default=64, help="width and height of images, pixels (64)"
     )
-    parser.add_argument(
-        "--splits",
-        type=float,
-        nargs=3,
-        default=(0.7, 0.1, 0.2),
-        metavar=("TRAIN", "VAL", "TEST"),
-        help="shares of the splits (0.7 0.1 0.2), unless folders say which is which",
-    )
+    add_splits(parser)
     parser.add_argument(
         "--keep-frame",
         action="store_true",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,7 +61,7 @@ class Taken:
 
 @dataclass
 class Report:
-    """What was taken over, and what was not.
+    """Objects that were taken over, and files that were not.
 
     Attributes:
         objects: the objects of the data set.
@@ -76,26 +76,11 @@ class Report:
 
 def check_folder(out: Path) -> None:
     """Raises FileExistsError unless a folder may be replaced by the data set."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise FileExistsError(f"{out} is not a folder.")
-    try:
-        about = description.read(out)
-    except ValueError:
-        about = None
-    ours = set()
-    made_by = about.content.get("made_by") if about else None
-    if about and isinstance(made_by, Mapping) and made_by.get("program") == _PROGRAM:
-        ours = {description.FILE}
-        for key, splits in about.objects.items():
-            for split in splits:
-                ours |= {pair_names(key, split)[0], camera_files.file_name(key, split)}
-    if others := sorted({path.name for path in out.iterdir()} - ours):
-        raise FileExistsError(
-            f"{out} holds other files than those of a data set of pictures, such as "
-            f"{others[0]}: choose another folder."
-        )
+
+    def name_files(key: str, split: str) -> tuple[str, str]:
+        return pair_names(key, split)[0], camera_files.file_name(key, split)
+
+    description.check_replaceable(out, _PROGRAM, name_files, kind="of pictures")
 
 
 def write(

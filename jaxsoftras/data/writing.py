@@ -10,36 +10,23 @@ data sets and never replaces another folder.
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import json
-import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple
 
-import jax
 import numpy as np
 
-from jaxsoftras import atomic, voxels
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
-from jaxsoftras.terminal import Progress
-
-Name = TypeVar("Name")
-
-FACES_STEP = 512
-"""Meshes are padded to multiples of this many faces before voxelization."""
 
 # Object i goes to entry i mod 10: about 70, 10 and 20 per cent of any number of
 # objects; the first three give each split one. Additional objects leave the
 # earlier ones where they are.
 _SPLIT_PATTERN = "train test val train train test train train train train".split()
 _MIN_OBJECTS = 3
-
-_voxelize = jax.jit(voxels.voxelize)
 
 
 class Example(NamedTuple):
@@ -113,31 +100,6 @@ def read_description(
     return description
 
 
-def solid_voxels(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Voxelizes one mesh by the rule of `jaxsoftras.voxels`.
-
-    The mesh is padded to one of a few sizes, so that meshes of any size share a few
-    compiled programs; padding does not change the result.
-
-    Args:
-        vertices: ``[V, 3]`` model frame, within ``[-0.5, 0.5]``.
-        faces: ``[F, 3]`` vertex indices.
-
-    Returns:
-        ``[32, 32, 32]`` bool, axes (y, x, reversed z).
-    """
-    steps = -(-max(len(faces), len(vertices)) // FACES_STEP)
-    size = steps * FACES_STEP
-    # repeated vertices mark their cell again; a face with equal corners has no area
-    more_vertices = np.repeat(vertices[:1], size - len(vertices), 0)
-    more_faces = np.zeros((size - len(faces), 3), faces.dtype)
-    grid = _voxelize(
-        np.concatenate([vertices, more_vertices]).astype(np.float32),
-        np.concatenate([faces, more_faces]),
-    )
-    return np.asarray(grid)
-
-
 def write_category(
     folder: Path, synset: str, split: str, examples: Sequence[Example]
 ) -> None:
@@ -174,60 +136,6 @@ def write_one_by_one(
         for example in itertools.chain([first], objects):
             images.write(np.ascontiguousarray(example.views).tobytes())
             voxels.write(np.ascontiguousarray(example.voxels).tobytes())
-
-
-def write_dataset(
-    root: Path | str,
-    objects: Mapping[str, Sequence[Name]],
-    make_example: Callable[[str, Name], Example],
-    description: Mapping[str, Any],
-    *,
-    description_name: str,
-    progress: Progress | None = None,
-) -> None:
-    """Writes a data set; one with the same description file is replaced.
-
-    The folder appears when it is complete; an error leaves what was there before.
-    Objects are made by several threads; those of one category are in memory together.
-    `assign_split` distributes them over the splits by their position.
-
-    Args:
-        root: folder of the data set.
-        objects: names of the objects of each category, in order, by synset; at least 3
-            each. A name is whatever ``make_example`` knows the object by.
-        make_example: makes the object of a synset and a name.
-        description: what the description file says besides ``"objects"``, the number of
-            objects of each category; JSON values.
-        description_name: name of the description file.
-        progress: called with the numbers of objects made and to make.
-
-    Raises:
-        ValueError: an unknown category, or one with fewer than 3 objects.
-        FileExistsError: the folder holds something other than such a data set.
-    """
-    root = Path(root)
-    check_counts({synset: len(names) for synset, names in objects.items()})
-    counts = {
-        synset: len(objects[synset]) for synset in CATEGORIES if synset in objects
-    }
-    read_description(root, description_name)
-    done, total = 0, sum(counts.values())
-    with (
-        atomic.folder(root) as folder,
-        ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool,
-    ):
-        for synset in counts:
-            examples = {split: [] for split in SPLITS}
-            made = pool.map(functools.partial(make_example, synset), objects[synset])
-            for number, example in enumerate(made):
-                examples[assign_split(number)].append(example)
-                done += 1
-                if progress:
-                    progress(done, total)
-            for split in SPLITS:
-                write_category(folder, synset, split, examples[split])
-        text = json.dumps({**description, "objects": counts}, indent=2) + "\n"
-        (folder / description_name).write_text(text)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, cores
 from jaxsoftras.data import writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
@@ -65,7 +65,7 @@ def write_dataset(
     jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
     if processes is None:
         enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
-        processes = min(workers.count_cores(), enough)
+        processes = min(cores.count_cores(), enough)
     calls = (
         (synset, number, seed, image_size, split == STYLE)
         for synset, those in jobs.items()

@@ -33,13 +33,6 @@ workers.serve()
 """
 
 
-def count_cores() -> int:
-    """Counts the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def map_in_order(
     function: Callable[..., Any], calls: Iterable[tuple], processes: int
 ) -> Generator[Any]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras import config
+from jaxsoftras import config, cores
 from jaxsoftras.data import ALL_SPLITS, SPLITS, open_split
 from jaxsoftras.data.npz import open_npz
 from jaxsoftras.data.source import describe
-from jaxsoftras.shapes import making, workers
+from jaxsoftras.shapes import making
 from tests.support.npz_files import COUNTS, configure, write_folder
 
 
@@ -44,7 +44,7 @@ def quick(monkeypatch):
         return views, np.zeros((32, 32, 32), bool)
 
     monkeypatch.setattr(making, "make_object", make_object)
-    monkeypatch.setattr(workers, "count_cores", lambda: 1)  # others see no patch
+    monkeypatch.setattr(cores, "count_cores", lambda: 1)  # others see no patch
 
 
 def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):

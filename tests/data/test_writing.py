@@ -5,55 +5,53 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsoftras.data import SPLITS, writing
-from jaxsoftras.shapes.catalogue import make_shape
-from jaxsoftras.voxels import voxelize
+from jaxsoftras.data import ALL_SPLITS, SPLITS, writing
+from jaxsoftras.data.split import STYLE
+from jaxsoftras.shapes import dataset, making
 
-CHAIRS = ["stool", "throne", "swing", "rocker"]
-OBJECTS = {"04379243": ["desk", "bar", "bench"], "03001627": CHAIRS}
+OBJECTS = {"04379243": 3, "03001627": 4}
 
 
-def make_example(synset: str, name: str) -> writing.Example:
-    """An object whose first pixel and voxels tell its name."""
+def make_object(synset, number, seed, image_size, held_out):
+    """An object whose first pixel and voxels tell its number."""
     views = np.zeros((24, 4, 2, 2), np.uint8)
-    views[0, 0, 0, 0] = len(name)
+    views[0, 0, 0, 0] = number + 1
     grid = np.zeros((32, 32, 32), bool)
-    grid[: len(name)] = True
-    return writing.Example(views, grid)
+    grid[: number + 1] = True
+    return views, grid
 
 
-def write(root: Path, objects=OBJECTS, make=make_example, *, version=1, **options):
-    writing.write_dataset(
-        root,
-        objects,
-        make,
-        {"version": version},
-        description_name="made.json",
-        **options,
-    )
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Replaces the making of objects; so few are made in this process."""
+    monkeypatch.setattr(making, "make_object", make_object)
+
+
+def write(root: Path, objects=OBJECTS, *, version=1, **options):
+    dataset.write_dataset(root, objects_per_category=objects, seed=version, **options)
 
 
 def read_version(root: Path) -> int:
-    return json.loads((root / "made.json").read_text())["version"]
+    return json.loads((root / dataset.DESCRIPTION).read_text())["seed"]
 
 
 def test_files_follow_the_format(tmp_path):
     seen = []
     write(tmp_path / "set", progress=lambda *numbers: seen.append(numbers))
-    assert seen == [(done, 7) for done in range(1, 8)]
-    expected = {"made.json"}
-    for synset, names in OBJECTS.items():
-        for split in SPLITS:
+    assert seen == [(done, 9) for done in range(1, 10)]  # two of them of other styles
+    expected = {dataset.DESCRIPTION}
+    for synset, count in OBJECTS.items():
+        for split in ALL_SPLITS:
             chosen = [
-                len(name)
-                for number, name in enumerate(names)
+                number + 1
+                for number in range(count)
                 if writing.assign_split(number) == split
             ]
+            if split == STYLE:
+                chosen = [1]  # as many as in test
             stem = f"{synset}_{split}"
             expected |= {f"{stem}_images.npz", f"{stem}_voxels.npz"}
             images = np.load(tmp_path / "set" / f"{stem}_images.npz")["arr_0"]
@@ -63,8 +61,8 @@ def test_files_follow_the_format(tmp_path):
             assert images[:, 0, 0, 0, 0].tolist() == chosen
             assert voxels[:, :, 0, 0].sum(1).tolist() == chosen
     assert {path.name for path in (tmp_path / "set").iterdir()} == expected
-    description = json.loads((tmp_path / "set" / "made.json").read_text())
-    assert description == {"version": 1, "objects": {"03001627": 4, "04379243": 3}}
+    description = json.loads((tmp_path / "set" / dataset.DESCRIPTION).read_text())
+    assert description["objects"] == {"03001627": 4, "04379243": 3}
 
 
 def test_splits_grow_together():
@@ -86,8 +84,8 @@ def test_own_data_set_is_replaced(tmp_path):
     ("target", "message"),
     [
         ("set", "0 files missing and 1 others added"),
-        ("other", "not a data set with a valid made.json"),
-        ("set/notes.txt", "not a data set with a valid made.json"),
+        ("other", "not a data set with a valid embedded.json"),
+        ("set/notes.txt", "not a data set with a valid embedded.json"),
     ],
 )
 def test_other_content_is_not_replaced(tmp_path, target, message):
@@ -106,20 +104,21 @@ def test_missing_files_are_noticed(tmp_path):
     write(tmp_path / "set")
     (tmp_path / "set" / "03001627_val_voxels.npz").unlink()
     with pytest.raises(FileExistsError, match="1 files missing and 0 others"):
-        writing.read_description(tmp_path / "set", "made.json")
+        writing.read_description(tmp_path / "set", dataset.DESCRIPTION, ALL_SPLITS)
 
 
 @pytest.mark.parametrize("name", ["set", "new"])
-def test_failure_leaves_nothing_behind(tmp_path, name):
+def test_failure_leaves_nothing_behind(tmp_path, name, monkeypatch):
     write(tmp_path / "set")
 
-    def fail_late(synset, name):
-        if name == "bar":
+    def fail_late(synset, number, *rest):
+        if (synset, number) == ("04379243", 1):
             raise OSError("no space left on device")
-        return make_example(synset, name)
+        return make_object(synset, number, *rest)
 
+    monkeypatch.setattr(making, "make_object", fail_late)
     with pytest.raises(OSError, match="no space left"):
-        write(tmp_path / name, make=fail_late, version=2)
+        write(tmp_path / name, version=2)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     assert read_version(tmp_path / "set") == 1
 
@@ -128,19 +127,11 @@ def test_failure_leaves_nothing_behind(tmp_path, name):
     ("objects", "message"),
     [
         ({}, "at least 3 objects"),
-        ({"03001627": CHAIRS[:2]}, "at least 3 objects"),
-        ({"chair": CHAIRS}, "Unknown categories chair"),
+        ({"03001627": 2}, "at least 3 objects"),
+        ({"chair": 4}, "Unknown categories chair"),
     ],
 )
 def test_bad_objects_are_refused(tmp_path, objects, message):
     with pytest.raises(ValueError, match=message):
         write(tmp_path / "set", objects)
     assert not list(tmp_path.iterdir())
-
-
-def test_padding_does_not_change_the_voxels():
-    vertices, faces, _ = make_shape("03636649", 1)
-    plain = jax.jit(voxelize)(jnp.asarray(vertices, jnp.float32), jnp.asarray(faces))
-    padded = writing.solid_voxels(vertices, faces)
-    assert len(faces) % writing.FACES_STEP and len(vertices) < len(faces)
-    np.testing.assert_array_equal(padded, plain)

@@ -1,0 +1,43 @@
+"""Options and tables that the commands which make data sets share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaxsoftras.data import description
+
+_ROWS = 40  # of a table of files
+
+
+def add_splits(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that divides objects into splits."""
+    parser.add_argument(
+        "--splits",
+        type=float,
+        nargs=3,
+        default=(0.7, 0.1, 0.2),
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="shares of the splits, drawn by a hash of an object's name, in categories "
+        "without folders train, val or test (default: 0.7 0.1 0.2)",
+    )
+
+
+def print_files(
+    console: Console, title: str, header: str, rows: Sequence[tuple[str, str]]
+) -> None:
+    """Prints a table of files and what is to be said of them, if there are any."""
+    if not rows:
+        return
+    table = Table(title, header)
+    for file, text in rows[:_ROWS]:
+        table.add_row(escape(file), escape(text))
+    if len(rows) > _ROWS:
+        table.add_row(
+            f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"
+        )
+    console.print(table)
