@@ -191,6 +191,14 @@ class Optim:
 
 
 @dataclasses.dataclass(frozen=True)
+class Augment:
+    """Random changes of the training images; the paper makes none."""
+
+    mirror: bool = False
+    """Show every second object as its mirror image in the plane x = 0."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Log:
     """Intervals at which a run reports and saves."""
 
@@ -218,9 +226,11 @@ class Config:
     render: Render = Render()
     loss: Loss = Loss()
     optim: Optim = Optim()
+    augment: Augment = Augment()
     log: Log = Log()
     seed: int = 0
-    """Seed of the initial parameters and of the choice of objects and views."""
+    """Seed of the initial parameters, of the choice of objects and views, and of their
+    changes."""
 
 
 RESUMABLE = frozenset(

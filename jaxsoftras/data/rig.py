@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +59,8 @@ class OrbitViews:
 Viewpoints: TypeAlias = Camera | OrbitViews
 """Cameras, or what `as_cameras` makes cameras of."""
 
+V = TypeVar("V", bound=Viewpoints)
+
 
 def as_cameras(viewpoints: Viewpoints) -> Camera:
     """Returns cameras, with the leading axes of the viewpoints.
@@ -77,6 +79,44 @@ def as_cameras(viewpoints: Viewpoints) -> Camera:
     eye = camera.eye_from_angles(orbit.distance, orbit.elevation, azimuth)
     return camera.perspective_camera(
         eye, half_fov=orbit.half_fov, handedness=orbit.handedness
+    )
+
+
+# A mirrored lens has these coefficients of other sign: p2, s1, s2, tilt about y.
+_MIRRORED_LENS = {
+    "brown": (1, 1, 1, -1, 1, 1, 1, 1, -1, -1, 1, 1, 1, -1),
+    "fisheye": (1, 1, 1, 1),
+}
+
+
+def mirror(viewpoints: V) -> V:
+    """Mirrors cameras in the plane x = 0.
+
+    A point at (-x, y, z) is seen by the mirrored camera at (-u, v) if the camera sees
+    (x, y, z) at (u, v), NDC.
+
+    Example:
+        >>> from jaxsoftras.data import rig
+        >>> right = rig.mirror(rig.OrbitViews(np.array([3]), rig.SOFTRAS_RIG))
+        >>> print(right.numbers, rig.as_cameras(right).position[0, 0].round(2))
+        [-3] 1.67
+    """
+    if isinstance(viewpoints, OrbitViews):
+        return dataclasses.replace(viewpoints, numbers=-viewpoints.numbers)
+    flip_x = jnp.array([-1, 1, 1])
+    signs = jnp.outer(flip_x, flip_x)  # of (right, up, forward) by (x, y, z)
+    lens, skew = viewpoints.distortion, viewpoints.skew
+    if lens is not None:
+        flipped = _MIRRORED_LENS[viewpoints.lens][: lens.shape[-1]]
+        lens = lens * jnp.array(flipped, lens.dtype)
+    return dataclasses.replace(
+        viewpoints,
+        axes=viewpoints.axes * signs.astype(viewpoints.axes.dtype),
+        position=viewpoints.position * flip_x.astype(viewpoints.position.dtype),
+        principal_point=viewpoints.principal_point
+        * flip_x[:2].astype(viewpoints.principal_point.dtype),
+        distortion=lens,
+        skew=None if skew is None else -skew,
     )
 
 

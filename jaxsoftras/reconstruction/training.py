@@ -15,6 +15,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import camera, config, data, losses, mesh, models, rasterization
 from jaxsoftras.data import rig
+from jaxsoftras.reconstruction import augmentation
 
 
 class TrainState(NamedTuple):
@@ -255,6 +256,9 @@ class Experiment:
     ) -> tuple[TrainState, Metrics]:
         """Takes one step of the optimiser; `step` without `jax.jit`."""
         sigma = self.sigma(state.step)
+        batch = augmentation.augment(
+            batch, self.config.augment, seed=self.config.seed, step=state.step
+        )
         images = jnp.stack([batch.images_a, batch.images_b], axis=1)
         cameras = jax.tree.map(
             lambda a, b: jnp.stack([a, b], axis=1), batch.cameras_a, batch.cameras_b
