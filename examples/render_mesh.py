@@ -36,7 +36,7 @@ LABEL_WIDTH, LABEL_HEIGHT = 80, 24
 def load(path):
     """Loads a mesh file, scaled to a longest side of 1; without a path, a biplane."""
     if path is None:
-        vertices, faces, colors = make_shape("02691156", index=22)
+        vertices, faces, colors = make_shape("02691156", index=1)
         return jaxsoftras.Mesh(vertices, faces, jaxsoftras.FaceColors(colors))
     mesh = jaxsoftras.load_mesh(path, normalize=True)
     return mesh._replace(vertices=mesh.vertices / 2)
