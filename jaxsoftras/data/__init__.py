@@ -7,6 +7,7 @@
 * `jaxsoftras.data.mixture`: `Mixture`, several splits with weights.
 * `jaxsoftras.data.npz`: the npz files of the original work.
 * `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
+* `jaxsoftras.data.prepared_builder`: writes them.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
 * `jaxsoftras.data.rig`: the cameras of a data set.
 * `jaxsoftras.data.camera_files`: how they are stored.

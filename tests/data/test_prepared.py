@@ -201,7 +201,8 @@ def test_truncated_file(copy, name):
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])
 def test_missing_package(roots, monkeypatch, package):
-    monkeypatch.delitem(sys.modules, "jaxsoftras.data.prepared")
+    for module in ("prepared", "prepared_builder", "tfds_packages"):
+        monkeypatch.delitem(sys.modules, f"jaxsoftras.data.{module}")
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModuleNotFoundError, match="pip install"):
         open_prepared(roots[1], "train")
