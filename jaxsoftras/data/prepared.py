@@ -16,7 +16,13 @@ import numpy as np
 
 from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.prepared_builder import GRID, MultiViewShapes, part_name, prepare
+from jaxsoftras.data.prepared_builder import (
+    GRID,
+    NAMES,
+    ShapesBuilder,
+    part_name,
+    prepare,
+)
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.data.tfds_packages import tfds
@@ -75,29 +81,38 @@ def inspect_prepared(
         FileNotFoundError: not a prepared data set, or a part of it is missing.
         ValueError: another format version, or a damaged file.
     """
-    folder = Path(data_dir) / MultiViewShapes.name
-    versions = [info.parent.name for info in folder.glob("*/dataset_info.json")]
-    if not versions:
+    found = [
+        path.parent
+        for name in NAMES
+        for path in (Path(data_dir) / name).glob("*/dataset_info.json")
+    ]
+    if not found:
         raise FileNotFoundError(
             f"{data_dir} is not a prepared data set: make one with python -m "
             "jaxsoftras.data prepare."
         )
-    version = str(MultiViewShapes.VERSION)
-    if version not in versions:
+    version = str(ShapesBuilder.VERSION)
+    known = [folder for folder in found if folder.name == version]
+    if not known:
+        versions = ", ".join(folder.name for folder in found)
         raise ValueError(
-            f"{data_dir} was prepared in format {', '.join(versions)}; this version of "
+            f"{data_dir} was prepared in format {versions}; this version of "
             f"jaxsoftras reads {version}: prepare it again."
         )
+    if len(known) > 1:
+        names = " and ".join(folder.parent.name for folder in known)
+        raise ValueError(f"{data_dir} holds {names}: keep each in a folder of its own.")
+    [folder] = known
     try:
-        builder = tfds.builder_from_directory(folder / version)
+        builder = tfds.builder_from_directory(folder)
         metadata = builder.info.metadata or {}
         sizes = [int(metadata[key]) for key in ("num_views", "image_size")]
         content = metadata.get("description")
     except Exception as error:  # TFDS raises whatever its parsers happen to raise
-        raise _damaged(folder / version, error) from error
+        raise _damaged(folder, error) from error
     about = None
     if content is not None:
-        about = description.parse(content, folder / version / "metadata.json")
+        about = description.parse(content, folder / "metadata.json")
     found = {}
     for split in ALL_SPLITS:
         for key in about.categories if about else CATEGORIES:
