@@ -24,7 +24,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -176,6 +176,9 @@ class ShapesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             self._progress(self._done, self._total)
 
 
+BuilderT = TypeVar("BuilderT", bound=ShapesBuilder)
+
+
 class MultiViewShapes(ShapesBuilder):
     """The objects of a folder of npz files."""
 
@@ -257,9 +260,17 @@ def prepare(
     write(MultiViewShapes, data_dir, npz_root=npz_root, bar=bar)
 
 
-def write(
-    kind: type[ShapesBuilder], data_dir: str | Path, **arguments: Any
-) -> ShapesBuilder:
+def check_new(data_dir: str | Path) -> None:
+    """Raises FileExistsError if a folder has a prepared data set."""
+    for name in NAMES:
+        folder = Path(data_dir) / name / str(ShapesBuilder.VERSION)
+        if folder.exists():
+            raise FileExistsError(
+                f"{folder} exists already: delete it to prepare the data set again."
+            )
+
+
+def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> BuilderT:
     """Writes a prepared data set, complete or not at all.
 
     Args:
@@ -274,12 +285,7 @@ def write(
         FileExistsError: the folder has a prepared data set already.
         FileNotFoundError, ValueError: as the builder.
     """
-    for name in NAMES:
-        folder = Path(data_dir) / name / str(kind.VERSION)
-        if folder.exists():
-            raise FileExistsError(
-                f"{folder} exists already: delete it to prepare the data set again."
-            )
+    check_new(data_dir)
     # TFDS prints lines about downloads
     with (
         contextlib.redirect_stdout(io.StringIO()),
@@ -301,6 +307,9 @@ def write(
             ) from error
         finally:
             tfds.display_progress_bar(enable=True)
+            # TFDS leaves an empty folder behind if it fails
+            with contextlib.suppress(OSError):
+                (Path(data_dir) / kind.name).rmdir()
     return builder
 
 

@@ -1,14 +1,15 @@
 """The ShapeNet renderings of Soft Rasterizer, from their archive of npz files.
 
-The archive holds `{synset}_{split}_images.npz` and `_voxels.npz` for 13 categories. Its
-images were composited over white, and are stored as 255 minus that: with the colour
-times coverage P and coverage A of a pixel, the stored value is ``255 - (P + 255 - A) =
-A - P``. The prepared data set holds P and A, as all data sets made here do; ``A - P`` is
-undone exactly, in integers.
+The archive holds ``{synset}_{split}_images.npz`` and ``_voxels.npz`` for 13 categories.
+Its images were composited over white, and are stored as 255 minus that. With the colour
+times coverage P and the coverage A of a pixel, the stored value is ``255 - (P + 255 -
+A) = A - P``. The prepared data set holds P and A, as all data sets made here do: the
+inversion is undone exactly, in integers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -103,16 +104,47 @@ class ShapenetSoftras(ShapesBuilder):
                 most=_MOST_BYTES,
                 progress=progress,
             )
-        _check_pairs(self._archive, {path.name for path in root.iterdir()})
-        stores = inspect_npz(root)
-        for each in stores.values():
-            for store in each.values():
-                _check_sizes(store)
+        with self._named(root):
+            _check_pairs(root)
+            stores = inspect_npz(root)
+            for each in stores.values():
+                for store in each.values():
+                    _check_sizes(store, root)
+            found = list_parts(stores)
         parts = {
-            key: Part(part.count, lambda part=part, key=key: _restore(part, key))
-            for key, part in list_parts(stores).items()
+            key: Part(
+                part.count, lambda part=part, key=key: self._read(part, key, root)
+            )
+            for key, part in found.items()
         }
         return Content(parts, _describe({key for _, key in parts}))
+
+    @contextlib.contextmanager
+    def _named(self, root: Path) -> Iterator[None]:
+        """Says of a broken file where it is in the archive, and not for now."""
+        try:
+            yield
+        except ValueError as error:
+            text = str(error).replace(str(root), f"{self._archive}: {root.name}")
+            raise ValueError(text) from error
+
+    def _read(
+        self, part: Part, key: tuple[str, str], root: Path
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects of a part in their own colours."""
+        beyond = 0
+        with self._named(root):
+            for images, voxels in part.read():
+                inverted, coverage = np.split(images, [3], -3)
+                beyond += np.count_nonzero(inverted > coverage.astype(int) + _ROUNDING)
+                yield restore_colors(images), voxels
+        if beyond:
+            warnings.warn(
+                f"{beyond} colours of {'/'.join(key)} exceed coverage, which images "
+                "that were composited over white and inverted never do; they are black "
+                "now.",
+                stacklevel=2,
+            )
 
 
 def restore_colors(stored: np.ndarray) -> np.ndarray:
@@ -139,40 +171,21 @@ def restore_colors(stored: np.ndarray) -> np.ndarray:
     return np.concatenate([colors, coverage], -3)
 
 
-def _restore(
-    part: Part, key: tuple[str, str]
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Reads the objects of a part in their own colours."""
-    beyond = 0
-    for images, voxels in part.read():
-        inverted, coverage = np.split(images, [3], -3)
-        beyond += np.count_nonzero(inverted > coverage.astype(int) + _ROUNDING)
-        yield restore_colors(images), voxels
-    if beyond:
-        warnings.warn(
-            f"{beyond} colours of {'/'.join(key)} exceed coverage, which images that "
-            "were composited over white and inverted never do; they are black now.",
-            stacklevel=2,
-        )
-
-
-def _check_pairs(archive: Path, names: set[str]) -> None:
+def _check_pairs(root: Path) -> None:
     """Raises ValueError where images have no voxels, or voxels no images."""
     for key in CATEGORIES:
         for split in SPLITS:
-            pair = pair_names(key, split)
-            missing = [name for name in pair if name not in names]
+            pair = [root / name for name in pair_names(key, split)]
+            missing = [path for path in pair if not path.exists()]
             if len(missing) == 1:
-                raise ValueError(
-                    f"{archive} lacks {missing[0]}, which belongs to "
-                    f"{(set(pair) - set(missing)).pop()}."
-                )
+                [there] = set(pair) - set(missing)
+                raise ValueError(f"{there} has no {missing[0].name} beside it.")
 
 
-def _check_sizes(store: NpzCategory) -> None:
+def _check_sizes(store: NpzCategory, root: Path) -> None:
     if (store.num_views, store.image_size) != (NUM_VIEWS, IMAGE_SIZE):
         raise ValueError(
-            f"The archive holds {store.num_views} views of {store.image_size} pixels; "
+            f"{root} holds {store.num_views} views of {store.image_size} pixels; "
             f"those of Soft Rasterizer are {NUM_VIEWS} of {IMAGE_SIZE}."
         )
 
