@@ -69,8 +69,7 @@ def read(path: str | Path) -> Binvox:
         >>> folder = tempfile.TemporaryDirectory()
         >>> path = pathlib.Path(folder.name, "a.binvox")
         >>> header = b"#binvox 1\ndim 2 2 2\ntranslate 0 0 0\nscale 1\ndata\n"
-        >>> path.write_bytes(header + bytes([1, 1, 0, 7]))
-        55
+        >>> _ = path.write_bytes(header + bytes([1, 1, 0, 7]))
         >>> int(binvox.read(path).occupied.sum())
         1
         >>> folder.cleanup()

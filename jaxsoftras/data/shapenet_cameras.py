@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras.camera import project
-from jaxsoftras.data import damage
-from jaxsoftras.data.rig import SOFTRAS_RIG, OrbitViews, as_cameras
+from jaxsoftras.data import build_images, damage, zbuffer
+from jaxsoftras.data.rig import SOFTRAS_RIG
 
 TO_MODEL = np.array([[0, 0, -1], [0, 1, 0], [-1, 0, 0]])
 """Model frame of the data sets from the axes of ShapeNetCore v1."""
@@ -103,6 +102,7 @@ def _find(matrices: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
 @functools.cache
 def _rig_places(num_views: int) -> np.ndarray:
     """Where the rig sees the corners of the unit cube, ``[views, 8, 2]``, y down."""
-    cameras = as_cameras(OrbitViews(np.arange(num_views), SOFTRAS_RIG))
-    corners = (_CORNERS @ TO_MODEL.T).astype(np.float32)
-    return np.asarray(project(cameras, corners))[..., :2] * (1, -1)
+    eyes = build_images.orbit_eyes(num_views, SOFTRAS_RIG.elevation)
+    corners = _CORNERS @ TO_MODEL.T
+    places = [zbuffer.project(corners, eye, SOFTRAS_RIG.half_fov) for eye in eyes]
+    return np.stack(places)[..., :2] * (1, -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +14,24 @@ from jaxsoftras.data.shapenet_core_files import discover, read_splits
 from tests.support.builders import check_builder
 from tests.support.mesh_folders import ball, wedge, write
 from tests.support.npz_files import configure
-from tests.support.shapenet_files import CHAIR, write_binvox
+from tests.support.shapenet_files import (
+    CHAIR,
+    LIST,
+    MODELS,
+    MUG,
+    make_core,
+)
 
 core = pytest.importorskip("jaxsoftras.data.shapenet_core", exc_type=ImportError)
 
-MUG = "03797390"
-MODELS = {1: "model.obj", 2: "models/model_normalized.obj"}
 FRONTS = {1: "+X", 2: "-Z"}
 QUICK = Options(views=2, size=16, binvox=True)
-LIST = f"""\
-id,synsetId,subSynsetId,modelId,split
-1,{CHAIR},1,a,train
-2,{CHAIR},1,b,val
-3,{MUG.lstrip("0")},1,c,test
-4,{CHAIR},1,gone,test
-"""
-
-
-def make_folder(root: Path, version: int) -> Path:
-    """Two chairs, one with a binvox file, one mug, and a model that no list names."""
-    model = MODELS[version]
-    places = [f"{CHAIR}/a", f"{CHAIR}/b", f"{MUG}/c", f"{CHAIR}/unnamed"]
-    write(root, {f"{place}/{model}": wedge(2.0) for place in places})
-    kind = ".binvox" if version == 1 else ".solid.binvox"
-    write_binvox((root / CHAIR / "a" / model).with_suffix(kind), wedge(2.0), 64)
-    (root / CHAIR / "empty").mkdir()
-    (root / "all.csv").write_text(LIST)
-    taxonomy = [{"synsetId": MUG, "name": "mug,cup/beaker"}]
-    (root / "taxonomy.json").write_text(json.dumps(taxonomy))
-    return root
 
 
 @pytest.fixture(scope="module", params=[1, 2])
 def built(request, tmp_path_factory) -> tuple[int, Path, Path, Any]:
     folder = tmp_path_factory.mktemp("core")
-    root, out = make_folder(folder / "in", request.param), folder / "out"
+    root, out = make_core(folder / "in", request.param), folder / "out"
     counts = {f"train_{CHAIR}": 1, f"val_{CHAIR}": 1, f"test_{MUG}": 1}
     builder = check_builder(core.ShapenetCore, out, counts, meshes=root, options=QUICK)
     return request.param, root, out, builder
@@ -105,7 +87,7 @@ def test_description(built):
 def test_interrupted_build_is_resumed(tmp_path, monkeypatch):
     from jaxsoftras.data.prepared_builder import write as write_set
 
-    root = make_folder(tmp_path / "in", 1)
+    root = make_core(tmp_path / "in", 1)
     run, made = build_pool.run, []
 
     def run_two(task):
@@ -141,20 +123,20 @@ def test_nothing_to_build(tmp_path):
 
 class TestDiscovery:
     def test_splits_without_a_list(self, tmp_path):
-        root = make_folder(tmp_path, 2)
+        root = make_core(tmp_path, 2)
         found = discover(root, None).found
         assert len(found.objects) == 4
         again = discover(root, None, (0, 0, 1)).found
         assert {model.split for model in again.objects} == {"test"}
 
     def test_both_versions(self, tmp_path):
-        make_folder(tmp_path, 1)
+        make_core(tmp_path, 1)
         write(tmp_path, {f"{CHAIR}/z/{MODELS[2]}": ball()})
         with pytest.raises(ValueError, match=f"{MUG}/c is of version 1, {CHAIR}/z of"):
             discover(tmp_path, None)
 
     def test_list_of_other_models(self, tmp_path):
-        make_folder(tmp_path, 1)
+        make_core(tmp_path, 1)
         with pytest.raises(ValueError, match="names no model in"):
             discover(tmp_path, {(CHAIR, "other"): "train"})
 
@@ -163,13 +145,13 @@ class TestDiscovery:
         [("[]", MUG), (f'[{{"synsetId": "{MUG}", "name": "chair"}}]', MUG)],
     )
     def test_names(self, tmp_path, text, name):
-        make_folder(tmp_path, 1)
+        make_core(tmp_path, 1)
         (tmp_path / "taxonomy.json").write_text(text)
         assert discover(tmp_path, None).found.names[MUG] == name
 
     @pytest.mark.parametrize("text", ["{", '{"a": 1}', "[1]", "[{}]"])
     def test_taxonomy_that_is_none(self, tmp_path, text):
-        make_folder(tmp_path, 1)
+        make_core(tmp_path, 1)
         (tmp_path / "taxonomy.json").write_text(text)
         with pytest.raises(ValueError, match=r"taxonomy.json is not ShapeNet's"):
             discover(tmp_path, None)

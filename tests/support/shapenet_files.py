@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from jaxsoftras.data import soups
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import imagefile
+from tests.support.mesh_folders import wedge, write
 
 CHAIR, TABLE = "03001627", "04379243"
 COUNTS = {CHAIR: {"train": 2, "val": 1, "test": 1}, TABLE: {"train": 1, "test": 2}}
@@ -135,3 +137,28 @@ def write_lists(root: Path, lists: Mapping[str, Sequence[str]]) -> None:
         path = root / synset / f"softras_{split}.lst"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(ids) + "\n")
+
+
+MUG = "03797390"
+MODELS = {1: "model.obj", 2: "models/model_normalized.obj"}
+LIST = f"""\
+id,synsetId,subSynsetId,modelId,split
+1,{CHAIR},1,a,train
+2,{CHAIR},1,b,val
+3,{MUG.lstrip("0")},1,c,test
+4,{CHAIR},1,gone,test
+"""
+
+
+def make_core(root: Path, version: int) -> Path:
+    """Two chairs, one with a binvox file, one mug, and a model that no list names."""
+    model = MODELS[version]
+    places = [f"{CHAIR}/a", f"{CHAIR}/b", f"{MUG}/c", f"{CHAIR}/unnamed"]
+    write(root, {f"{place}/{model}": wedge(2.0) for place in places})
+    kind = ".binvox" if version == 1 else ".solid.binvox"
+    write_binvox((root / CHAIR / "a" / model).with_suffix(kind), wedge(2.0), 64)
+    (root / CHAIR / "empty").mkdir()
+    (root / "all.csv").write_text(LIST)
+    taxonomy = [{"synsetId": MUG, "name": "mug,cup/beaker"}]
+    (root / "taxonomy.json").write_text(json.dumps(taxonomy))
+    return root
