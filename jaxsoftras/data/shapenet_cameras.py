@@ -51,7 +51,7 @@ def order_views(path: Path, num_views: int, image_size: int) -> np.ndarray:
         for kind in ("world_mat", "camera_mat")
     )
     for name in matrices:
-        scaled = re.fullmatch(r"scale_mat_\d+", name)
+        scaled = name.startswith("scale_mat")
         if scaled and not np.allclose(_find(matrices, name, path), np.eye(4)):
             raise ValueError(f"{path} has a {name} that is not the identity")
     points = cameras[:, :3, :3] @ (
@@ -77,11 +77,13 @@ def _read_matrices(path: Path) -> dict[str, np.ndarray]:
     matrices = {}
     with damage.explain(path), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            if not re.fullmatch(r"(world|camera|scale)_mat_\d+", name):
+                continue
             if member.file_size > _MOST_BYTES:
                 raise ValueError(f"its {member.filename} is larger than a matrix")
             with archive.open(member) as file:
-                matrix = np.lib.format.read_array(file, allow_pickle=False)
-            matrices[member.filename.removesuffix(".npy")] = matrix
+                matrices[name] = np.lib.format.read_array(file, allow_pickle=False)
     return matrices
 
 

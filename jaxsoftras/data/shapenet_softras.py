@@ -10,6 +10,7 @@ inversion is undone exactly, in integers.
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -88,7 +89,9 @@ class ShapenetSoftras(ShapesBuilder):
                 f"damaged or another file. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
         # beside the result, where there must be room anyway
-        scratch = tempfile.TemporaryDirectory(prefix=".", dir=self.data_dir_root)
+        scratch = tempfile.TemporaryDirectory(
+            prefix=".unpacked-", dir=self.data_dir_root
+        )
         root = Path(self.resources.enter_context(scratch)) / download.FOLDER
         names = [
             name
@@ -100,7 +103,7 @@ class ShapenetSoftras(ShapesBuilder):
             archives.unpack(
                 self._archive,
                 root,
-                wanted="|".join(names),
+                wanted="|".join(map(re.escape, names)),
                 most=_MOST_BYTES,
                 progress=progress,
             )

@@ -10,7 +10,8 @@ import pytest
 
 from jaxsoftras.data import build_object, build_pool, description, open_split
 from jaxsoftras.data.build_object import Options
-from jaxsoftras.data.shapenet_core_files import discover, read_splits
+from jaxsoftras.data.shapenet_cameras import TO_MODEL
+from jaxsoftras.data.shapenet_core_files import FRONTS, discover, read_splits
 from tests.support.builders import check_builder
 from tests.support.mesh_folders import ball, wedge, write
 from tests.support.npz_files import configure
@@ -24,7 +25,6 @@ from tests.support.shapenet_files import (
 
 core = pytest.importorskip("jaxsoftras.data.shapenet_core", exc_type=ImportError)
 
-FRONTS = {1: "+X", 2: "-Z"}
 QUICK = Options(views=2, size=16, binvox=True)
 
 
@@ -50,6 +50,11 @@ def test_images_and_voxels(built):
         np.testing.assert_array_equal(
             data.voxels(key, np.zeros(1, int))[0], expected.voxels
         )
+
+
+def test_frame_of_version_1_is_that_of_the_renderings():
+    frame = build_object.find_frame(wedge(), "+Y", FRONTS[1])
+    np.testing.assert_array_equal(frame.axes, TO_MODEL)
 
 
 def test_frames_of_versions_differ_by_a_quarter_turn(tmp_path):
