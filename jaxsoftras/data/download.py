@@ -106,6 +106,16 @@ def find_md5(path: Path, progress: Progress | None = None) -> str:
     Args:
         path: the file.
         progress: called with the numbers of bytes read and to read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from jaxsoftras.data import download
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "a")
+        >>> _ = path.write_text("text")
+        >>> download.find_md5(path)
+        '1cb251ec0d568de6a929b520c4aed8d1'
+        >>> folder.cleanup()
     """
     total, done = path.stat().st_size, 0
     sums = hashlib.md5(usedforsecurity=False)

@@ -66,9 +66,12 @@ def discover(
         for folder in sorted(path for path in synset.iterdir() if path.is_dir()):
             place = f"{synset.name}/{folder.name}"
             version = next((v for v, m in _MODELS.items() if (folder / m).exists()), 0)
-            if not version or not folder.name.isascii():
+            if not version:
                 names = " or ".join(_MODELS.values())
                 found.left_out.append((ascii(place)[1:-1], f"it has no {names}"))
+                continue
+            if not place.isascii():
+                found.left_out.append((ascii(place)[1:-1], "its name is not an ID"))
                 continue
             versions[version] = place
             if splits is None:
@@ -98,7 +101,7 @@ def discover(
     ]:
         if count:
             found.left_out.append((f"models: {count}", reason))
-    found.names = _name(root, {model.key for model in found.objects})
+    found.names = _name(root, used)
     return Core(next(iter(versions)), found)
 
 

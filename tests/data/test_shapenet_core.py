@@ -134,6 +134,12 @@ class TestDiscovery:
         again = discover(root, None, (0, 0, 1)).found
         assert {model.split for model in again.objects} == {"test"}
 
+    def test_name_that_is_no_id(self, tmp_path):
+        make_core(tmp_path, 1)
+        write(tmp_path, {f"{CHAIR}/é/model.obj": ball()})
+        left_out = discover(tmp_path, None).found.left_out
+        assert (f"{CHAIR}/\\xe9", "its name is not an ID") in left_out
+
     def test_both_versions(self, tmp_path):
         make_core(tmp_path, 1)
         write(tmp_path, {f"{CHAIR}/z/{MODELS[2]}": ball()})
