@@ -7,7 +7,11 @@
 * `jaxsoftras.data.mixture`: `Mixture`, several splits with weights.
 * `jaxsoftras.data.npz`: the npz files of the original work.
 * `jaxsoftras.data.prepared`: TFDS data sets, read from disk object by object.
+* `jaxsoftras.data.prepared_builder`: writes them.
 * `jaxsoftras.data.download`: the ShapeNet renderings of the original work.
+* `jaxsoftras.data.shapenet_softras`, `jaxsoftras.data.shapenet_renderings`,
+  `jaxsoftras.data.shapenet_core`: prepared data sets from the forms of ShapeNet.
+* `jaxsoftras.data.binvox`: voxels in binvox files.
 * `jaxsoftras.data.rig`: the cameras of a data set.
 * `jaxsoftras.data.camera_files`: how they are stored.
 * `jaxsoftras.data.pictures`: data sets from pictures with masks and cameras.

@@ -17,6 +17,7 @@ from jaxsoftras.data import (
     description,
     download,
     pictures_report,
+    shapenet_report,
     source,
 )
 from jaxsoftras.data.categories import sort_keys
@@ -90,6 +91,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "is left out and listed at the end.",
     )
     pictures_report.add_arguments(command)
+
+    command = commands.add_parser(
+        "shapenet",
+        help="convert ShapeNet: its renderings, or its models",
+        description="Convert a form of ShapeNet to a prepared data set "
+        "(data.source=prepared). docs/shapenet.md says what they are.",
+    )
+    shapenet_report.add_arguments(command)
 
     command = commands.add_parser(
         "info",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from jaxsoftras.data.build_discovery import Discovery, Found
 from jaxsoftras.data.build_object import Options
 from jaxsoftras.data.build_pool import Outcome, Task
 from jaxsoftras.data.split import SPLITS
-from jaxsoftras.data.writing import pair_names, write_one_by_one
+from jaxsoftras.data.writing import Example, pair_names, write_one_by_one
 from jaxsoftras.terminal import Progress
 
 _KEPT = ".partial"
@@ -64,6 +64,26 @@ class Report:
     def total(self) -> int:
         """Number of objects of the data set or part."""
         return sum(sum(splits.values()) for splits in self.counts.values())
+
+
+@dataclass(frozen=True)
+class Made:
+    """Objects that have been made and kept.
+
+    Attributes:
+        report: what was made and what was left out.
+        tasks: the objects by file.
+        described: content of the description of their data set.
+    """
+
+    report: Report
+    tasks: dict[str, Task]
+    described: dict[str, Any]
+
+    def read(self, key: str, split: str) -> Iterator[Example]:
+        """Reads the objects of a category and split, one after another."""
+        for entry in self.described["objects"][key][split]:
+            yield build_pool.read_example(self.tasks[entry["file"]])
 
 
 def build(
@@ -124,9 +144,57 @@ def build(
         ('ball',)
         >>> folder.cleanup()
     """
+    found = build_discovery.discover(Path(meshes).resolve(), fractions)
+    made = make(
+        meshes,
+        out,
+        found,
+        options,
+        fractions=fractions,
+        metadata=metadata,
+        jobs=jobs,
+        shard=shard,
+        progress=progress,
+    )
+    if not shard and made.report.total:
+        _pack(Path(out).resolve(), made)
+        made.report.complete = True
+    return made.report
+
+
+def make(
+    meshes: str | Path,
+    out: str | Path,
+    found: Discovery,
+    options: Options,
+    *,
+    fractions: Sequence[float] = (0.7, 0.1, 0.2),
+    metadata: str | Path | None = None,
+    jobs: int = 1,
+    shard: tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> Made:
+    """Makes the objects of a data set that are not there yet, and keeps them.
+
+    Args:
+        meshes: folder of the meshes.
+        out: folder of the data set, in which they are kept until it is packed.
+        found: the meshes.
+        options: how objects are made.
+        fractions: shares of train, val and test that were asked for.
+        metadata: a file that names licences; see `build_discovery.read_metadata`.
+        jobs: number of processes; 1 for this one alone.
+        shard: (i, n) to make only the i-th of n parts, from 1.
+        progress: called with the numbers of objects done and to do.
+
+    Returns:
+        The objects, and what is to be said of them.
+
+    Raises:
+        FileExistsError, ValueError: as `build`.
+    """
     root, out = Path(meshes).resolve(), Path(out).resolve()
     _check_arguments(root, out, jobs, shard)
-    found = build_discovery.discover(root, fractions)
     about = build_discovery.read_metadata(Path(metadata)) if metadata else {}
     kept = _open_kept(out, options, fractions)
     tasks = {
@@ -141,19 +209,16 @@ def build(
     if shard:
         chosen = list(tasks)[shard[0] - 1 :: shard[1]]
         tasks = {obj: tasks[obj] for obj in chosen}
-    outcomes, report = _make(tasks, jobs, progress)
+    outcomes, report = _run(tasks, jobs, progress)
     _fill(report, found, outcomes)
-    if not shard and report.total:
-        made_by = {
-            "program": _PROGRAM,
-            **dataclasses.asdict(options),
-            "splits": list(fractions),
-            "left_out": [list(row) for row in report.left_out],
-        }
-        described = _describe(found, outcomes, about, options, made_by)
-        _pack(out, tasks, described)
-        report.complete = True
-    return report
+    made_by = {
+        "program": _PROGRAM,
+        **dataclasses.asdict(options),
+        "splits": list(fractions),
+        "left_out": [list(row) for row in report.left_out],
+    }
+    described = _describe(found, outcomes, about, options, made_by)
+    return Made(report, {obj.file: task for obj, task in tasks.items()}, described)
 
 
 def _check_arguments(
@@ -194,7 +259,7 @@ def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
     return kept
 
 
-def _make(
+def _run(
     tasks: Mapping[Found, Task], jobs: int, progress: Progress | None
 ) -> tuple[dict[Found, Outcome], Report]:
     """Makes the objects that are not there yet."""
@@ -262,15 +327,12 @@ def _describe(
     }
 
 
-def _pack(out: Path, tasks: Mapping[Found, Task], described: Mapping[str, Any]) -> None:
+def _pack(out: Path, made: Made) -> None:
     """Replaces the folder by the packed data set."""
-    sources = {obj.file: task for obj, task in tasks.items()}
     with atomic.folder(out) as folder:
-        for key, splits in described["objects"].items():
+        for key, splits in made.described["objects"].items():
             for split, entries in splits.items():
-                examples = (
-                    build_pool.read_example(sources[e["file"]]) for e in entries
-                )
+                examples = made.read(key, split)
                 write_one_by_one(folder, key, split, examples, len(entries))
-        text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(made.described, indent=1, ensure_ascii=False) + "\n"
         (folder / description.FILE).write_text(text, encoding="utf-8")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras.data import build_images, soups
+from jaxsoftras.data import binvox, build_images, soups
+from jaxsoftras.data.binvox import Frame
 from jaxsoftras.data.writing import Example
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import load_mesh
@@ -17,9 +18,9 @@ from jaxsoftras.texture import UVTexture
 AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
 """Names of directions in a mesh file."""
 
-# Of 2, the longest side of all vertices together. A mesh that is smaller has lost the
+# Of the longest side of all vertices together. A mesh that is smaller has lost the
 # digits of its shape to single precision.
-_SMALLEST = 1e-3
+_SMALLEST = 5e-4
 _LITTLE = 0.002  # of an image
 
 
@@ -35,6 +36,9 @@ class Options:
         front: direction of the file that the front of an object faces.
         resolution: cells along each side of the voxel grid.
         max_faces: triangles of a mesh; one that has more is left out.
+        binvox: whether voxels are those of a binvox file beside the mesh, named
+            ``MODEL.solid.binvox``, ``MODEL.binvox`` or ``MODEL.surface.binvox``, if
+            there is one.
     """
 
     views: int = 24
@@ -44,6 +48,7 @@ class Options:
     front: str = "+Z"
     resolution: int = 32
     max_faces: int = 1_000_000
+    binvox: bool = False
 
     def __post_init__(self):
         if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
@@ -81,16 +86,18 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        mesh = load_mesh(path, normalize=True)
+        # voxels of a file lie where the mesh lies in its own
+        mesh = load_mesh(path, normalize=not options.binvox)
         if len(mesh.faces) > options.max_faces:
             raise ValueError(
                 f"it has {len(mesh.faces):,} faces, more than the "
                 f"{options.max_faces:,} that --max-faces allows"
             )
+        frame = find_frame(mesh, options.up, options.front)
         mesh = to_model_frame(mesh, options.up, options.front)
         eyes = build_images.orbit_eyes(options.views, options.elevation)
         images = build_images.render_views(mesh, eyes, options.size)
-        voxels = soups.voxelize(mesh.vertices, mesh.faces, options.resolution)
+        voxels = _make_voxels(path, mesh, frame, options)
     notes = [str(warning.message) for warning in caught]
     if getattr(mesh.texture, "transparent", False):
         notes.append("it is not opaque everywhere, but drawn so")
@@ -133,22 +140,61 @@ def to_model_frame(mesh: Mesh, up: str, front: str) -> Mesh:
     Raises:
         ValueError: all its faces lie in one point, or far from other vertices.
     """
-    vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
-    corners = vertices[faces.ravel()]
-    low, high = corners.min(0), corners.max(0)
-    extent = (high - low).max()
-    if extent < _SMALLEST:
+    frame = find_frame(mesh, up, front)
+    # vertices that no face uses may lie anywhere
+    vertices = np.asarray(mesh.vertices, float)
+    known = vertices[np.isfinite(vertices).all(1)]
+    if frame.extent < _SMALLEST * np.ptp(known, 0).max():
         raise ValueError(
             "its faces fill too little of the space of its vertices: remove the "
             "vertices that no face uses"
-            if extent
-            else "its faces have no extent"
         )
-    rows = np.stack([np.cross(_axis(up), _axis(front)), _axis(up), -_axis(front)])
-    # vertices that no face uses may lie anywhere
-    scaled = ((vertices - (low + high) / 2) / extent).clip(-0.5, 0.5) @ rows.T
+    scaled = ((vertices - frame.center) / frame.extent).clip(-0.5, 0.5) @ frame.axes.T
     turned = _turn_over(mesh)
     return turned._replace(vertices=scaled.astype(np.float32))
+
+
+def find_frame(mesh: Mesh, up: str, front: str) -> Frame:
+    """Finds what brings a mesh to the model frame; see `to_model_frame`.
+
+    Raises:
+        ValueError: all its faces lie in one point.
+    """
+    corners = np.asarray(mesh.vertices, float)[np.asarray(mesh.faces).ravel()]
+    low, high = corners.min(0), corners.max(0)
+    extent = (high - low).max()
+    if extent == 0:
+        raise ValueError("its faces have no extent")
+    axes = np.stack([np.cross(_axis(up), _axis(front)), _axis(up), -_axis(front)])
+    return Frame((low + high) / 2, extent, axes, low, high)
+
+
+def _make_voxels(path: Path, mesh: Mesh, frame: Frame, options: Options) -> np.ndarray:
+    """Reads the voxels of a mesh from its file, or makes them.
+
+    Args:
+        path: file of the mesh.
+        mesh: in the model frame.
+        frame: what brought it there from its file.
+        options: whether to read them, and their resolution.
+    """
+    if options.binvox:
+        try:
+            return _read_voxels(path, frame, options.resolution)
+        except (ValueError, FileNotFoundError) as error:
+            warnings.warn(f"its voxels are made from the mesh: {error}", stacklevel=2)
+    return soups.voxelize(mesh.vertices, mesh.faces, options.resolution)
+
+
+def _read_voxels(path: Path, frame: Frame, resolution: int) -> np.ndarray:
+    names = [path.with_suffix(f"{kind}.binvox") for kind in (".solid", "", ".surface")]
+    file = next((name for name in names if name.is_file()), None)
+    if file is None:
+        raise FileNotFoundError("there is no binvox file")
+    try:
+        return binvox.to_model_frame(binvox.read(file), frame, resolution)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {_shorten(str(error), file)}") from None
 
 
 def _turn_over(mesh: Mesh) -> Mesh:

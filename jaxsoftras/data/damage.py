@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-# Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member.
+# Errors of zipfile and numpy for damaged files; RuntimeError: an encrypted member;
+# TypeError: of np.load's result for a lone npy file, which cannot be closed.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -17,6 +18,7 @@ _DAMAGE = (
     ValueError,
     KeyError,
     RuntimeError,
+    TypeError,
 )
 
 

@@ -10,15 +10,12 @@ import contextlib
 import hashlib
 import http
 import http.client
-import shutil
-import stat
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from jaxsoftras import atomic
+from jaxsoftras.data import archives
 from jaxsoftras.terminal import Progress
 
 URL = "https://nyc3.digitaloceanspaces.com/publicdata1/mesh_reconstruction_dataset.zip"
@@ -65,20 +62,70 @@ def download(
     target = out / FOLDER
     if target.exists():
         return target
-    out.mkdir(parents=True, exist_ok=True)
     archive = out / f"{FOLDER}.zip.part"
+    fetch(archive, url=url, md5=md5, progress=progress)
+    archives.unpack(archive, target)
+    archive.unlink()
+    return target
+
+
+def fetch(
+    archive: Path,
+    *,
+    url: str = URL,
+    md5: str = MD5,
+    progress: Progress | None = None,
+) -> None:
+    """Fetches and checks the archive; the next call resumes an interrupted download.
+
+    Args:
+        archive: where to put it; its folder is made if needed.
+        url: address of the archive.
+        md5: checksum of the archive.
+        progress: as for `download`.
+
+    Raises:
+        ConnectionError: the server cannot be reached, refuses, or breaks off.
+        OSError: not enough free space, or a folder that cannot be written to.
+        ValueError: a wrong checksum; the file has been deleted.
+    """
+    archive.parent.mkdir(parents=True, exist_ok=True)
     _fetch(url, archive, progress)
-    with archive.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
+    found = find_md5(archive)
     if found != md5:
         archive.unlink()
         raise ValueError(
             f"The file from {url} has the MD5 checksum {found}, not {md5}; it was "
             "deleted: try again."
         )
-    _unpack(archive, target)
-    archive.unlink()
-    return target
+
+
+def find_md5(path: Path, progress: Progress | None = None) -> str:
+    """Computes the MD5 checksum of a file, in hexadecimal digits.
+
+    Args:
+        path: the file.
+        progress: called with the numbers of bytes read and to read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from jaxsoftras.data import download
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "a")
+        >>> _ = path.write_text("text")
+        >>> download.find_md5(path)
+        '1cb251ec0d568de6a929b520c4aed8d1'
+        >>> folder.cleanup()
+    """
+    total, done = path.stat().st_size, 0
+    sums = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            sums.update(chunk)
+            done += len(chunk)
+            if progress:
+                progress(done, total)
+    return sums.hexdigest()
 
 
 def _fetch(url: str, path: Path, progress: Progress | None = None) -> None:
@@ -100,7 +147,7 @@ def _fetch(url: str, path: Path, progress: Progress | None = None) -> None:
             done = 0  # the server starts from the beginning
         length = int(response.headers.get("Content-Length", 0))
         total = done + length
-        _check_space(path.parent, length)
+        archives.check_space(path.parent, length)
         with path.open("ab" if done else "wb") as file:
             while True:
                 with _explain_errors(url):
@@ -125,38 +172,3 @@ def _explain_errors(url: str) -> Iterator[None]:
             f"Could not download {url} ({error}): try again to resume, or fetch and "
             "unpack it by other means."
         ) from error
-
-
-def _unpack(archive: Path, target: Path) -> None:
-    """Unpacks the folder in the archive that has the target's name."""
-    try:
-        with zipfile.ZipFile(archive) as contents:
-            for member in contents.infolist():
-                path = PurePosixPath(member.filename)
-                link = stat.S_ISLNK(member.external_attr >> 16)
-                if path.is_absolute() or ".." in path.parts or link:
-                    raise ValueError(f"{archive} holds an unsafe path: {path}.")
-            prefix = f"{target.name}/"
-            members = [
-                member
-                for member in contents.infolist()
-                if member.filename.startswith(prefix) and member.filename != prefix
-            ]
-            if not members:
-                raise ValueError(f"{archive} holds no folder {target.name}.")
-            _check_space(target.parent, sum(member.file_size for member in members))
-            with atomic.folder(target) as folder:
-                for member in members:
-                    member.filename = member.filename.removeprefix(prefix)
-                    contents.extract(member, folder)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{archive} is not a sound zip archive ({error}).") from error
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(
-            f"{folder} has {free / 1e9:.1f} GB of free space, but {needed / 1e9:.1f} "
-            "GB are needed."
-        )

@@ -10,8 +10,9 @@ it may also say that there are no voxels, or that each picture has a camera of i
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,6 +171,21 @@ class NpzCategory:
         """Voxels of all objects, ``[n, R, R, R]`` bool."""
         return self._voxels_file.load()
 
+    def examples(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects one after another, without all of them in memory.
+
+        Yields:
+            Images ``[views, 4, S, S]`` uint8, and voxels ``[R, R, R]`` bool or None.
+
+        Raises:
+            ValueError: a damaged file.
+        """
+        images = self._images_file.rows()
+        if self.has_voxels:
+            yield from zip(images, self._voxels_file.rows(), strict=True)
+        else:
+            yield from ((views, None) for views in images)
+
     def check_voxels(self, shape: tuple[int, int, int]) -> None:
         """Raises ValueError unless the voxels of an object have a shape."""
         if self._voxels_file.shape[1:] != shape:
@@ -207,6 +223,30 @@ class _ArrayFile:
             archive.open(self.member) as member,
         ):
             return np.lib.format.read_array(member, allow_pickle=False)
+
+    def rows(self) -> Iterator[np.ndarray]:
+        """Reads the array row by row, with one row in memory at a time.
+
+        Raises:
+            ValueError: a damaged file.
+        """
+        with (
+            damage.explain(self.path),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(self.member) as member,
+        ):
+            _, dtype, columns_first = _read_header(member)
+            if columns_first:  # no row is in one place
+                yield from self.load()
+                return
+            count, *shape = self.shape
+            size = math.prod(shape) * dtype.itemsize
+            for _ in range(count):
+                data = member.read(size)
+                if len(data) < size:
+                    raise EOFError("it ends too early")
+                yield np.frombuffer(data, dtype).reshape(shape)
+            member.read(1)  # at the end, the checksum is compared
 
 
 def _list_keys(root: Path, split: str, about: Description | None) -> list[str]:
@@ -253,7 +293,9 @@ def _inspect(
         members = archive.namelist()
         if len(members) == 1:
             with archive.open(members[0]) as member:
-                shape, found = _read_header(member)
+                shape, found, _ = _read_header(member)
+                header = member.tell()
+            size = archive.getinfo(members[0]).file_size
     if len(members) != 1:
         raise ValueError(f"{path} holds {len(members)} arrays; one was expected.")
     fits = len(shape) == len(expected) and all(
@@ -266,14 +308,19 @@ def _inspect(
         )
     if 0 in shape:
         raise ValueError(f"{path} is empty: its array has shape {list(shape)}.")
+    if size != header + math.prod(shape) * found.itemsize:
+        raise ValueError(
+            f"{path} is damaged: its array {list(shape)} does not take {size} bytes; "
+            "fetch it again."
+        )
     return _ArrayFile(path, members[0], shape)
 
 
-def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Reads the shape and type of an npy file."""
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """Reads the shape and type of an npy file, and whether it is in Fortran order."""
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(member)
     else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-    return shape, dtype
+        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(member)
+    return shape, dtype, columns_first

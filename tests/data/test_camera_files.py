@@ -151,7 +151,9 @@ class TestPerPicture:
             camera_files.read_cameras(path, 2, VIEWS, SIDE)
         assert str(path) in str(caught.value)
 
-    @pytest.mark.parametrize("damage", ["missing", "truncated", "pickled", "lacking"])
+    @pytest.mark.parametrize(
+        "damage", ["missing", "truncated", "pickled", "lacking", "npy"]
+    )
     def test_damaged_files(self, damage, tmp_path):
         path = tmp_path / "x_cameras.npz"
         arrays = make_arrays()._asdict()
@@ -163,6 +165,9 @@ class TestPerPicture:
             np.savez(path, **arrays)
         if damage == "truncated":
             path.write_bytes(path.read_bytes()[:-100])
+        if damage == "npy":
+            with path.open("wb") as file:
+                np.save(file, arrays["K"])
         kind = FileNotFoundError if damage == "missing" else ValueError
         with pytest.raises(kind, match="x_cameras.npz"):
             camera_files.read_cameras(path, 2, VIEWS, SIDE)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras.data import CATEGORIES
-from jaxsoftras.data.npz import open_npz
+from jaxsoftras.data.npz import NpzCategory, inspect_npz, open_npz
 from tests.support.npz_files import (
     SIDE,
     VIEWS,
@@ -49,6 +49,36 @@ def test_fortran_order_is_understood(tmp_path):
     split = open_npz(tmp_path, "train", ["chair"])
     found = split.images("03001627", np.array([1]), np.array([2]))
     np.testing.assert_array_equal(found[0], images[1, 2])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("voxels", [True, False])
+def test_examples_one_by_one(tmp_path, order, voxels):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, VIEWS, 4, SIDE, SIDE), np.uint8)
+    write_category(
+        tmp_path, "03001627", "train", images=np.asarray(images, order=order)
+    )
+    if not voxels:
+        (tmp_path / "03001627_train_voxels.npz").unlink()
+    found = list(NpzCategory(tmp_path, "train", "03001627").examples())
+    np.testing.assert_array_equal([views for views, _ in found], images)
+    if voxels:
+        expected = read_category(tmp_path, "03001627", "train")[1]
+        np.testing.assert_array_equal([grid for _, grid in found], expected)
+    else:
+        assert [grid for _, grid in found] == [None, None]
+
+
+def test_array_of_another_size_than_its_header_says(tmp_path):
+    write_category(tmp_path, "03001627", "train")
+    header = {"descr": "|u1", "fortran_order": False, "shape": (2, 6, 4, 8, 8)}
+    with zipfile.ZipFile(tmp_path / "03001627_train_images.npz", "w") as archive:
+        with archive.open("arr_0.npy", "w") as member:
+            np.lib.format.write_array_header_1_0(member, header)
+            member.write(bytes(10**6))
+    with pytest.raises(ValueError, match=r"\[2, 6, 4, 8, 8\] does not take 1000128"):
+        inspect_npz(tmp_path)
 
 
 def test_categories_come_in_the_published_order(npz_root):

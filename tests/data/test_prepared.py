@@ -160,6 +160,21 @@ def test_existing_data_set_is_not_overwritten(roots):
         prepared.prepare(*roots)
 
 
+def test_two_data_sets_in_one_folder(copy):
+    other = copy / "shapenet_core" / "1.0.0"
+    shutil.copytree(copy / "multi_view_shapes" / "1.0.0", other)
+    with pytest.raises(ValueError, match="multi_view_shapes and shapenet_core: keep"):
+        open_prepared(copy, "train")
+
+
+def test_objects_are_not_in_memory_together(roots, tmp_path, monkeypatch):
+    def load(file):
+        raise AssertionError("an array was read as a whole")
+
+    monkeypatch.setattr("jaxsoftras.data.npz._ArrayFile.load", load)
+    prepared.prepare(roots[0], tmp_path / "out")
+
+
 def test_folder_that_is_not_prepared(roots):
     with pytest.raises(FileNotFoundError, match="is not a prepared data set"):
         open_prepared(roots[0], "train")
@@ -201,7 +216,8 @@ def test_truncated_file(copy, name):
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])
 def test_missing_package(roots, monkeypatch, package):
-    monkeypatch.delitem(sys.modules, "jaxsoftras.data.prepared")
+    for module in ("prepared", "prepared_builder", "tfds_packages"):
+        monkeypatch.delitem(sys.modules, f"jaxsoftras.data.{module}")
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModuleNotFoundError, match="pip install"):
         open_prepared(roots[1], "train")

@@ -1,0 +1,22 @@
+"""TFDS, or a message that says which package to install."""
+
+from __future__ import annotations
+
+import importlib.util
+
+try:
+    import tensorflow_datasets as tfds
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"Prepared data sets need {error.name}: pip install tensorflow-datasets "
+        "array-record, or use the npz files as they are.",
+        name=error.name,
+    ) from error
+if importlib.util.find_spec("array_record") is None:
+    raise ModuleNotFoundError(
+        "Prepared data sets need array-record: pip install array-record, or use the "
+        "npz files as they are.",
+        name="array_record",
+    )
+
+__all__ = ["tfds"]
