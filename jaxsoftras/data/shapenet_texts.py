@@ -1,4 +1,4 @@
-"""What to cite, the terms of use, and what to download: of the forms of ShapeNet."""
+"""Citations, terms of use and addresses of the forms of ShapeNet."""
 
 from __future__ import annotations
 
