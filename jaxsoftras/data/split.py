@@ -234,7 +234,10 @@ class Split:
     ) -> tuple[np.ndarray, np.ndarray]:
         objects, views = np.asarray(objects), np.asarray(views)
         _check_range("object", objects, self._store(category).num_objects)
-        _check_range("view", views, self.view_counts(category)[objects])
+        if isinstance(self._cameras, Orbit):
+            _check_range("view", views, self.num_views)
+        else:
+            _check_range("view", views, self._cameras[category].counts[objects])
         return objects, views
 
     def _store(self, category: str) -> CategoryStore:

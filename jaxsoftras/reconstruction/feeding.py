@@ -30,7 +30,7 @@ class Feed(Protocol):
 
 
 class HostFeed:
-    """Batches made by a thread of the host, and copied to the devices."""
+    """Batches made and copied to the devices by threads of the host."""
 
     def __init__(
         self,
@@ -42,7 +42,11 @@ class HostFeed:
         self._experiment = experiment
         settings = experiment.config
         self._batches = data.pair_batches(
-            source, settings.optim.batch_size, seed=settings.seed, start_step=start
+            source,
+            settings.optim.batch_size,
+            seed=settings.seed,
+            start_step=start,
+            sharding=experiment.sharded,
         )
         self.description = "images on the host"
 
@@ -50,8 +54,7 @@ class HostFeed:
         self, state: training.TrainState
     ) -> tuple[training.TrainState, training.Metrics]:
         """See `Feed`."""
-        batch = jax.device_put(next(self._batches), self._experiment.sharded)
-        return self._experiment.step(state, batch)
+        return self._experiment.step(state, next(self._batches))
 
 
 class ResidentFeed:

@@ -16,6 +16,7 @@ import pytest
 from jaxsoftras.camera import Camera
 from jaxsoftras.data import PairBatch, Split, pair_batches, sample_pairs
 from jaxsoftras.data.rig import OrbitViews, PictureCameras, as_cameras
+from jaxsoftras.data.sampling import THREADS
 from tests.support.npz_files import write_folder
 
 
@@ -137,23 +138,31 @@ def test_pictures_come_with_their_cameras():
 
 
 def sampling_threads() -> int:
-    return sum(t.name.startswith("pair_batches") for t in threading.enumerate())
+    return sum(t.name.startswith("grain-prefetch") for t in threading.enumerate())
+
+
+def wait_for_threads(count: int) -> None:
+    end = time.monotonic() + 10
+    while sampling_threads() != count:
+        assert time.monotonic() < end, f"{sampling_threads()} threads, not {count}"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", ["close", "abandon"])
-def test_background_thread_ends_with_the_iterator(coded, how):
-    before = sampling_threads()
+def test_background_threads_end_with_the_iterator(coded, how):
+    wait_for_threads(0)
     batches = pair_batches(coded, 8, seed=0)
     next(batches)
-    assert sampling_threads() == before + 1
+    assert 1 <= sampling_threads() <= THREADS
     if how == "close":
         batches.close()
     else:
         del batches
-    assert sampling_threads() == before
+    wait_for_threads(0)
 
 
-def test_prefetching_is_limited(coded, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_prefetching_is_limited(coded, monkeypatch, threads):
     drawn = []
     original = CodedStore.images
 
@@ -162,10 +171,11 @@ def test_prefetching_is_limited(coded, monkeypatch):
         return original(self, objects, views)
 
     monkeypatch.setattr(CodedStore, "images", images)
-    batches = pair_batches(coded, 1, seed=0)  # one object: one call a batch
+    # one object: one call a batch
+    batches = pair_batches(coded, 1, seed=0, threads=threads)
     next(batches)
     time.sleep(0.1)
-    assert len(drawn) <= 2
+    assert len(drawn) <= threads + 1
     batches.close()
 
 
@@ -174,10 +184,10 @@ def test_errors_of_the_background_thread_surface(coded, monkeypatch):
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(CodedStore, "images", images)
-    before = sampling_threads()
+    batches = pair_batches(coded, 4, seed=0)
     with pytest.raises(OSError, match="the disk is gone"):
-        next(pair_batches(coded, 4, seed=0))
-    assert sampling_threads() == before
+        next(batches)
+    batches.close()
 
 
 def test_abandoned_iterator_is_quiet_at_exit(tmp_path):
