@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import config, data
@@ -109,7 +110,10 @@ def make_feed(
     """
     where = experiment.config.data.feeding
     if where == "auto":
-        where = _choose(resident.image_bytes(source), experiment.devices.devices)
+        devices = experiment.devices
+        where = _choose(
+            resident.image_bytes(source), _free_memory(devices), devices.size
+        )
     match where:
         case "device":
             store = resident.make_resident(source, _placer(experiment, P()))
@@ -120,18 +124,25 @@ def make_feed(
     return HostFeed(experiment, source, start)
 
 
-def _choose(needed: int, devices: np.ndarray) -> config.Feeding:
-    """Chooses where images of so many bytes are kept."""
-    free = min(_free_memory(device) for device in devices.flat)
+def _choose(needed: int, free: float, devices: int) -> config.Feeding:
+    """Chooses where images are kept.
+
+    Args:
+        needed: bytes of all images.
+        free: bytes that are free on every device.
+        devices: number of devices.
+    """
     if needed < _SHARE * free:
         return "device"
-    return "devices" if needed < _SHARE * free * devices.size else "host"
+    return "devices" if needed < _SHARE * free * devices else "host"
 
 
-def _free_memory(device: Any) -> int:
-    """Bytes that are free on a device; 0 where it says nothing, as CPUs do."""
-    stats = device.memory_stats() or {}
-    return stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
+def _free_memory(devices: Mesh) -> float:
+    """Bytes that are free on every device; 0 where they say nothing, as CPUs do."""
+    stats = [device.memory_stats() or {} for device in devices.local_devices]
+    free = min(s.get("bytes_limit", 0) - s.get("bytes_in_use", 0) for s in stats)
+    # processes see their own devices only, and must choose alike
+    return float(np.min(multihost_utils.process_allgather(np.float32(free))))
 
 
 def _placer(experiment: training.Experiment, spec: P):
@@ -140,7 +151,12 @@ def _placer(experiment: training.Experiment, spec: P):
     def place(array: np.ndarray) -> jax.Array:
         # objects that nobody draws fill up the last device's part
         rest = -len(array) % (experiment.devices.size if spec else 1)
-        padded = np.pad(array, [(0, rest), *[(0, 0)] * (array.ndim - 1)])
-        return jax.device_put(padded if rest else array, sharding)
+        padded = array
+        if rest:
+            padded = np.pad(array, [(0, rest), *[(0, 0)] * (array.ndim - 1)])
+        # unlike `jax.device_put`, compares nothing between processes
+        return jax.make_array_from_callback(
+            padded.shape, sharding, lambda index: padded[index]
+        )
 
     return place

@@ -1,22 +1,28 @@
-"""Sampling of training batches: statistics, reproducibility, the background thread."""
+"""Sampling of training batches: statistics, reproducibility, the background threads."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxsoftras.camera import Camera
 from jaxsoftras.data import PairBatch, Split, pair_batches, sample_pairs
 from jaxsoftras.data.rig import OrbitViews, PictureCameras, as_cameras
-from jaxsoftras.data.sampling import THREADS
+from jaxsoftras.data.sampling import THREADS, local_rows
 from tests.support.npz_files import write_folder
 
 
@@ -87,12 +93,97 @@ def test_batches_depend_on_seed_and_step_only(coded):
     expected = [next(first) for _ in range(6)]
     resumed = pair_batches(coded, 8, seed=3, start_step=4)
     for batch in expected[4:]:
-        again = next(resumed)
-        for array, same in zip(*map(jax.tree.leaves, (batch, again)), strict=True):
-            np.testing.assert_array_equal(array, same)
+        jax.tree.map(np.testing.assert_array_equal, next(resumed), batch)
     other_seed = next(pair_batches(coded, 8, seed=4))
     assert not np.array_equal(other_seed.images_a, expected[0].images_a)
     assert not np.array_equal(expected[0].images_a, expected[1].images_a)
+
+
+def test_batches_come_in_order_whatever_the_number_of_threads(coded, monkeypatch):
+    original = CodedStore.images
+
+    def images(self, objects, views):
+        time.sleep(0.002 * (objects[0] % 3))  # later batches are ready earlier
+        return original(self, objects, views)
+
+    expected = [sample_pairs(coded, 8, seed=3, step=step) for step in range(8)]
+    monkeypatch.setattr(CodedStore, "images", images)
+    batches = pair_batches(coded, 8, seed=3, threads=4)
+    for batch in expected:
+        jax.tree.map(np.testing.assert_array_equal, next(batches), batch)
+    batches.close()
+
+
+def test_rows_of_a_batch_are_those_of_the_whole_batch(coded, monkeypatch):
+    """And nothing else is read."""
+    rows = np.array([1, 2, 5])
+    whole = sample_pairs(coded, 8, seed=3, step=2)
+    read = []
+    original = CodedStore.images
+
+    def images(self, objects, views):
+        read.extend(objects)
+        return original(self, objects, views)
+
+    monkeypatch.setattr(CodedStore, "images", images)
+    part = sample_pairs(coded, 8, seed=3, step=2, rows=rows)
+    expected = jax.tree.map(lambda array: array[rows], whole)
+    jax.tree.map(np.testing.assert_array_equal, part, expected)
+    assert len(read) == 2 * len(rows)
+
+
+def test_a_process_reads_the_rows_of_its_devices():
+    shards = {"a": (slice(4, 6),), "b": (slice(0, 2),), "copy of b": (slice(0, 2),)}
+    sharding: Any = types.SimpleNamespace(
+        addressable_devices_indices_map=lambda shape: shards
+    )
+    assert local_rows(sharding, 8).tolist() == [0, 1, 4, 5]
+    devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+    for spec in (P("data"), P()):
+        assert local_rows(NamedSharding(devices, spec), 8).tolist() == [*range(8)]
+
+
+@pytest.mark.slow
+def test_two_processes_feed_one_batch():
+    """Each reads its rows; what the devices hold is the batch of one process."""
+    script = """
+import sys
+import jax, numpy as np
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jaxsoftras.data import pair_batches, sample_pairs
+from jaxsoftras.data.rig import Orbit
+from tests.data.test_mixture import make_split
+devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+sharding = NamedSharding(devices, P("data"))
+for orbit in (Orbit(), None):
+    split = make_split(1, {"03001627": 20, "04379243": 5}, orbit)
+    batches = pair_batches(split, 8, seed=1, start_step=3, sharding=sharding)
+    got, want = next(batches), sample_pairs(split, 8, seed=1, step=3)
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert a.shape == b.shape and len(a.addressable_shards) == 2
+        for shard in a.addressable_shards:
+            np.testing.assert_array_equal(shard.data, b[shard.index])
+    batches.close()
+"""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    flags = "--xla_force_host_platform_device_count=2"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, address, str(number)],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
 
 
 def test_batches_stay_the_same(coded):
