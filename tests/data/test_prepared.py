@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import socket
 import sys
@@ -197,6 +198,35 @@ def test_truncated_file(copy, name):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
         open_prepared(copy, "val", "chair")
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [("num_views", "6 views, not 7"), ("image_size", "256 bytes, not 324")],
+)
+def test_metadata_that_do_not_fit_the_examples(copy, key, message):
+    path = copy / "multi_view_shapes" / "1.0.0" / "metadata.json"
+    content = json.loads(path.read_text())
+    content[key] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"damaged .{message}.: prepare the data set"):
+        split = open_prepared(copy, "val", "chair")
+        split.images("03001627", np.array([0]), np.array([0]))
+
+
+def test_garbled_view(roots, monkeypatch):
+    split = open_prepared(roots[1], "val", "chair")
+    monkeypatch.setattr(
+        prepared.PreparedCategory,
+        "example",
+        lambda self, number: prepared.Example([b"garbled"] * VIEWS, b"garbled"),
+    )
+    for read in (
+        lambda: split.images("03001627", np.array([0]), np.array([0])),
+        lambda: split.voxels("03001627", np.array([0])),
+    ):
+        with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
+            read()
 
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])
