@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxsoftras.data.drawing import Draw, Tables
 from jaxsoftras.data.rig import OrbitViews, Viewpoints
-from jaxsoftras.data.split import Split
+from jaxsoftras.data.split import Split, join_images
 
 
 class Mixture:
@@ -87,17 +87,19 @@ class Mixture:
 
     def images(self, drawn: Draw) -> np.ndarray:
         """Reads both images of each object of a batch, ``[2, B, 4, S, S]`` uint8."""
-        side = self.image_size
-        images = np.empty((2, len(drawn.groups), 4, side, side), np.uint8)
-        numbers = drawn.objects - self.tables.first[drawn.groups]
-        for group in np.unique(drawn.groups):
-            split, key = self.groups[group]
-            rows = np.flatnonzero(drawn.groups == group)
-            objects, views = numbers[rows], drawn.views[:, rows]
-            # in one call for both views, a prepared data set reads each object once
-            pair = split.images(key, np.concatenate([objects] * 2), views.ravel())
-            images[:, rows] = pair.reshape(2, len(rows), *pair.shape[1:])
-        return images
+        # in one call for both views, a prepared data set reads each object once
+        groups, objects = (np.concatenate([part] * 2) for part in drawn[:2])
+        numbers, views = objects - self.tables.first[groups], drawn.views.ravel()
+        order = np.argsort(groups, kind="stable")
+        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+        images = [np.empty(0, np.uint8)] * len(order)
+        for places in np.split(order, starts[1:]):
+            split, key = self.groups[groups[places[0]]]
+            found = split.each_image(key, numbers[places], views[places])
+            for place, image in zip(places.tolist(), found, strict=True):
+                images[place] = image
+        joined = join_images(images, self.image_size)
+        return joined.reshape(2, -1, *joined.shape[1:])
 
 
 def _make_tables(

@@ -163,7 +163,7 @@ class NpzCategory:
     @cached_property
     def all_images(self) -> np.ndarray:
         """Images of all objects, ``[n, views, 4, S, S]`` uint8."""
-        return self._images_file.load()
+        return np.ascontiguousarray(self._images_file.load())
 
     @cached_property
     def all_voxels(self) -> np.ndarray:
@@ -178,9 +178,11 @@ class NpzCategory:
                 f" {list(shape)} are needed here."
             )
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
-        return self.all_images[objects, views]
+    def images(self, objects: np.ndarray, views: np.ndarray) -> Sequence[np.ndarray]:
+        """Returns the images of ``[N]`` objects and views, each ``[4, S, S]`` uint8."""
+        images = self.all_images
+        places = zip(objects.tolist(), views.tolist(), strict=True)
+        return [images[place] for place in places]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""

@@ -107,6 +107,10 @@ def inspect_prepared(
     return about, found
 
 
+# Shape of packed voxels.
+_BITS = (GRID[0] * GRID[1] * GRID[2] // 8,)
+
+
 class Example(NamedTuple):
     """An object as it is stored: compressed views, and voxels or no bytes."""
 
@@ -174,15 +178,15 @@ class PreparedCategory:
             raise _damaged(self._paths[0], error) from error
         return Example(views, voxels)
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Reads the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
-        examples = {number: self.example(number) for number in set(objects.tolist())}
-        images = np.empty((len(objects), 4 * self.image_size**2), np.uint8)
-        for row, number, view in zip(
-            images, objects.tolist(), views.tolist(), strict=True
-        ):
-            row[:] = self._decompress(examples[number].views[view], len(row))
-        return images.reshape(-1, 4, self.image_size, self.image_size)
+    def images(self, objects: np.ndarray, views: np.ndarray) -> Sequence[np.ndarray]:
+        """Reads the images of ``[N]`` objects and views, each ``[4, S, S]`` uint8."""
+        numbers = objects.tolist()
+        examples = {number: self.example(number) for number in set(numbers)}
+        shape = (4, self.image_size, self.image_size)
+        return [
+            self._decompress(examples[number].views[view], shape)
+            for number, view in zip(numbers, views.tolist(), strict=True)
+        ]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Reads the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
@@ -193,23 +197,19 @@ class PreparedCategory:
                 raise FileNotFoundError(
                     "This training set was prepared without voxels."
                 )
-            bits = self._decompress(code, grid.size // 8)
-            grid[:] = np.unpackbits(bits).reshape(GRID)
+            grid[:] = np.unpackbits(self._decompress(code, _BITS)).reshape(GRID)
         return grids
 
-    def _decompress(self, code: bytes, size: int) -> np.ndarray:
-        """Returns the ``[size]`` bytes that a code stands for.
+    def _decompress(self, code: bytes, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns the array of uint8 that a code stands for.
 
         Raises:
             ValueError: it stands for something else.
         """
         try:
-            content = zlib.decompress(code)
-            if len(content) != size:
-                raise ValueError(f"{len(content)} bytes, not {size}")
+            return np.frombuffer(zlib.decompress(code), np.uint8).reshape(shape)
         except (zlib.error, ValueError) as error:
             raise _damaged(self._paths[0], error) from error
-        return np.frombuffer(content, np.uint8)
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:

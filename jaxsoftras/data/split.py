@@ -52,8 +52,12 @@ class CategoryStore(Protocol):
     @property
     def has_voxels(self) -> bool: ...  # noqa: D102
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
+    def images(self, objects: np.ndarray, views: np.ndarray) -> Sequence[np.ndarray]:
+        """Returns the images of ``[N]`` objects and views.
+
+        Each is ``[4, S, S]`` uint8, contiguous, and may be a view of the store's own
+        memory.
+        """
         ...
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
@@ -165,6 +169,13 @@ class Split:
             KeyError: the split was opened without this category.
             IndexError: there is no such object or view.
         """
+        images = self.each_image(category, objects, views)
+        return join_images(images, self.image_size)
+
+    def each_image(
+        self, category: str, objects: np.ndarray, views: np.ndarray
+    ) -> Sequence[np.ndarray]:
+        """Returns `images` one by one, to be read only."""
         store = self._store(category)
         return store.images(*self._check_views(category, objects, views))
 
@@ -247,6 +258,15 @@ class Split:
                 f"{label(self.categories, self.names)}."
             )
         return self._stores[category]
+
+
+def join_images(images: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Copies N images ``[4, side, side]`` uint8, contiguous, into one array.
+
+    Numpy would let other threads run after each, and wait for them.
+    """
+    content = bytearray().join(image.data for image in images)
+    return np.frombuffer(content, np.uint8).reshape(-1, 4, side, side)
 
 
 def check_split_name(name: str) -> None:
