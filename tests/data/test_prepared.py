@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Split, open_split, sample_pairs
+from jaxsoftras.data import Split, open_split, pair_batches, sample_pairs
 from tests.support.npz_files import (
     COUNTS,
     VIEWS,
@@ -67,13 +67,14 @@ def test_both_sources_give_identical_arrays(roots, name):
 
 
 def test_both_sources_give_identical_batches(roots):
-    splits = [
-        open_split(configure(roots[0], "table", "chair"), "train"),
-        open_prepared(roots[1], "train", "table", "chair"),
-    ]
-    batches = [sample_pairs(s, 16, seed=0, step=0) for s in splits]
-    for left, right in zip(*map(jax.tree.leaves, batches), strict=True):
-        np.testing.assert_array_equal(left, right)
+    """Read by one thread or several at once."""
+    npz = open_split(configure(roots[0], "table", "chair"), "train")
+    split = open_prepared(roots[1], "train", "table", "chair")
+    batches = pair_batches(split, 16, seed=0, threads=4)
+    for step in range(20):
+        expected = sample_pairs(npz, 16, seed=0, step=step)
+        jax.tree.map(np.testing.assert_array_equal, next(batches), expected)
+    batches.close()
 
 
 def test_only_requested_views_are_decoded(roots, monkeypatch):
