@@ -53,6 +53,7 @@ class Mixture:
                 )
         self.name, self.image_size = first.name, first.image_size
         self.groups = [(split, key) for split in splits for key in split.categories]
+        self._stores = [split.store(key) for split, key in self.groups]
         names = [split.names[key] for split, key in self.groups]
         self.categories = tuple(dict.fromkeys(names))
         weight = [w for s, w in zip(splits, weights, strict=True) for _ in s.categories]
@@ -87,17 +88,16 @@ class Mixture:
 
     def images(self, drawn: Draw) -> np.ndarray:
         """Reads both images of each object of a batch, ``[2, B, 4, S, S]`` uint8."""
-        # in one call for both views, a prepared data set reads each object once
-        groups, objects = (np.concatenate([part] * 2) for part in drawn[:2])
-        numbers, views = objects - self.tables.first[groups], drawn.views.ravel()
-        order = np.argsort(groups, kind="stable")
-        starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-        images = [np.empty(0, np.uint8)] * len(order)
-        for places in np.split(order, starts[1:]):
-            split, key = self.groups[groups[places[0]]]
-            found = split.each_image(key, numbers[places], views[places])
-            for place, image in zip(places.tolist(), found, strict=True):
-                images[place] = image
+        numbers = drawn.objects - self.tables.first[drawn.groups]
+        rows = zip(
+            drawn.groups.tolist(),
+            numbers.tolist(),
+            drawn.views.T.tolist(),
+            strict=True,
+        )
+        # a prepared data set reads each object once
+        pairs = [self._stores[group].images(number, ab) for group, number, ab in rows]
+        images = [image for side in zip(*pairs, strict=True) for image in side]
         joined = join_images(images, self.image_size)
         return joined.reshape(2, -1, *joined.shape[1:])
 

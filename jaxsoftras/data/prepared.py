@@ -178,15 +178,11 @@ class PreparedCategory:
             raise _damaged(self._paths[0], error) from error
         return Example(views, voxels)
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> Sequence[np.ndarray]:
-        """Reads the images of ``[N]`` objects and views, each ``[4, S, S]`` uint8."""
-        numbers = objects.tolist()
-        examples = {number: self.example(number) for number in set(numbers)}
+    def images(self, number: int, views: Sequence[int]) -> Sequence[np.ndarray]:
+        """Reads images of an object, each ``[4, S, S]`` uint8."""
+        codes = self.example(number).views
         shape = (4, self.image_size, self.image_size)
-        return [
-            self._decompress(examples[number].views[view], shape)
-            for number, view in zip(numbers, views.tolist(), strict=True)
-        ]
+        return [self._decompress(codes[view], shape) for view in views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Reads the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""

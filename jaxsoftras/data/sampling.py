@@ -16,7 +16,7 @@ from jaxsoftras.data.split import Split
 if TYPE_CHECKING:
     import grain
 
-THREADS = 4
+THREADS = 2
 """Batches that are made at the same time, and held ready for the caller."""
 
 _END_STEP = 2**32
