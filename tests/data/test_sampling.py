@@ -33,13 +33,14 @@ class CodedStore:
     num_views, image_size, has_voxels = 24, 2, True
 
     def __init__(self, category: int, num_objects: int):
-        self.category, self.num_objects = category, num_objects
+        self.num_objects = num_objects
+        self.pixels = np.zeros((num_objects, self.num_views, 4, 2, 2), np.uint8)
+        number, view = np.indices(self.pixels.shape[:2])[..., None, None]
+        self.pixels[:, :, 0] = category
+        self.pixels[:, :, 1], self.pixels[:, :, 2] = number, view
 
     def images(self, number: int, views: Sequence[int]) -> list[np.ndarray]:
-        images = np.zeros((len(views), 4, 2, 2), np.uint8)
-        images[:, 0], images[:, 1] = self.category, number
-        images[:, 2] = np.array(views)[:, None, None]
-        return list(images)
+        return [self.pixels[number, view] for view in views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         return np.zeros((len(objects), 32, 32, 32), bool)
