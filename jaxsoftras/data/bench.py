@@ -106,14 +106,22 @@ def make_data(folder: Path, objects: int, progress: terminal.Progress) -> None:
 
     Args:
         folder: existing folder, which gets ``npz`` and ``prepared``.
-        objects: number of objects, at least one in each of the 13 categories.
+        objects: number of objects.
         progress: called with the numbers of objects prepared and to prepare.
+
+    Raises:
+        ValueError: fewer objects than categories.
     """
+    if objects < len(CATEGORIES):
+        raise ValueError(
+            f"Each of {len(CATEGORIES)} categories needs an object: ask for as many at "
+            f"least, not {objects}."
+        )
     from jaxsoftras.data.prepared import prepare
 
     images = make_images(_DISTINCT * _VIEWS).reshape(_DISTINCT, _VIEWS, 4, _SIDE, _SIDE)
     (folder / "npz").mkdir()
-    parts = np.array_split(np.arange(max(objects, len(CATEGORIES))), len(CATEGORIES))
+    parts = np.array_split(np.arange(objects), len(CATEGORIES))
     for key, numbers in zip(CATEGORIES, parts, strict=True):
         np.savez(
             folder / "npz" / f"{key}_train_images.npz", images[numbers % _DISTINCT]

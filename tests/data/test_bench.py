@@ -31,6 +31,11 @@ def test_smallest_form(monkeypatch, capsys):
     assert all(float(row[-5]) > 0 for row in measured)
 
 
+def test_fewer_objects_than_categories(capsys):
+    assert bench.main(["--objects", "12"]) == 2
+    assert "at least, not 12" in capsys.readouterr().err
+
+
 def test_a_number_that_is_not_positive(capsys):
     with pytest.raises(SystemExit):
         bench.main(["--threads", "0"])
