@@ -20,6 +20,8 @@ from jaxsoftras.data.split import Split
 
 # Objects that one thread reads at a time.
 _CHUNK = 32
+# Threads that read, at most: more wait for each other's interpreter lock.
+_READERS = 4
 
 
 @jax.tree_util.register_dataclass
@@ -89,10 +91,10 @@ def make_resident(
 
     def read(group: int, first: int) -> None:
         split, key = mixture.groups[group]
-        counts = split.view_counts(key)[first : first + _CHUNK]
-        row, view = np.nonzero(np.arange(views) < counts[:, None])
-        start = mixture.tables.first[group]
-        images[start + first + row, view] = split.images(key, first + row, view)
+        counts = split.view_counts(key)[first : first + _CHUNK].tolist()
+        for number, count in enumerate(counts, first):
+            kept = images[mixture.tables.first[group] + number, :count]
+            np.stack(split.store(key).images(number, range(count)), out=kept)
 
     chunks = [
         (group, first)
@@ -100,7 +102,7 @@ def make_resident(
         for first in range(0, split.count(key), _CHUNK)
     ]
     # zlib and copies release the interpreter lock
-    with ThreadPoolExecutor(cores.count_cores()) as pool:
+    with ThreadPoolExecutor(min(_READERS, cores.count_cores())) as pool:
         list(pool.map(read, *zip(*chunks, strict=True)))
     return Resident(
         place(images),
