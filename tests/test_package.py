@@ -34,12 +34,19 @@ NEVER = [
     ("models", "rasterization"),
 ]
 # programs, which users run and no module imports
-PROGRAMS = {"__main__", "kernels.bench", "data.__main__", "shapes.__main__"}
+PROGRAMS = {
+    "__main__",
+    "data.__main__",
+    "data.bench",
+    "kernels.bench",
+    "shapes.__main__",
+}
 # each heavy dependency has one door
 HEAVY = {
     "flax": {"models", "reconstruction"},
     "optax": {"reconstruction"},
     "orbax": {"reconstruction"},
+    "grain": {"data"},
     "tensorflow_datasets": {"data"},
     "tensorboardX": {"reconstruction"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
@@ -223,8 +230,8 @@ def test_public_names():
 def test_import_stays_light(module):
     code = (
         f"import sys, {module}\n"
-        "heavy = {'flax', 'optax', 'orbax', 'tensorflow', 'tensorflow_datasets', 'PIL',"
-        " 'trimesh', 'rich', 'matplotlib'}\n"
+        "heavy = {'flax', 'grain', 'optax', 'orbax', 'tensorflow',"
+        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     result = subprocess.run(

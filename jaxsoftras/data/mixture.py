@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
-from jaxsoftras.data.drawing import Tables
-from jaxsoftras.data.rig import Viewpoints
-from jaxsoftras.data.split import Split
+from jaxsoftras.data.drawing import Draw, Tables
+from jaxsoftras.data.rig import OrbitViews, Viewpoints
+from jaxsoftras.data.split import Split, join_images
 
 
 class Mixture:
@@ -21,6 +23,7 @@ class Mixture:
         name: name of the splits.
         categories: names of the categories.
         image_size: width and height of the images, pixels.
+        num_views: the largest number V of images of an object.
         groups: the categories of each split, as pairs of a split and a key.
         tables: what `jaxsoftras.data.drawing.draw` needs to know of the groups.
     """
@@ -50,33 +53,53 @@ class Mixture:
                 )
         self.name, self.image_size = first.name, first.image_size
         self.groups = [(split, key) for split in splits for key in split.categories]
+        self._stores = [split.store(key) for split, key in self.groups]
         names = [split.names[key] for split, key in self.groups]
         self.categories = tuple(dict.fromkeys(names))
         weight = [w for s, w in zip(splits, weights, strict=True) for _ in s.categories]
         self.tables = _make_tables(self.groups, names, self.categories, weight)
+        self.num_views = max(split.num_views for split in splits)
         orbits = {split.orbit for split in splits}
         # batches have one type, whichever splits they happen to be drawn from
-        self._numbers_of_views = len(orbits) == 1 and None not in orbits
+        self._orbit = orbits.pop() if len(orbits) == 1 else None
 
     @classmethod
     def of(cls, source: Split | Mixture) -> Mixture:
         """Returns a mixture as it is, and a split as a mixture of one."""
         return source if isinstance(source, Mixture) else cls([source])
 
-    def viewpoints(
-        self, group: int, objects: np.ndarray, views: np.ndarray
-    ) -> Viewpoints:
-        """Returns the cameras of views, in one form for all groups.
+    @functools.cached_property
+    def viewpoints(self) -> Viewpoints:
+        """Cameras of all objects, with leading axes ``[N, V]``; arrays of numpy.
 
-        Args:
-            group: position in `groups`.
-            objects: ``[N]`` object numbers.
-            views: ``[N]`` view numbers.
+        Numbers of views ``[V]`` where all objects have the same rig. An object's last
+        view stands for those that it lacks.
         """
-        split, key = self.groups[group]
-        if self._numbers_of_views:
-            return split.viewpoints(key, objects, views)
-        return split.cameras(key, objects, views)
+        numbers = np.arange(self.num_views, dtype=np.int32)
+        if self._orbit is not None:
+            return OrbitViews(numbers, self._orbit)
+        tables = []
+        for split, key in self.groups:
+            counts = split.view_counts(key)
+            views = np.minimum(numbers, counts[:, None] - 1)
+            objects = np.broadcast_to(np.arange(len(counts))[:, None], views.shape)
+            tables.append(split.cameras(key, objects, views))
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *tables)
+
+    def images(self, drawn: Draw) -> np.ndarray:
+        """Reads both images of each object of a batch, ``[2, B, 4, S, S]`` uint8."""
+        numbers = drawn.objects - self.tables.first[drawn.groups]
+        rows = zip(
+            drawn.groups.tolist(),
+            numbers.tolist(),
+            drawn.views.T.tolist(),
+            strict=True,
+        )
+        # a prepared data set reads each object once
+        pairs = [self._stores[group].images(number, ab) for group, number, ab in rows]
+        images = [image for side in zip(*pairs, strict=True) for image in side]
+        joined = join_images(images, self.image_size)
+        return joined.reshape(2, -1, *joined.shape[1:])
 
 
 def _make_tables(

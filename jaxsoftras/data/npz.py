@@ -164,7 +164,7 @@ class NpzCategory:
     @cached_property
     def all_images(self) -> np.ndarray:
         """Images of all objects, ``[n, views, 4, S, S]`` uint8."""
-        return self._images_file.load()
+        return np.ascontiguousarray(self._images_file.load())
 
     @cached_property
     def all_voxels(self) -> np.ndarray:
@@ -194,9 +194,10 @@ class NpzCategory:
                 f" {list(shape)} are needed here."
             )
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
-        return self.all_images[objects, views]
+    def images(self, number: int, views: Sequence[int]) -> Sequence[np.ndarray]:
+        """Returns images of an object, each ``[4, S, S]`` uint8, without copying."""
+        images = self.all_images[number]
+        return [images[view] for view in views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from jaxsoftras.data.prepared_builder import (
 )
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
-from jaxsoftras.data.tfds_packages import tfds
+from jaxsoftras.data.tfds_packages import Proto, tfds
 
 __all__ = ["PreparedCategory", "inspect_prepared", "open_prepared", "prepare"]
 
@@ -122,6 +122,17 @@ def inspect_prepared(
     return about, found
 
 
+# Shape of packed voxels.
+_BITS = (GRID[0] * GRID[1] * GRID[2] // 8,)
+
+
+class Example(NamedTuple):
+    """An object as it is stored: compressed views, and voxels or no bytes."""
+
+    views: Sequence[bytes]
+    voxels: bytes
+
+
 class PreparedCategory:
     """A `CategoryStore` on one TFDS split of a prepared data set.
 
@@ -153,7 +164,9 @@ class PreparedCategory:
         for path in self._paths:
             if not path.exists():
                 raise FileNotFoundError(f"The prepared data set lacks its file {path}.")
-        self._source = builder.as_data_source(part)
+        # TFDS would make arrays of all views of an object: 100 microseconds
+        raw = tfds.decode.DeserializeMethod.RAW_BYTES
+        self._source = builder.as_data_source(part, deserialize_method=raw)
         self.num_objects = len(self._source)
         self.num_views = num_views
         self.image_size = image_size
@@ -161,42 +174,53 @@ class PreparedCategory:
     @property
     def has_voxels(self) -> bool:
         """Whether there are voxels."""
-        return bool(self.example(0)["voxels"])
+        return bool(self.example(0).voxels)
 
-    def example(self, number: int) -> dict[str, Any]:
+    def example(self, number: int) -> Example:
         """Reads the compressed views and voxels of an object.
 
         Raises:
             ValueError: a damaged file.
         """
         try:
-            return self._source[number]
+            proto = Proto.FromString(self._source[number])
+            feature = proto.features.feature
+            [voxels] = feature["voxels"].bytes_list.value
+            views = feature["views"].bytes_list.value
+            if len(views) != self.num_views:
+                raise ValueError(f"{len(views)} views, not {self.num_views}")
         except Exception as error:  # see `inspect_prepared`
             raise _damaged(self._paths[0], error) from error
+        return Example(views, voxels)
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Reads the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
-        examples = {number: self.example(number) for number in set(objects.tolist())}
-        images = np.empty((len(objects), 4 * self.image_size**2), np.uint8)
-        for row, number, view in zip(
-            images, objects.tolist(), views.tolist(), strict=True
-        ):
-            code = examples[number]["views"][view]
-            row[:] = np.frombuffer(zlib.decompress(code), np.uint8)
-        return images.reshape(-1, 4, self.image_size, self.image_size)
+    def images(self, number: int, views: Sequence[int]) -> Sequence[np.ndarray]:
+        """Reads images of an object, each ``[4, S, S]`` uint8."""
+        codes = self.example(number).views
+        shape = (4, self.image_size, self.image_size)
+        return [self._decompress(codes[view], shape) for view in views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Reads the voxels ``[N, 32, 32, 32]`` bool of ``[N]`` objects."""
         grids = np.empty((len(objects), *GRID), np.bool_)
         for grid, number in zip(grids, objects.tolist(), strict=True):
-            code = self.example(number)["voxels"]
+            code = self.example(number).voxels
             if not code:
                 raise FileNotFoundError(
                     "This training set was prepared without voxels."
                 )
-            bits = np.frombuffer(zlib.decompress(code), np.uint8)
-            grid[:] = np.unpackbits(bits).reshape(GRID)
+            grid[:] = np.unpackbits(self._decompress(code, _BITS)).reshape(GRID)
         return grids
+
+    def _decompress(self, code: bytes, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns the array of uint8 that a code stands for.
+
+        Raises:
+            ValueError: it stands for something else.
+        """
+        try:
+            return np.frombuffer(zlib.decompress(code), np.uint8).reshape(shape)
+        except (zlib.error, ValueError) as error:
+            raise _damaged(self._paths[0], error) from error
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:

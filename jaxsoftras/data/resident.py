@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsoftras import cores
 from jaxsoftras.camera import Camera
 from jaxsoftras.data.drawing import Tables, draw
 from jaxsoftras.data.mixture import Mixture
-from jaxsoftras.data.rig import OrbitViews
+from jaxsoftras.data.rig import OrbitViews, select_views
 from jaxsoftras.data.sampling import PairBatch
 from jaxsoftras.data.split import Split
+
+# Objects that one thread reads at a time.
+_CHUNK = 32
+# Threads that read, at most: more wait for each other's interpreter lock.
+_READERS = 4
 
 
 @jax.tree_util.register_dataclass
@@ -53,22 +60,19 @@ class Resident:
         _, objects, views = draw(self.tables, seed, step, batch_size, jnp)
         objects, a, b = divide(objects), divide(views[0]), divide(views[1])
 
-        def cameras(view: jax.Array) -> Camera | OrbitViews:
-            if isinstance(self.viewpoints, OrbitViews):
-                return dataclasses.replace(self.viewpoints, numbers=view)
-            return jax.tree.map(lambda part: part[objects, view], self.viewpoints)
-
         return PairBatch(
-            self.images[objects, a], self.images[objects, b], cameras(a), cameras(b)
+            self.images[objects, a],
+            self.images[objects, b],
+            select_views(self.viewpoints, objects, a),
+            select_views(self.viewpoints, objects, b),
         )
 
 
 def image_bytes(source: Split | Mixture) -> int:
     """Memory that the images of a training set need, in bytes."""
     mixture = Mixture.of(source)
-    views = max(split.num_views for split, _ in mixture.groups)
     objects = len(mixture.tables.view_counts)
-    return objects * views * 4 * mixture.image_size**2
+    return objects * mixture.num_views * 4 * mixture.image_size**2
 
 
 def make_resident(
@@ -81,33 +85,27 @@ def make_resident(
         place: copies an array ``[N, ...]`` to the devices.
     """
     mixture = Mixture.of(source)
-    views = max(split.num_views for split, _ in mixture.groups)
-    side, total = mixture.image_size, len(mixture.tables.view_counts)
+    views, side = mixture.num_views, mixture.image_size
+    total = len(mixture.tables.view_counts)
     images = np.zeros((total, views, 4, side, side), np.uint8)
-    tables = []
-    for group, (split, key) in enumerate(mixture.groups):
-        start = mixture.tables.first[group]
-        counts = split.view_counts(key)
-        number, view = np.nonzero(np.arange(views) < counts[:, None])
-        images[start + number, view] = split.images(key, number, view)
-        # an object's last view stands for those that it lacks
-        shown = np.minimum(np.arange(views), counts[:, None] - 1)
-        rows = np.broadcast_to(np.arange(len(counts))[:, None], shown.shape)
-        flat = mixture.viewpoints(group, rows.ravel(), shown.ravel())
-        tables.append(
-            jax.tree.map(
-                lambda part, like=shown: part.reshape(*like.shape, *part.shape[1:]),
-                flat,
-            )
-        )
-    viewpoints = tables[0]
-    if isinstance(viewpoints, OrbitViews):
-        numbers = np.arange(views, dtype=np.int32)
-        viewpoints = dataclasses.replace(viewpoints, numbers=numbers)
-    else:
-        viewpoints = jax.tree.map(lambda *parts: np.concatenate(parts), *tables)
+
+    def read(group: int, first: int) -> None:
+        split, key = mixture.groups[group]
+        counts = split.view_counts(key)[first : first + _CHUNK].tolist()
+        for number, count in enumerate(counts, first):
+            kept = images[mixture.tables.first[group] + number, :count]
+            np.stack(split.store(key).images(number, range(count)), out=kept)
+
+    chunks = [
+        (group, first)
+        for group, (split, key) in enumerate(mixture.groups)
+        for first in range(0, split.count(key), _CHUNK)
+    ]
+    # zlib and copies release the interpreter lock
+    with ThreadPoolExecutor(min(_READERS, cores.count_cores())) as pool:
+        list(pool.map(read, *zip(*chunks, strict=True)))
     return Resident(
         place(images),
-        jax.tree.map(jnp.asarray, viewpoints),
+        jax.tree.map(jnp.asarray, mixture.viewpoints),
         jax.tree.map(jnp.asarray, mixture.tables),
     )

@@ -52,10 +52,11 @@ class OrbitViews:
         orbit: static.
     """
 
-    numbers: jax.Array | np.ndarray
+    numbers: Array
     orbit: Orbit = dataclasses.field(metadata={"static": True})
 
 
+Array: TypeAlias = jax.Array | np.ndarray
 Viewpoints: TypeAlias = Camera | OrbitViews
 """Cameras, or what `as_cameras` makes cameras of."""
 
@@ -118,6 +119,23 @@ def mirror(viewpoints: V) -> V:
         distortion=lens,
         skew=None if skew is None else -skew,
     )
+
+
+def select_views(viewpoints: Viewpoints, objects: Array, views: Array) -> Viewpoints:
+    """Picks one view of each of some objects.
+
+    Args:
+        viewpoints: cameras of all objects, with leading axes ``[N, V]``, or numbers
+            ``[V]`` where all have the same rig.
+        objects: ``[B]`` object numbers.
+        views: ``[B]`` view numbers.
+
+    Returns:
+        Viewpoints with leading axes ``[B]``.
+    """
+    if isinstance(viewpoints, OrbitViews):
+        return dataclasses.replace(viewpoints, numbers=views)
+    return jax.tree.map(lambda part: part[objects, views], viewpoints)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-import weakref
-from collections import deque
-from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
-from jaxsoftras.data.drawing import draw
+from jaxsoftras.data.drawing import Draw, draw
 from jaxsoftras.data.mixture import Mixture
-from jaxsoftras.data.rig import Viewpoints
+from jaxsoftras.data.rig import Viewpoints, select_views
 from jaxsoftras.data.split import Split
 
-# Number of batches being prepared or ready while the caller works on one.
-_PREFETCHED = 2
+if TYPE_CHECKING:
+    import grain
+
+THREADS = 2
+"""Batches that are made at the same time, and held ready for the caller."""
+
+_END_STEP = 2**32
+"""Steps that `jaxsoftras.data.drawing.draw` can number."""
 
 
 class PairBatch(NamedTuple):
@@ -39,7 +41,12 @@ class PairBatch(NamedTuple):
 
 
 def sample_pairs(
-    source: Split | Mixture, batch_size: int, *, seed: int, step: int
+    source: Split | Mixture,
+    batch_size: int,
+    *,
+    seed: int,
+    step: int,
+    rows: np.ndarray | slice = slice(None),
 ) -> PairBatch:
     """Draws a batch: category, object within it, and both its views, each uniformly.
 
@@ -49,6 +56,7 @@ def sample_pairs(
         batch_size: number of objects B.
         seed: seed of the run, not negative.
         step: number of the batch. Seed and number alone determine the batch.
+        rows: the objects of the batch to return; all by default. Only theirs are read.
 
     Raises:
         ValueError: a batch size below 1.
@@ -56,62 +64,70 @@ def sample_pairs(
     if batch_size < 1:
         raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
     mixture = Mixture.of(source)
-    group, objects, views = draw(mixture.tables, seed, step, batch_size, np)
-    objects = objects - mixture.tables.first[group]
-    members = [(index, np.flatnonzero(group == index)) for index in np.unique(group)]
-    side = mixture.image_size
-    images = np.empty((2, batch_size, 4, side, side), np.uint8)
-    cameras, places = [], []
-    for index, rows in members:
-        split, key = mixture.groups[index]
-        # in one call for both views, a prepared data set reads each object once
-        pairs = np.tile(objects[rows], 2), views[:, rows].ravel()
-        images[:, rows] = split.images(key, *pairs).reshape(2, -1, 4, side, side)
-        cameras.append(mixture.viewpoints(index, *pairs))
-        places += [rows, rows + batch_size]
-    order = np.argsort(np.concatenate(places))
-    joined = jax.tree.map(lambda *parts: np.concatenate(parts)[order], *cameras)
-    return PairBatch(
-        images[0],
-        images[1],
-        jax.tree.map(lambda part: part[:batch_size], joined),
-        jax.tree.map(lambda part: part[batch_size:], joined),
+    drawn = draw(mixture.tables, seed, step, batch_size, np)
+    drawn = Draw(*(part[..., rows] for part in drawn))
+    images = mixture.images(drawn)
+    a, b = (
+        select_views(mixture.viewpoints, drawn.objects, views) for views in drawn.views
     )
+    return PairBatch(images[0], images[1], a, b)
+
+
+def local_rows(sharding: NamedSharding, batch_size: int) -> np.ndarray:
+    """Lists the rows of a global batch that the devices of this process hold.
+
+    Args:
+        sharding: how batches are divided, along their first axis.
+        batch_size: number of objects B of the global batch.
+
+    Returns:
+        Increasing numbers below B.
+    """
+    held = sharding.addressable_devices_indices_map((batch_size,)).values()
+    every = np.arange(batch_size)
+    return np.unique(np.concatenate([every[index] for index in held]))
 
 
 def pair_batches(
-    source: Split | Mixture, batch_size: int, *, seed: int, start_step: int = 0
-) -> Generator[PairBatch, None, None]:
-    """Draws batches without end, ahead of the caller in a background thread.
+    source: Split | Mixture,
+    batch_size: int,
+    *,
+    seed: int,
+    start_step: int = 0,
+    sharding: NamedSharding | None = None,
+    threads: int = THREADS,
+) -> grain.DatasetIterator[PairBatch]:
+    """Draws batches without end, ahead of the caller in background threads.
 
     The batch of step n depends on the seed and n alone, so a resumed run sees the same
-    batches as an uninterrupted one.
+    batches as an uninterrupted one, whatever the number of threads and processes.
 
     Args:
         source: the objects to draw from.
         batch_size: number of objects B.
         seed: seed of the run, not negative.
         start_step: step of the first batch, not negative.
+        sharding: how to divide batches among the devices, of all processes of JAX; each
+            process reads the rows of its own devices. If None, batches are arrays of
+            numpy.
+        threads: number of batches that are made at the same time, and held ready.
 
     Returns:
-        An iterator; ``next`` raises the errors of the thread. The thread ends when the
+        An iterator; ``next`` raises the errors of the threads. They end when the
         iterator is closed or no longer referenced.
     """
+    import grain
+
     mixture = Mixture.of(source)
+    rows = slice(None) if sharding is None else local_rows(sharding, batch_size)
 
-    def batch(step: int) -> PairBatch:
-        return sample_pairs(mixture, batch_size, seed=seed, step=step)
+    def make_batch(step: int) -> PairBatch:
+        batch = sample_pairs(mixture, batch_size, seed=seed, step=step, rows=rows)
+        if sharding is None:
+            return batch
+        # here, so that the training thread does not wait for the copy
+        return jax.make_array_from_process_local_data(sharding, batch)
 
-    steps = itertools.count(start_step)
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pair_batches")
-    pending = deque(pool.submit(batch, next(steps)) for _ in range(_PREFETCHED))
-    # At interpreter exit, the finalizer of an abandoned iterator still runs in time,
-    # whereas the finally clause would run after the modules that a shutdown needs are
-    # gone. A finalizer acts only once.
-    shut_down = weakref.finalize(pending, pool.shutdown, cancel_futures=True)
-    try:
-        while True:
-            yield pending.popleft().result()
-            pending.append(pool.submit(batch, next(steps)))
-    finally:
-        shut_down()
+    steps = grain.MapDataset.range(start_step, _END_STEP)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
+    return iter(steps.map(make_batch).to_iter_dataset(options))

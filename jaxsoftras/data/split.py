@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -52,8 +53,11 @@ class CategoryStore(Protocol):
     @property
     def has_voxels(self) -> bool: ...  # noqa: D102
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Returns the images ``[N, 4, S, S]`` uint8 of ``[N]`` objects and views."""
+    def images(self, number: int, views: Sequence[int]) -> Sequence[np.ndarray]:
+        """Returns images of an object, each ``[4, S, S]`` uint8 and contiguous.
+
+        They may lie in the store's own memory.
+        """
         ...
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
@@ -123,7 +127,7 @@ class Split:
         Raises:
             KeyError: the split was opened without this category.
         """
-        return self._store(category).num_objects
+        return self.store(category).num_objects
 
     def has_voxels(self, category: str) -> bool:
         """Tells whether the objects of a category have voxels.
@@ -131,7 +135,7 @@ class Split:
         Raises:
             KeyError: the split was opened without this category.
         """
-        return self._store(category).has_voxels
+        return self.store(category).has_voxels
 
     def view_counts(self, category: str) -> np.ndarray:
         """Returns the number of pictures of each object, ``[n]`` int64.
@@ -139,7 +143,7 @@ class Split:
         Raises:
             KeyError: the split was opened without this category.
         """
-        store = self._store(category)
+        store = self.store(category)
         if isinstance(self._cameras, Orbit):
             return np.full(store.num_objects, self.num_views)
         return self._cameras[category].counts
@@ -165,8 +169,13 @@ class Split:
             KeyError: the split was opened without this category.
             IndexError: there is no such object or view.
         """
-        store = self._store(category)
-        return store.images(*self._check_views(category, objects, views))
+        store = self.store(category)
+        objects, views = self._check_views(category, objects, views)
+        images = []
+        wanted = zip(objects.tolist(), views.tolist(), strict=True)
+        for number, pairs in itertools.groupby(wanted, key=lambda pair: pair[0]):
+            images += store.images(number, [view for _, view in pairs])
+        return join_images(images, self.image_size)
 
     def cameras(self, category: str, objects: np.ndarray, views: np.ndarray) -> Camera:
         """Returns the cameras of images.
@@ -224,7 +233,7 @@ class Split:
             IndexError: there is no such object.
             FileNotFoundError: a training set without voxels.
         """
-        store = self._store(category)
+        store = self.store(category)
         objects = np.asarray(objects)
         _check_range("object", objects, store.num_objects)
         return store.voxels(objects)
@@ -233,17 +242,34 @@ class Split:
         self, category: str, objects: np.ndarray, views: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         objects, views = np.asarray(objects), np.asarray(views)
-        _check_range("object", objects, self._store(category).num_objects)
-        _check_range("view", views, self.view_counts(category)[objects])
+        _check_range("object", objects, self.store(category).num_objects)
+        if isinstance(self._cameras, Orbit):
+            _check_range("view", views, self.num_views)
+        else:
+            _check_range("view", views, self._cameras[category].counts[objects])
         return objects, views
 
-    def _store(self, category: str) -> CategoryStore:
+    def store(self, category: str) -> CategoryStore:
+        """Returns the objects of a category, which check no numbers.
+
+        Raises:
+            KeyError: the split was opened without this category.
+        """
         if category not in self._stores:
             raise KeyError(
                 f"Category {category!r} was not opened; the split has "
                 f"{label(self.categories, self.names)}."
             )
         return self._stores[category]
+
+
+def join_images(images: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Copies N images ``[4, side, side]`` uint8, contiguous, into one array.
+
+    Numpy would let other threads run after each, and wait for them.
+    """
+    content = bytearray().join(image.data for image in images)
+    return np.frombuffer(content, np.uint8).reshape(-1, 4, side, side)
 
 
 def check_split_name(name: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 try:
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.proto import tf_example_pb2
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f"Prepared data sets need {error.name}: pip install tensorflow-datasets "
@@ -19,4 +21,8 @@ if importlib.util.find_spec("array_record") is None:
         name="array_record",
     )
 
-__all__ = ["tfds"]
+_messages: Any = tf_example_pb2  # made on import, where no type checker sees them
+Proto = _messages.Example
+"""Message of the example of an object."""
+
+__all__ = ["Proto", "tfds"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import config, data
@@ -30,7 +31,7 @@ class Feed(Protocol):
 
 
 class HostFeed:
-    """Batches made by a thread of the host, and copied to the devices."""
+    """Batches made and copied to the devices by threads of the host."""
 
     def __init__(
         self,
@@ -42,7 +43,11 @@ class HostFeed:
         self._experiment = experiment
         settings = experiment.config
         self._batches = data.pair_batches(
-            source, settings.optim.batch_size, seed=settings.seed, start_step=start
+            source,
+            settings.optim.batch_size,
+            seed=settings.seed,
+            start_step=start,
+            sharding=experiment.sharded,
         )
         self.description = "images on the host"
 
@@ -50,8 +55,7 @@ class HostFeed:
         self, state: training.TrainState
     ) -> tuple[training.TrainState, training.Metrics]:
         """See `Feed`."""
-        batch = jax.device_put(next(self._batches), self._experiment.sharded)
-        return self._experiment.step(state, batch)
+        return self._experiment.step(state, next(self._batches))
 
 
 class ResidentFeed:
@@ -106,7 +110,10 @@ def make_feed(
     """
     where = experiment.config.data.feeding
     if where == "auto":
-        where = _choose(resident.image_bytes(source), experiment.devices.devices)
+        devices = experiment.devices
+        where = _choose(
+            resident.image_bytes(source), _free_memory(devices), devices.size
+        )
     match where:
         case "device":
             store = resident.make_resident(source, _placer(experiment, P()))
@@ -117,18 +124,25 @@ def make_feed(
     return HostFeed(experiment, source, start)
 
 
-def _choose(needed: int, devices: np.ndarray) -> config.Feeding:
-    """Chooses where images of so many bytes are kept."""
-    free = min(_free_memory(device) for device in devices.flat)
+def _choose(needed: int, free: float, devices: int) -> config.Feeding:
+    """Chooses where images are kept.
+
+    Args:
+        needed: bytes of all images.
+        free: bytes that are free on every device.
+        devices: number of devices.
+    """
     if needed < _SHARE * free:
         return "device"
-    return "devices" if needed < _SHARE * free * devices.size else "host"
+    return "devices" if needed < _SHARE * free * devices else "host"
 
 
-def _free_memory(device: Any) -> int:
-    """Bytes that are free on a device; 0 where it says nothing, as CPUs do."""
-    stats = device.memory_stats() or {}
-    return stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0)
+def _free_memory(devices: Mesh) -> float:
+    """Bytes that are free on every device; 0 where they say nothing, as CPUs do."""
+    stats = [device.memory_stats() or {} for device in devices.local_devices]
+    free = min(s.get("bytes_limit", 0) - s.get("bytes_in_use", 0) for s in stats)
+    # processes see their own devices only, and must choose alike
+    return float(np.min(multihost_utils.process_allgather(np.float32(free))))
 
 
 def _placer(experiment: training.Experiment, spec: P):
@@ -137,7 +151,12 @@ def _placer(experiment: training.Experiment, spec: P):
     def place(array: np.ndarray) -> jax.Array:
         # objects that nobody draws fill up the last device's part
         rest = -len(array) % (experiment.devices.size if spec else 1)
-        padded = np.pad(array, [(0, rest), *[(0, 0)] * (array.ndim - 1)])
-        return jax.device_put(padded if rest else array, sharding)
+        padded = array
+        if rest:
+            padded = np.pad(array, [(0, rest), *[(0, 0)] * (array.ndim - 1)])
+        # unlike `jax.device_put`, compares nothing between processes
+        return jax.make_array_from_callback(
+            padded.shape, sharding, lambda index: padded[index]
+        )
 
     return place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 import socket
 import sys
@@ -13,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Split, open_split, sample_pairs
+from jaxsoftras.data import Split, open_split, pair_batches, sample_pairs
 from tests.support.npz_files import (
     COUNTS,
     VIEWS,
@@ -66,13 +67,14 @@ def test_both_sources_give_identical_arrays(roots, name):
 
 
 def test_both_sources_give_identical_batches(roots):
-    splits = [
-        open_split(configure(roots[0], "table", "chair"), "train"),
-        open_prepared(roots[1], "train", "table", "chair"),
-    ]
-    batches = [sample_pairs(s, 16, seed=0, step=0) for s in splits]
-    for left, right in zip(*map(jax.tree.leaves, batches), strict=True):
-        np.testing.assert_array_equal(left, right)
+    """Read by one thread or several at once."""
+    npz = open_split(configure(roots[0], "table", "chair"), "train")
+    split = open_prepared(roots[1], "train", "table", "chair")
+    batches = pair_batches(split, 16, seed=0, threads=4)
+    for step in range(20):
+        expected = sample_pairs(npz, 16, seed=0, step=step)
+        jax.tree.map(np.testing.assert_array_equal, next(batches), expected)
+    batches.close()
 
 
 def test_only_requested_views_are_decoded(roots, monkeypatch):
@@ -212,6 +214,35 @@ def test_truncated_file(copy, name):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
         open_prepared(copy, "val", "chair")
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [("num_views", "6 views, not 7"), ("image_size", "cannot reshape .* size 256 .*")],
+)
+def test_metadata_that_do_not_fit_the_examples(copy, key, message):
+    path = copy / "multi_view_shapes" / "1.0.0" / "metadata.json"
+    content = json.loads(path.read_text())
+    content[key] += 1
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"damaged .{message}.: prepare the data set"):
+        split = open_prepared(copy, "val", "chair")
+        split.images("03001627", np.array([0]), np.array([0]))
+
+
+def test_garbled_view(roots, monkeypatch):
+    split = open_prepared(roots[1], "val", "chair")
+    monkeypatch.setattr(
+        prepared.PreparedCategory,
+        "example",
+        lambda self, number: prepared.Example([b"garbled"] * VIEWS, b"garbled"),
+    )
+    for read in (
+        lambda: split.images("03001627", np.array([0]), np.array([0])),
+        lambda: split.voxels("03001627", np.array([0])),
+    ):
+        with pytest.raises(ValueError, match="damaged .*: prepare the data set again"):
+            read()
 
 
 @pytest.mark.parametrize("package", ["tensorflow_datasets", "array_record"])

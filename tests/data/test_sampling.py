@@ -1,21 +1,29 @@
-"""Sampling of training batches: statistics, reproducibility, the background thread."""
+"""Sampling of training batches: statistics, reproducibility, the background threads."""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+import types
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxsoftras.camera import Camera
 from jaxsoftras.data import PairBatch, Split, pair_batches, sample_pairs
 from jaxsoftras.data.rig import OrbitViews, PictureCameras, as_cameras
+from jaxsoftras.data.sampling import THREADS, local_rows
 from tests.support.npz_files import write_folder
 
 
@@ -25,14 +33,14 @@ class CodedStore:
     num_views, image_size, has_voxels = 24, 2, True
 
     def __init__(self, category: int, num_objects: int):
-        self.category, self.num_objects = category, num_objects
+        self.num_objects = num_objects
+        self.pixels = np.zeros((num_objects, self.num_views, 4, 2, 2), np.uint8)
+        number, view = np.indices(self.pixels.shape[:2])[..., None, None]
+        self.pixels[:, :, 0] = category
+        self.pixels[:, :, 1], self.pixels[:, :, 2] = number, view
 
-    def images(self, objects: np.ndarray, views: np.ndarray) -> np.ndarray:
-        images = np.zeros((len(objects), 4, 2, 2), np.uint8)
-        images[:, 0] = self.category
-        images[:, 1] = objects[:, None, None]
-        images[:, 2] = views[:, None, None]
-        return images
+    def images(self, number: int, views: Sequence[int]) -> list[np.ndarray]:
+        return [self.pixels[number, view] for view in views]
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         return np.zeros((len(objects), 32, 32, 32), bool)
@@ -86,12 +94,97 @@ def test_batches_depend_on_seed_and_step_only(coded):
     expected = [next(first) for _ in range(6)]
     resumed = pair_batches(coded, 8, seed=3, start_step=4)
     for batch in expected[4:]:
-        again = next(resumed)
-        for array, same in zip(*map(jax.tree.leaves, (batch, again)), strict=True):
-            np.testing.assert_array_equal(array, same)
+        jax.tree.map(np.testing.assert_array_equal, next(resumed), batch)
     other_seed = next(pair_batches(coded, 8, seed=4))
     assert not np.array_equal(other_seed.images_a, expected[0].images_a)
     assert not np.array_equal(expected[0].images_a, expected[1].images_a)
+
+
+def test_batches_come_in_order_whatever_the_number_of_threads(coded, monkeypatch):
+    original = CodedStore.images
+
+    def images(self, number, views):
+        time.sleep(0.002 * (number % 3))  # later batches are ready earlier
+        return original(self, number, views)
+
+    expected = [sample_pairs(coded, 4, seed=3, step=step) for step in range(8)]
+    monkeypatch.setattr(CodedStore, "images", images)
+    batches = pair_batches(coded, 4, seed=3, threads=4)
+    for batch in expected:
+        jax.tree.map(np.testing.assert_array_equal, next(batches), batch)
+    batches.close()
+
+
+def test_rows_of_a_batch_are_those_of_the_whole_batch(coded, monkeypatch):
+    """And nothing else is read."""
+    rows = np.array([1, 2, 5])
+    whole = sample_pairs(coded, 8, seed=3, step=2)
+    read = []
+    original = CodedStore.images
+
+    def images(self, number, views):
+        read.append(number)
+        return original(self, number, views)
+
+    monkeypatch.setattr(CodedStore, "images", images)
+    part = sample_pairs(coded, 8, seed=3, step=2, rows=rows)
+    expected = jax.tree.map(lambda array: array[rows], whole)
+    jax.tree.map(np.testing.assert_array_equal, part, expected)
+    assert len(read) == len(rows)
+
+
+def test_a_process_reads_the_rows_of_its_devices():
+    shards = {"a": (slice(4, 6),), "b": (slice(0, 2),), "copy of b": (slice(0, 2),)}
+    sharding: Any = types.SimpleNamespace(
+        addressable_devices_indices_map=lambda shape: shards
+    )
+    assert local_rows(sharding, 8).tolist() == [0, 1, 4, 5]
+    devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+    for spec in (P("data"), P()):
+        assert local_rows(NamedSharding(devices, spec), 8).tolist() == [*range(8)]
+
+
+@pytest.mark.slow
+def test_two_processes_feed_one_batch():
+    """Each reads its rows; what the devices hold is the batch of one process."""
+    script = """
+import sys
+import jax, numpy as np
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from jaxsoftras.data import pair_batches, sample_pairs
+from jaxsoftras.data.rig import Orbit
+from tests.data.test_mixture import make_split
+devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
+sharding = NamedSharding(devices, P("data"))
+for orbit in (Orbit(), None):
+    split = make_split(1, {"03001627": 20, "04379243": 5}, orbit)
+    batches = pair_batches(split, 8, seed=1, start_step=3, sharding=sharding)
+    got, want = next(batches), sample_pairs(split, 8, seed=1, step=3)
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        assert a.shape == b.shape and len(a.addressable_shards) == 2
+        for shard in a.addressable_shards:
+            np.testing.assert_array_equal(shard.data, b[shard.index])
+    batches.close()
+"""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    flags = "--xla_force_host_platform_device_count=2"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, address, str(number)],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
 
 
 def test_batches_stay_the_same(coded):
@@ -137,47 +230,56 @@ def test_pictures_come_with_their_cameras():
 
 
 def sampling_threads() -> int:
-    return sum(t.name.startswith("pair_batches") for t in threading.enumerate())
+    return sum(t.name.startswith("grain-prefetch") for t in threading.enumerate())
+
+
+def wait_for_threads(count: int) -> None:
+    end = time.monotonic() + 10
+    while sampling_threads() != count:
+        assert time.monotonic() < end, f"{sampling_threads()} threads, not {count}"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("how", ["close", "abandon"])
-def test_background_thread_ends_with_the_iterator(coded, how):
-    before = sampling_threads()
+def test_background_threads_end_with_the_iterator(coded, how):
+    wait_for_threads(0)
     batches = pair_batches(coded, 8, seed=0)
     next(batches)
-    assert sampling_threads() == before + 1
+    assert 1 <= sampling_threads() <= THREADS
     if how == "close":
         batches.close()
     else:
         del batches
-    assert sampling_threads() == before
+    wait_for_threads(0)
 
 
-def test_prefetching_is_limited(coded, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_prefetching_is_limited(coded, monkeypatch, threads):
     drawn = []
     original = CodedStore.images
 
-    def images(self, objects, views):
-        drawn.append(len(objects))
-        return original(self, objects, views)
+    def images(self, number, views):
+        drawn.append(number)
+        return original(self, number, views)
 
     monkeypatch.setattr(CodedStore, "images", images)
-    batches = pair_batches(coded, 1, seed=0)  # one object: one call a batch
+    # one object: one call a batch
+    batches = pair_batches(coded, 1, seed=0, threads=threads)
     next(batches)
     time.sleep(0.1)
-    assert len(drawn) <= 2
+    assert len(drawn) <= threads + 1
     batches.close()
 
 
 def test_errors_of_the_background_thread_surface(coded, monkeypatch):
-    def images(self, objects, views):
+    def images(self, number, views):
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(CodedStore, "images", images)
-    before = sampling_threads()
+    batches = pair_batches(coded, 4, seed=0)
     with pytest.raises(OSError, match="the disk is gone"):
-        next(pair_batches(coded, 4, seed=0))
-    assert sampling_threads() == before
+        next(batches)
+    batches.close()
 
 
 def test_abandoned_iterator_is_quiet_at_exit(tmp_path):

@@ -1,11 +1,48 @@
 """Steps take the same batches wherever the images are kept."""
 
+import dataclasses
+import types
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxsoftras import config, data
+from jaxsoftras.data.rig import Orbit
 from jaxsoftras.reconstruction import feeding, training, training_run
+from tests.data.test_mixture import make_split
+
+
+class Echo(training.Experiment):
+    """An experiment whose steps return their batches."""
+
+    def take_step(self, state, batch):
+        return state._replace(step=state.step + 1), batch
+
+
+def test_both_feeds_resume_with_the_batch_of_the_step():
+    """Over four devices, whatever the feed did before."""
+    settings = config.override(config.Config(), ["optim.batch_size=4"])
+    experiment = Echo(settings, training.device_mesh(4))
+    source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
+    feeds = []
+    for where in ("host", "device", "devices"):
+        data_settings = dataclasses.replace(settings.data, feeding=where)
+        experiment.config = dataclasses.replace(settings, data=data_settings)
+        feeds.append(feeding.make_feed(experiment, source, 3))
+    # steps are donated their states: each has its own
+    nothing: Any = None
+    states = [training.TrainState(jnp.int32(3), nothing, nothing) for _ in feeds]
+    for step in (3, 4):
+        expected = data.sample_pairs(source, 4, seed=settings.seed, step=step)
+        taken = [
+            feed.take_step(state) for feed, state in zip(feeds, states, strict=True)
+        ]
+        states = [state for state, _ in taken]
+        for _, batch in taken:
+            jax.tree.map(np.testing.assert_array_equal, batch, expected)
 
 
 def run(settings, steps=2):
@@ -30,15 +67,26 @@ def test_device_and_host_give_the_same_steps(settings, where):
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
-def test_auto_takes_the_first_place_that_fits(monkeypatch):
-    devices = np.array(["a", "b"], object)
-    monkeypatch.setattr(feeding, "_free_memory", {"a": 100, "b": 80}.__getitem__)
-    chosen = [feeding._choose(n, devices) for n in (39, 40, 79, 80)]
+def test_auto_takes_the_first_place_that_fits():
+    chosen = [feeding._choose(n, free=80, devices=2) for n in (39, 40, 79, 80)]
     assert chosen == ["device", "devices", "devices", "host"]
-    monkeypatch.undo()
-    cpus = np.array(jax.devices("cpu"))
-    if cpus[0].memory_stats() is None:
-        assert feeding._choose(1, cpus) == "host"
+
+
+class Device:
+    def __init__(self, limit):
+        self.limit = limit
+
+    def memory_stats(self):
+        return self.limit and {"bytes_limit": self.limit, "bytes_in_use": 2**32}
+
+
+@pytest.mark.parametrize(
+    ("limits", "free"), [((40, 33), 29), ((40, None), 0), ((None,), 0)]
+)
+def test_free_memory_is_that_of_the_fullest_device(limits, free):
+    devices = [Device(limit and limit * 2**30) for limit in limits]
+    mesh: Any = types.SimpleNamespace(local_devices=devices)
+    assert feeding._free_memory(mesh) == free * 2**30
 
 
 @pytest.mark.slow
