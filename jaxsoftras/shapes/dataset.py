@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxsoftras import atomic, cores
+from jaxsoftras import atomic, cores, workers
 from jaxsoftras.data import writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
-from jaxsoftras.shapes import making, workers
+from jaxsoftras.shapes import making
 from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"

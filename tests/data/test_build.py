@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras.data import SPLITS, build_object, build_pool, description
+from jaxsoftras.data import SPLITS, build_pool, description
 from jaxsoftras.data.__main__ import main
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import Options, make_object
@@ -126,22 +126,21 @@ def test_parts_by_several_programs(built, meshes, tmp_path):
     assert arrays(tmp_path / "set") == arrays(built[0])
 
 
-def _die(source: Path, options: Options):
+_run = build_pool.run
+
+
+def _die(task: build_pool.Task) -> build_pool.Outcome:
     """Kills the process for one of the meshes, as a system without memory does."""
-    if source.name == "b c.off":
+    if task.source.name == "b c.off":
         os._exit(1)
-    return make_object(source, options)
-
-
-def _start_deadly() -> None:
-    build_object.make_object = _die
+    return _run(task)
 
 
 @pytest.mark.slow
 def test_processes_that_die_take_no_other_object_along(
     built, meshes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(build_pool, "_ignore_interrupts", _start_deadly)
+    monkeypatch.setattr(build_pool, "run", _die)
     report = make(meshes, tmp_path / "set", jobs=2)
     assert report.total == 5 and report.complete
     assert [file for file, reason in report.left_out if "died" in reason] == [
