@@ -24,7 +24,8 @@ from typing import Any
 
 import jaxsoftras
 
-# The package stands in for itself, empty: its own __init__ would import JAX.
+# The package stands in for itself, empty: its own __init__ imports far more than calls
+# need. What they need has to import modules of the package, and not its public names.
 _SERVE = """
 import signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides

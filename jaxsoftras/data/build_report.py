@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
-from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
-from jaxsoftras.data.reporting import add_splits, print_files
+from jaxsoftras.data.reporting import add_jobs, add_splits, print_files
 from jaxsoftras.data.split import SPLITS
 
 
@@ -61,13 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='list of {"file": ..., "license": ..., "author": ...} to keep in the '
         "data set's description; a file is named by its path in --meshes",
     )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=count_cores(),
-        metavar="N",
-        help="processes (default: one for each core)",
-    )
+    add_jobs(parser)
     parser.add_argument(
         "--shard",
         type=_parse_shard,

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 
 _ROWS = 40  # of a table of files
@@ -24,6 +25,17 @@ def add_splits(parser: argparse.ArgumentParser) -> None:
         metavar=("TRAIN", "VAL", "TEST"),
         help="shares of the splits, drawn by a hash of an object's name, in categories "
         "without folders train, val or test (default: 0.7 0.1 0.2)",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that chooses the number of processes."""
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=count_cores(),
+        metavar="N",
+        help="processes (default: one for each core)",
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
@@ -130,8 +131,8 @@ def write_one_by_one(
     objects = iter(examples)
     first = next(objects)
     with (
-        _array_file(images_path, first.views, count) as images,
-        _array_file(voxels_path, first.voxels, count) as voxels,
+        array_file(images_path, np.uint8, (count, *first.views.shape)) as images,
+        array_file(voxels_path, np.bool_, (count, *first.voxels.shape)) as voxels,
     ):
         for example in itertools.chain([first], objects):
             images.write(np.ascontiguousarray(example.views).tobytes())
@@ -139,12 +140,20 @@ def write_one_by_one(
 
 
 @contextlib.contextmanager
-def _array_file(path: Path, first: np.ndarray, count: int) -> Iterator[IO[bytes]]:
-    """Opens an npz file for ``count`` arrays like the first, to be written in turn."""
+def array_file(
+    path: Path, dtype: DTypeLike, shape: tuple[int, ...]
+) -> Iterator[IO[bytes]]:
+    """Opens an npz file for one array ``arr_0``, to be written piece by piece.
+
+    Args:
+        path: the file.
+        dtype: type of the array.
+        shape: its shape; the pieces, in C order, must fill it.
+    """
     header = {
-        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
         "fortran_order": False,
-        "shape": (count, *first.shape),
+        "shape": shape,
     }
     member = zipfile.ZipInfo("arr_0.npy")
     member.compress_type = zipfile.ZIP_DEFLATED

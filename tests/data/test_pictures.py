@@ -13,10 +13,18 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from jaxsoftras import config, data, project
-from jaxsoftras.data import picture_cameras, picture_crops, picture_files
+from jaxsoftras import config, data
+from jaxsoftras.camera import project
+from jaxsoftras.data import (
+    picture_cameras,
+    picture_crops,
+    picture_files,
+    picture_objects,
+)
 from jaxsoftras.data.__main__ import main
-from jaxsoftras.data.pictures import Options, Report, import_pictures
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.pictures import import_pictures
+from jaxsoftras.data.pictures_writing import Report
 from tests.support import picture_folders as pictures
 
 SIZE = 32
@@ -129,6 +137,10 @@ class TestGeometry:
 
 
 class TestLayout:
+    def test_jobs_are_checked(self, eggs, tmp_path):
+        with pytest.raises(ValueError, match="at least one process, not 0"):
+            import_pictures(eggs, tmp_path / "set", KEEP, jobs=0)
+
     @pytest.mark.parametrize(
         "place", ["masks/0.png", "mask/0.png", "masks/0.jpg.png", "0_mask.png"]
     )
@@ -174,7 +186,7 @@ class TestLayout:
         )
         report = import_pictures(root, root.parent / "set", KEEP)
         [taken] = report.objects
-        assert not report.left_out and len(taken.images) == 6
+        assert not report.left_out and len(taken.files) == 6
         settings = config.Data(root=str(root.parent / "set"))
         split = data.open_split(settings, taken.source.split)
         assert split.names == {"Öl [bold]": "Öl [bold]"}
@@ -291,7 +303,7 @@ class TestBroken:
     def test_nothing_usable_writes_nothing(self, egg, capsys):
         root, out = egg.parents[2], egg.parents[3] / "set"
         (egg / "cameras.json").write_text("{")
-        words = ["pictures", "--images", str(root), "--out", str(out)]
+        words = ["pictures", "--images", str(root), "--out", str(out), "--jobs", "1"]
         assert main(words) == 1
         shown = capsys.readouterr().out
         assert (
@@ -313,8 +325,33 @@ def _raise(message: str) -> None:
     raise ValueError(message)
 
 
+_take_object = picture_objects.take_object
+
+
+def _die(root, source, *more) -> picture_objects.Outcome:
+    """Kills the process for one of the objects, as a system without memory does."""
+    if source.folder.name == "c":
+        os._exit(1)
+    return _take_object(root, source, *more)
+
+
+@pytest.mark.slow
+def test_processes_play_no_part_in_the_result(eggs, tmp_path, monkeypatch):
+    root = shutil.copytree(eggs, tmp_path / "in")
+    import_pictures(root, tmp_path / "alone", KEEP)
+    shutil.copytree(root / "egg/train/a", root / "egg/train/c")
+    monkeypatch.setattr(picture_objects, "take_object", _die)
+    report = import_pictures(root, tmp_path / "set", KEEP, jobs=2)
+    reason = "its process died, perhaps for lack of memory"
+    assert report.left_out == [("egg/train/c", reason)]
+    for path in (tmp_path / "alone").glob("*.npz"):
+        assert (tmp_path / "set" / path.name).read_bytes() == path.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "alone", "set"}
+
+
 def test_command(eggs, tmp_path, capsys):
     words = ["pictures", "--images", str(eggs), "--out", str(tmp_path / "set")]
+    words += ["--jobs", "1"]
     for _ in range(2):  # the second time in place of the first
         assert main([*words, "--size", "16", "--keep-frame"]) == 0
     shown = capsys.readouterr().out
