@@ -224,7 +224,7 @@ def _fill(report: Report, found: Discovery, outcomes: Mapping[Found, Outcome]) -
             report.left_out.append((obj.file, outcome.error))
             continue
         counts = report.counts.setdefault(obj.key, dict.fromkeys(SPLITS, 0))
-        counts[obj.split] += 1
+        counts[obj.split] = counts.get(obj.split, 0) + 1
         report.notes += [(obj.file, note) for note in outcome.notes]
 
 

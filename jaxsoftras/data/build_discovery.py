@@ -13,7 +13,7 @@ from typing import Any
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.description import check_name
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
 
 
@@ -23,7 +23,7 @@ class Found:
 
     Attributes:
         key: key of its category, the name of the sub-folder.
-        split: ``"train"``, ``"val"`` or ``"test"``.
+        split: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
         name: its path in the folder of the category (or of the split) without suffix.
         file: its path in the folder of all meshes, with slashes.
     """
@@ -54,7 +54,8 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
 
     Names that begin with a dot are passed over. Where a category has folders named
     train, val or test, they are its splits; elsewhere a hash of the name chooses, so
-    that an object stays in its split whatever else is added or removed.
+    that an object stays in its split whatever else is added or removed. A folder named
+    style is the split of this name in either case.
 
     Args:
         root: folder with one sub-folder for each category.
@@ -146,9 +147,10 @@ def _search_category(
 ) -> None:
     key = folder.name
     check_name(key, folder.parent)
-    given = {split for split in SPLITS if (folder / split).is_dir()}
+    given = {split for split in ALL_SPLITS if (folder / split).is_dir()}
+    hashed = given <= {STYLE}
     before = len(found.objects)
-    for path in _walk(folder):
+    for path in _walk(folder, found):
         inner = PurePosixPath(path.relative_to(folder).as_posix())
         file = f"{key}/{inner}"
         try:
@@ -156,23 +158,28 @@ def _search_category(
         except UnicodeEncodeError:
             found.left_out.append((ascii(file), "its name is not text in UTF-8"))
             continue
-        if not given:
+        if (split := inner.parts[0]) in given:
+            name = str(inner.relative_to(split).with_suffix(""))
+        elif hashed:
             name = str(inner.with_suffix(""))
             split = choose_split(name, fractions)
-        elif (split := inner.parts[0]) in given and len(inner.parts) > 1:
-            name = str(inner.relative_to(split).with_suffix(""))
         else:
-            found.left_out.append((file, "it lies outside of train, val and test"))
+            found.left_out.append((file, "it lies in no folder of a split"))
             continue
         found.objects.append(Found(key, split, name, file))
     if len(found.objects) == before:
         found.left_out.append((f"{key}/", "the folder has no mesh files to build from"))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, found: Discovery) -> Iterator[Path]:
     """Mesh files in a folder and those below it, in order; links are followed once."""
+
+    def leave_out(error: OSError) -> None:
+        file = Path(error.filename).relative_to(folder.parent).as_posix()
+        found.left_out.append((f"{file}/", error.strerror or str(error)))
+
     visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=leave_out):
         real = os.path.realpath(place)
         if real in visited:
             folders.clear()

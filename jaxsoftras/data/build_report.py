@@ -15,7 +15,7 @@ from jaxsoftras.data import description
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
-from jaxsoftras.data.reporting import add_jobs, add_splits, print_files
+from jaxsoftras.data.reporting import add_jobs, add_splits, name_splits, print_files
 from jaxsoftras.data.split import SPLITS
 
 
@@ -135,10 +135,11 @@ def print_report(
 
 def _count_table(report: Report) -> Table:
     table = Table("category", "key")
-    for split in SPLITS:
+    splits = name_splits(split for counts in report.counts.values() for split in counts)
+    for split in splits:
         table.add_column(split, justify="right")
     for key in sort_keys({key: report.names[key] for key in report.counts}):
-        counts = [str(report.counts[key][split]) for split in SPLITS]
+        counts = [str(report.counts[key].get(split, 0)) for split in splits]
         table.add_row(escape(report.names[key]), escape(key), *counts)
     return table
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS
 
 FILE = "dataset.json"
 """Name of the file."""
@@ -113,8 +113,8 @@ def parse(content: Any, where: str | Path) -> Description:
         _lists_objects(key, splits, categories) for key, splits in objects.items()
     ):
         raise ValueError(
-            f'{where} lacks "objects": by category and split ({", ".join(SPLITS)}), a '
-            'list of {"name": ...}.'
+            f'{where} lacks "objects": by category and split '
+            f'({", ".join(ALL_SPLITS)}), a list of {{"name": ...}}.'
         )
     return Description(
         dict(categories),
@@ -181,7 +181,7 @@ def _lists_objects(key: Any, splits: Any, categories: Mapping[str, str]) -> bool
     return (
         key in categories
         and isinstance(splits, Mapping)
-        and set(splits) <= set(SPLITS)
+        and set(splits) <= set(ALL_SPLITS)
         and all(
             isinstance(objects, list)
             and all(isinstance(item, Mapping) and "name" in item for item in objects)

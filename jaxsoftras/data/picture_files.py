@@ -12,7 +12,7 @@ from jaxsoftras.data import colmap, picture_cameras
 from jaxsoftras.data.build_discovery import choose_split
 from jaxsoftras.data.description import check_name
 from jaxsoftras.data.picture_cameras import normalize
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS
 from jaxsoftras.meshfile import imagefile
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
@@ -65,11 +65,11 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
     found = Found()
-    for category in _folders(root, found):
+    for category in _folders(root, root, found):
         check_name(category.name, root)
-        for folder in _folders(category, found):
-            given = folder.name if folder.name in SPLITS else None
-            for place in _folders(folder, found) if given else [folder]:
+        for folder in _folders(category, root, found):
+            given = folder.name if folder.name in ALL_SPLITS else None
+            for place in _folders(folder, root, found) if given else [folder]:
                 split = given or choose_split(place.name, fractions)
                 _add_object(category, split, place, found)
     if not found.objects:
@@ -82,7 +82,12 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
 def _list(folder: Path, found: Found) -> list[Path]:
     """Lists a folder, without hidden names and those that cannot be written down."""
     paths = []
-    for path in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        found.left_out.append((folder.name, error.strerror or str(error)))
+        return []
+    for path in entries:
         if path.name.startswith("."):
             continue
         try:
@@ -93,8 +98,16 @@ def _list(folder: Path, found: Found) -> list[Path]:
     return paths
 
 
-def _folders(folder: Path, found: Found) -> list[Path]:
-    return [path for path in _list(folder, found) if path.is_dir()]
+def _folders(folder: Path, root: Path, found: Found) -> list[Path]:
+    """Lists the folders in a folder that is none of an object."""
+    folders = []
+    for path in _list(folder, found):
+        if path.is_dir():
+            folders.append(path)
+        elif path.suffix.lower() in _SUFFIXES:
+            place = path.relative_to(root).as_posix()
+            found.left_out.append((place, "it lies in no object's folder"))
+    return folders
 
 
 def _add_object(category: Path, split: str, folder: Path, found: Found) -> None:

@@ -15,7 +15,7 @@ from jaxsoftras.data.categories import sort_keys
 from jaxsoftras.data.picture_objects import Options
 from jaxsoftras.data.pictures import import_pictures
 from jaxsoftras.data.pictures_writing import Report
-from jaxsoftras.data.reporting import add_jobs, add_splits, print_files
+from jaxsoftras.data.reporting import add_jobs, add_splits, name_splits, print_files
 from jaxsoftras.data.split import SPLITS
 
 
@@ -79,7 +79,8 @@ def print_report(report: Report, out: Path, console: Console) -> None:
 
 def _count_table(report: Report) -> Table:
     table = Table("category")
-    for split in SPLITS:
+    names = name_splits(taken.source.split for taken in report.objects)
+    for split in names:
         table.add_column(split, justify="right")
     table.add_column("pictures of an object", justify="right")
     keys = {taken.source.key for taken in report.objects}
@@ -88,7 +89,5 @@ def _count_table(report: Report) -> Table:
         splits = [taken.source.split for taken in members]
         counts = sorted({len(taken.files) for taken in members})
         span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        table.add_row(
-            escape(key), *(str(splits.count(split)) for split in SPLITS), span
-        )
+        table.add_row(escape(key), *(str(splits.count(split)) for split in names), span)
     return table

@@ -16,7 +16,7 @@ from jaxsoftras.data.camera_files import CameraArrays
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.picture_files import PictureObject
 from jaxsoftras.data.picture_objects import Options
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS
 from jaxsoftras.data.writing import array_file, pair_names
 
 _PROGRAM = "jaxsoftras data pictures"
@@ -82,7 +82,7 @@ def write(
                 {"name": taken.source.name, "pictures": taken.files}
                 for taken in splits[split]
             ]
-            for split in SPLITS
+            for split in ALL_SPLITS
             if split in splits
         }
         for key, splits in groups.items()

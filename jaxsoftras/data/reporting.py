@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
+from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 
 _ROWS = 40  # of a table of files
 
@@ -37,6 +38,11 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes (default: one for each core)",
     )
+
+
+def name_splits(used: Iterable[str]) -> tuple[str, ...]:
+    """Names the splits of a table: train, val, test, and style if it is used."""
+    return ALL_SPLITS if STYLE in used else SPLITS
 
 
 def print_files(

@@ -66,37 +66,45 @@ def check_counts(counts: Mapping[str, int]) -> None:
 
 
 def read_description(
-    root: Path, file_name: str, splits: Sequence[str] = SPLITS
+    root: Path, file_name: str, version: int, splits: Sequence[str] = SPLITS
 ) -> dict[str, Any] | None:
     """Reads how the data set in a folder was made.
 
     Args:
         root: folder of the data set.
         file_name: name of its description file.
+        version: version that it must have.
         splits: names of its splits.
 
     Returns:
         The description; None if the folder is missing or empty.
 
     Raises:
-        FileExistsError: the folder holds something else, or other files than those of
-            the data set that it describes.
+        FileExistsError: the folder holds something else, a data set of another version,
+            or other files than those of the data set that it describes.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
     try:
         description = json.loads((root / file_name).read_text())
+        found = description["version"]
         expected = {file_name, *_file_names(description["objects"], splits)}
     except (OSError, ValueError, TypeError, KeyError):
         raise FileExistsError(
             f"{root} exists and is not a data set with a valid {file_name}: choose "
             "another folder."
         ) from None
-    found = {path.name for path in root.iterdir()}
-    if found != expected:
+    if found != version:
         raise FileExistsError(
-            f"{root} is a data set with {len(expected - found)} files missing and "
-            f"{len(found - expected)} others added: remove it or choose another folder."
+            f"{root} is a data set of version {found}, by its {file_name}, and not of "
+            f"version {version}: remove it, choose another folder, or read it as it "
+            'is, with data.source "npz".'
+        )
+    files = {path.name for path in root.iterdir()}
+    if files != expected:
+        raise FileExistsError(
+            f"{root} is a data set with {len(expected - files)} files missing and "
+            f"{len(files - expected)} others added: remove it or choose another folder."
         )
     return description
 

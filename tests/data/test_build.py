@@ -157,16 +157,19 @@ def test_processes_that_die_take_no_other_object_along(
 
 def test_complete_data_sets_are_replaced_and_others_are_not(built, meshes, tmp_path):
     out = Path(shutil.copytree(built[0], tmp_path / "set"))
-    root = write(tmp_path / "meshes", {"cup/train/a.obj": ball()})
-    assert make(root, out).counts == {"cup": {"train": 1, "val": 0, "test": 0}}
+    root = write(
+        tmp_path / "meshes", {"cup/train/a.obj": ball(), "cup/style/b.obj": wedge()}
+    )
+    expected = {"train": 1, "val": 0, "test": 0, "style": 1}
+    assert make(root, out).counts == {"cup": expected}
     assert {path.name for path in out.iterdir()} == {
         "dataset.json",
-        "cup_train_images.npz",
-        "cup_train_voxels.npz",
+        *(f"cup_{s}_{k}.npz" for s in ("train", "style") for k in ("images", "voxels")),
     }
+    assert open_npz(out, "style").count("cup") == 1
     content = json.loads((out / "dataset.json").read_text())
     (out / "dataset.json").write_text(json.dumps({**content, "made_by": "another"}))
-    with pytest.raises(FileExistsError, match=r"other files .* such as cup_train"):
+    with pytest.raises(FileExistsError, match=r"other files .* such as cup_style"):
         make(root, out)
     (out / "dataset.json").write_text(json.dumps(content))
     (out / "mine.txt").touch()

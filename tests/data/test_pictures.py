@@ -273,6 +273,15 @@ class TestBroken:
         assert report.left_out == [("egg/train/a/3.png", "a camera without a picture")]
         assert split is not None and split.view_counts("egg").tolist() == [5]
 
+    def test_pictures_in_no_objects_folder_are_listed(self, egg):
+        for place in ("0.png", "egg/0.png", "egg/train/0.png"):
+            shutil.copy(egg / "0.png", egg.parents[2] / place)
+        report, _ = take(egg.parents[2])
+        assert report.left_out == [
+            (place, "it lies in no object's folder")
+            for place in ("0.png", "egg/0.png", "egg/train/0.png")
+        ]
+
     @pytest.mark.parametrize(
         ("text", "reason"),
         [("{", "not valid JSON"), ("[]", 'must be an object {"pictures"')],
