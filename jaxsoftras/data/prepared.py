@@ -359,6 +359,14 @@ class PreparedCategory:
             grid[:] = np.unpackbits(bits).reshape(_GRID)
         return grids
 
+    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields the images and voxels of one object after another; see `Split`."""
+        views, has_voxels = np.arange(self.num_views), self.has_voxels
+        for number in range(self.num_objects):
+            images = self.images(np.full(self.num_views, number), views)
+            voxels = self.voxels(np.array([number]))[0] if has_voxels else None
+            yield images, voxels
+
 
 def _damaged(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")

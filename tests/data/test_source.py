@@ -81,7 +81,7 @@ def test_unknown_source(npz_root):
 
 
 def test_describe_finds_all_splits_and_categories(npz_root):
-    storage, splits = describe(npz_root)
+    storage, _, splits = describe(npz_root)
     assert storage == "npz" and tuple(splits) == SPLITS
     for split in splits.values():
         assert {synset: split.count(synset) for synset in split.categories} == COUNTS
