@@ -327,7 +327,7 @@ def _inspect(
         raise ValueError(
             f"{path} holds {found} {list(shape)}, not {np.dtype(dtype)} [{layout}]."
         )
-    if 0 in shape:
+    if min(shape) < 1:
         raise ValueError(f"{path} is empty: its array has shape {list(shape)}.")
     return _ArrayFile(path, members[0], shape)
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from jaxsoftras import atomic, terminal
 from jaxsoftras.data import show, source
+from jaxsoftras.data.reporting import as_text, say
 from jaxsoftras.data.show import CHECKS, Finding, Summary
 from jaxsoftras.data.show_sheet import Sheet
 
@@ -95,8 +96,7 @@ def run_show(options: argparse.Namespace) -> None:
     print_summary(summary, console)
     print_findings(findings, console)
     if options.out:
-        place = escape(shlex.quote(str(options.out)))
-        console.print(f"The contact sheet is in {place}.", soft_wrap=True)
+        say(console, f"The contact sheet is in {shlex.quote(str(options.out))}.")
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -106,8 +106,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         table.add_column(split, justify="right")
     for key, name in summary.names.items():
         counts = [str(members.get(key, 0)) for members in summary.counts.values()]
-        # names come from files, and are not to be read as styles
-        table.add_row(escape(key), escape(name), *counts)
+        table.add_row(as_text(key), as_text(name), *counts)
     table.add_section()
     totals = [str(sum(members.values())) for members in summary.counts.values()]
     table.add_row("", "all", *totals)
@@ -115,17 +114,14 @@ def print_summary(summary: Summary, console: Console) -> None:
     per_picture = summary.cameras == show.PER_PICTURE
     for views, side in summary.sizes:
         words = f"{'up to ' if per_picture else ''}{views} views"
-        console.print(
-            f"{summary.storage} files, {words} of {side} x {side} pixels",
-            soft_wrap=True,
-        )
-    console.print(f"Cameras: {escape(summary.cameras)}.", soft_wrap=True)
-    console.print(f"Licences: {_list_licences(summary)}.", soft_wrap=True)
+        say(console, f"{summary.storage} files, {words} of {side} x {side} pixels")
+    say(console, f"Cameras: {summary.cameras}.")
+    say(console, f"Licences: {_list_licences(summary)}.")
     if summary.made_by:
-        console.print(f"Made by: {escape(summary.made_by)}.", soft_wrap=True)
+        say(console, f"Made by: {summary.made_by}.")
     if summary.without_voxels:
         listed = ", ".join(summary.without_voxels)
-        console.print(f"Not all objects have voxels: {listed}.")
+        say(console, f"Not all objects have voxels: {listed}.")
 
 
 def print_findings(findings: Mapping[str, Finding], console: Console) -> None:
@@ -138,18 +134,18 @@ def print_findings(findings: Mapping[str, Finding], console: Console) -> None:
     for check, finding in findings.items():
         if finding.objects:
             images = str(finding.images) if finding.images else ""
-            examples = escape("\n".join(finding.examples))
+            examples = Text("\n").join(map(as_text, finding.examples))
             table.add_row(CHECKS[check], images, str(finding.objects), examples)
     if table.row_count:
         console.print(table)
     absent = [CHECKS[check] for check, f in findings.items() if not f.objects]
     if absent:
-        console.print(f"Nowhere: {'; '.join(absent)}.")
+        say(console, f"Nowhere: {'; '.join(absent)}.")
 
 
 def _list_licences(summary: Summary) -> str:
     words = [
-        f"{escape(licence or 'not stated')} {count}"
+        f"{licence or 'not stated'} {count}"
         for licence, count in summary.licences.items()
     ]
     if len(words) > _LICENCES:

@@ -136,7 +136,9 @@ def describe(root: str | Path) -> Contents:
         ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
     """
     root = Path(root)
-    if root.is_dir() and any(root.glob("*_images.npz")):
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.")
+    if (root / description.FILE).exists() or any(root.glob("*_images.npz")):
         return Contents("npz", description.read(root), open_unread(root))
     if not any(root.glob("*/*/dataset_info.json")):
         raise FileNotFoundError(

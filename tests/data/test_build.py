@@ -244,13 +244,15 @@ def test_command(meshes, tmp_path, capsys):
 
 
 def test_nothing_to_build_is_exit_code_1(tmp_path, capsys):
-    for name in ("[red].obj", "b.obj"):
+    for name in ("[red].obj", "\x1b[31m\n:car:.obj"):
         path = tmp_path / "meshes" / "mug" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert run(tmp_path / "meshes", tmp_path / "set") == 1
     shown = capsys.readouterr().out
     assert "Nothing could be built; 2 left out" in shown and "[red].obj" in shown
+    # nothing in a name is read as a style, an emoji or a control sequence
+    assert r"\x1b[31m\n:car:.obj" in shown
     assert run(tmp_path / "nowhere", tmp_path / "set") == 2
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +167,15 @@ class TestPerPicture:
             path.write_bytes(path.read_bytes()[:-100])
         kind = FileNotFoundError if damage == "missing" else ValueError
         with pytest.raises(kind, match="x_cameras.npz"):
+            camera_files.read_cameras(path, 2, VIEWS, SIDE)
+
+    def test_headers_that_claim_any_size(self, tmp_path):
+        path, header = tmp_path / "x_cameras.npz", io.BytesIO()
+        fields = {"descr": "<i8", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(header, fields)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("counts.npy", header.getvalue())
+        with pytest.raises(ValueError, match="x_cameras.npz needs more memory"):
             camera_files.read_cameras(path, 2, VIEWS, SIDE)
 
     def test_are_not_prepared(self, tmp_path):
