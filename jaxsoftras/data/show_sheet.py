@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -132,6 +133,16 @@ def _choose_side(image_size: int) -> int:
     return min(image_size, _LARGEST)
 
 
+def spell(text: str) -> str:
+    """Spells a name in ASCII, which is all that the letters of Pillow have.
+
+    Accents are dropped; other letters become question marks.
+    """
+    parts = unicodedata.normalize("NFKD", " ".join(text.split()))
+    plain = "".join(sign for sign in parts if not unicodedata.combining(sign))
+    return plain.encode("ascii", "replace").decode()
+
+
 def _write(
     draw: ImageDraw.ImageDraw,
     place: tuple[int, int],
@@ -144,8 +155,7 @@ def _write(
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)
-    text = " ".join(text.split())
-    shown = text
+    shown = text = spell(text)
     while len(shown) > 1 and draw.textlength(shown, font) > width:
         text = text[:-1]
         shown = text + "..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -104,6 +105,19 @@ def test_interrupted_builds_resume(built, meshes, tmp_path, monkeypatch):
     seen = []
     report = make(meshes, tmp_path / "set", progress=lambda *n: seen.append(n))
     assert report.made == 4 and seen == [(n, 7) for n in range(3, 8)]
+    assert arrays(tmp_path / "set") == arrays(built[0])
+
+
+def test_a_full_disk_ends_a_build_that_resumes(built, meshes, tmp_path, monkeypatch):
+    def fill(path, **arrays):
+        Path(path).write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            make(meshes, tmp_path / "set")
+    assert make(meshes, tmp_path / "set").complete
     assert arrays(tmp_path / "set") == arrays(built[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -411,6 +412,15 @@ class TestBroken:
             "No picture could be used; 1 left out" in shown and "egg/train/a" in shown
         )
         assert not out.exists()
+
+    def test_errors_of_the_disk_leave_nothing_behind(self, egg, monkeypatch):
+        def fill(path, **arrays):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        monkeypatch.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            take(egg.parents[2])
+        assert [path.name for path in egg.parents[3].iterdir()] == ["in"]
 
     def test_other_folders_are_not_replaced(self, egg):
         out = egg.parents[3] / "set"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxsoftras.data import description, show, source
 from jaxsoftras.data.__main__ import main
-from jaxsoftras.data.show_sheet import over_white
+from jaxsoftras.data.show_sheet import over_white, spell
 from tests.support.npz_files import write_folder
 
 MUG, CHAIR = "[red] mug", "03001627"
@@ -144,6 +144,10 @@ def test_refusals(words, message, root, tmp_path, monkeypatch, capsys):
     assert main(["show", str(root), *words]) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_names_are_spelt_in_ascii():
+    assert spell("Tasse \u00e0\n caf\u00e9 \u676f [red]") == "Tasse a cafe ? [red]"
 
 
 def test_inverted_files_show_the_true_colour():
