@@ -277,6 +277,8 @@ def inspect_prepared(
         for key in about.categories if about else CATEGORIES:
             if _part_name(split, key) in builder.info.splits:
                 store = PreparedCategory(builder, _part_name(split, key), *sizes)
+                if about and about.count(key, split) != store.num_objects:
+                    raise _damaged(folder / version, "its metadata list other objects")
                 found.setdefault(split, {})[key] = store
     return about, found
 
@@ -366,7 +368,7 @@ class PreparedCategory:
             yield images, voxels
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
+def _damaged(path: Path, error: object) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")
 
 

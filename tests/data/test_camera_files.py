@@ -196,3 +196,7 @@ def test_voxels_may_be_left_out_where_the_description_says_so(tmp_path):
     describe(root, ORBIT, voxels=False)
     split = data.open_split(configure(root), "val")
     assert not split.has_voxels(CHAIR)
+    prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
+    prepared.prepare(root, tmp_path / "out")
+    split = prepared.open_prepared(tmp_path / "out", "val")
+    assert not split.has_voxels(CHAIR)

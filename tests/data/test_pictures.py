@@ -469,7 +469,10 @@ def test_command(eggs, tmp_path, capsys):
     assert "10 pictures of 2 objects" in shown
     assert "4 to 6" in shown and "leaves the unit box" in shown
     assert "Without an object: val, test." in shown
-    assert main(["info", str(tmp_path / "set")]) == 0
+    assert main(["show", str(tmp_path / "set")]) == 0
     shown = capsys.readouterr().out
+    assert "Cameras: one for each picture." in shown
+    # images that fill up are none
+    assert "Nowhere: silhouette touches the border; silhouette is empty" in shown
     assert "up to 6 views of 16 x 16 pixels" in shown
     assert "Not all objects have voxels: train." in shown
