@@ -10,7 +10,6 @@ it may also say that there are no voxels, or that each picture has a camera of i
 
 from __future__ import annotations
 
-import itertools
 import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -199,12 +198,20 @@ class NpzCategory:
         """Voxels of all objects, ``[n, R, R, R]`` bool."""
         return self._voxels_file.load()
 
-    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yields the images and voxels of one object after another; see `Split`."""
-        grids = (
-            self._voxels_file.stream() if self.has_voxels else itertools.repeat(None)
-        )
-        return zip(self._images_file.stream(), grids, strict=False)
+    def examples(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects one after another, without all of them in memory.
+
+        Yields:
+            Images ``[views, 4, S, S]`` uint8, and voxels ``[R, R, R]`` bool or None.
+
+        Raises:
+            ValueError: a damaged file.
+        """
+        images = self._images_file.rows()
+        if self.has_voxels:
+            yield from zip(images, self._voxels_file.rows(), strict=True)
+        else:
+            yield from ((views, None) for views in images)
 
     def check_voxels(self, shape: tuple[int, int, int]) -> None:
         """Raises ValueError unless the voxels of an object have a shape."""
@@ -244,8 +251,8 @@ class _ArrayFile:
         ):
             return np.lib.format.read_array(member, allow_pickle=False)
 
-    def stream(self) -> Iterator[np.ndarray]:
-        """Reads the entries along the first axis one by one.
+    def rows(self) -> Iterator[np.ndarray]:
+        """Reads the array row by row, with one row in memory at a time.
 
         Raises:
             ValueError: a damaged file.
@@ -255,15 +262,18 @@ class _ArrayFile:
             zipfile.ZipFile(self.path) as archive,
             archive.open(self.member) as member,
         ):
-            header = _read_header(member)
-            if header.fortran_order:  # entries do not lie one after another
+            _, dtype, columns_first = _read_header(member)
+            if columns_first:  # no row is in one place
                 yield from self.load()
                 return
-            shape = header.shape[1:]
-            size = math.prod(shape) * header.dtype.itemsize
-            for _ in range(header.shape[0]):
-                entry = np.frombuffer(member.read(size), header.dtype)
-                yield entry.reshape(shape)
+            count, *shape = self.shape
+            size = math.prod(shape) * dtype.itemsize
+            for _ in range(count):
+                data = member.read(size)
+                if len(data) < size:
+                    raise EOFError("it ends too early")
+                yield np.frombuffer(data, dtype).reshape(shape)
+            member.read(1)  # at the end, the checksum is compared
 
 
 def _list_keys(root: Path, split: str, about: Description | None) -> list[str]:
@@ -310,38 +320,35 @@ def _inspect(
         members = archive.namelist()
         if len(members) == 1:
             with archive.open(members[0]) as member:
-                shape, _, found = _read_header(member)
-                size = member.tell() + math.prod(shape) * found.itemsize
-            stored = archive.getinfo(members[0]).file_size
-            if size != stored and not found.hasobject:
-                raise ValueError(
-                    f"its header speaks of {size} bytes, and it has {stored}"
-                )
+                shape, found, _ = _read_header(member)
+                header = member.tell()
+            size = archive.getinfo(members[0]).file_size
     if len(members) != 1:
         raise ValueError(f"{path} holds {len(members)} arrays; one was expected.")
     fits = len(shape) == len(expected) and all(
-        want in (None, have) for want, have in zip(expected, shape, strict=True)
+        want in (None, have) and have >= 0
+        for want, have in zip(expected, shape, strict=True)
     )
     if found != dtype or not fits:
         layout = ", ".join("*" if want is None else str(want) for want in expected)
         raise ValueError(
             f"{path} holds {found} {list(shape)}, not {np.dtype(dtype)} [{layout}]."
         )
-    if min(shape) < 1:
+    if 0 in shape:
         raise ValueError(f"{path} is empty: its array has shape {list(shape)}.")
+    if size != header + math.prod(shape) * found.itemsize:
+        raise ValueError(
+            f"{path} is damaged: its array {list(shape)} does not take {size} bytes; "
+            "fetch it again."
+        )
     return _ArrayFile(path, members[0], shape)
 
 
-class _Header(NamedTuple):
-    """Header of an npy file."""
-
-    shape: tuple[int, ...]
-    fortran_order: bool
-    dtype: np.dtype
-
-
-def _read_header(member: IO[bytes]) -> _Header:
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype, bool]:
+    """Reads the shape and type of an npy file, and whether it is in Fortran order."""
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
-        return _Header(*np.lib.format.read_array_header_1_0(member))
-    return _Header(*np.lib.format.read_array_header_2_0(member))
+        shape, columns_first, dtype = np.lib.format.read_array_header_1_0(member)
+    else:
+        shape, columns_first, dtype = np.lib.format.read_array_header_2_0(member)
+    return shape, dtype, columns_first

@@ -30,7 +30,7 @@ import numpy as np
 
 from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.npz import inspect_npz
+from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.terminal import Progress
@@ -79,7 +79,8 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
             progress: called with the numbers of objects converted and to convert.
             **kwargs: passed on to TFDS.
         """
-        self._counts = {}
+        self._npz_root = Path(npz_root)
+        self._counts, self._has_voxels = {}, {}
         self._description = description.read(npz_root)
         if camera_files.is_per_picture(self._description):
             raise ValueError(
@@ -87,12 +88,12 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
                 "do not hold: train on the npz files as they are."
             )
         sizes = set()
-        self._stores = inspect_npz(npz_root)
-        for split, stores in self._stores.items():
+        for split, stores in inspect_npz(npz_root).items():
             for key, store in stores.items():
                 if store.has_voxels:
                     store.check_voxels(_GRID)
                 self._counts[split, key] = store.num_objects
+                self._has_voxels[split, key] = store.has_voxels
                 sizes.add((store.num_views, store.image_size))
         if len(sizes) > 1:
             listed = ", ".join(f"{views} views of {side}" for views, side in sizes)
@@ -132,12 +133,15 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
         return {_part_name(*key): self._generate_examples(*key) for key in self._counts}
 
     def _generate_examples(self, split: str, key: str) -> Iterator[tuple[int, dict]]:
-        for number, (images, grid) in enumerate(self._stores[split][key].stream()):
-            code = b""
-            if grid is not None:
-                code = zlib.compress(np.packbits(grid).tobytes())
-            views = [zlib.compress(view.tobytes()) for view in images]
-            yield number, {"views": views, "voxels": code}
+        # opened here and closed on return, so that one category is in memory at a time
+        has_voxels = self._has_voxels[split, key]
+        store = NpzCategory(self._npz_root, split, key, needs_voxels=has_voxels)
+        for number in range(store.num_objects):
+            voxels = b""
+            if store.has_voxels:
+                voxels = zlib.compress(np.packbits(store.all_voxels[number]).tobytes())
+            views = [zlib.compress(view.tobytes()) for view in store.all_images[number]]
+            yield number, {"views": views, "voxels": voxels}
             self._done += 1
             if self._progress:
                 self._progress(self._done, sum(self._counts.values()))
@@ -359,8 +363,8 @@ class PreparedCategory:
             grid[:] = np.unpackbits(bits).reshape(_GRID)
         return grids
 
-    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yields the images and voxels of one object after another; see `Split`."""
+    def examples(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects one after another; see `Split.examples`."""
         views, has_voxels = np.arange(self.num_views), self.has_voxels
         for number in range(self.num_objects):
             images = self.images(np.full(self.num_views, number), views)

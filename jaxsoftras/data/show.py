@@ -141,7 +141,7 @@ def survey(
     total, done = sum(sum(members.values()) for members in counts.values()), 0
     for split, opened in contents.splits.items():
         for key in opened.categories:
-            for number, (images, voxels) in enumerate(opened.stream(key)):
+            for number, (images, voxels) in enumerate(opened.examples(key)):
                 name = name_object(contents, split, key, number)
                 label = f"{opened.names[key]}/{split}/{name}"
                 for check, count in check_images(images).items():

@@ -60,8 +60,8 @@ class CategoryStore(Protocol):
         """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""
         ...
 
-    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Yields the images and voxels of one object after another; see `Split`."""
+    def examples(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects one after another; see `Split.examples`."""
         ...
 
 
@@ -233,7 +233,7 @@ class Split:
         _check_range("object", objects, store.num_objects)
         return store.voxels(objects)
 
-    def stream(self, category: str) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    def examples(self, category: str) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Reads one object after another, without the others in memory.
 
         Args:
@@ -248,7 +248,7 @@ class Split:
             ValueError: a damaged file.
         """
         counts = self.view_counts(category)
-        objects = self._store(category).stream()
+        objects = self._store(category).examples()
         for (images, voxels), count in zip(objects, counts, strict=True):
             yield images[:count], voxels
 

@@ -38,7 +38,7 @@ class CodedStore:
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         return np.zeros((len(objects), 32, 32, 32), bool)
 
-    def stream(self) -> Iterator:
+    def examples(self) -> Iterator:
         return iter([])
 
 

@@ -164,7 +164,7 @@ def test_prepared_files_are_read_object_by_object(tmp_path):
     npz = write_folder(tmp_path / "npz")
     prepared.prepare(npz, tmp_path / "out")
     streams = [
-        list(source.describe(folder).splits["val"].stream(CHAIR))
+        list(source.describe(folder).splits["val"].examples(CHAIR))
         for folder in (npz, tmp_path / "out")
     ]
     assert len(streams[0]) == 2
