@@ -104,8 +104,7 @@ def open_unread(root: str | Path) -> dict[str, Split]:
         root: folder of the files.
 
     Raises:
-        FileNotFoundError, ValueError: as `inspect_npz`, and if there is something wrong
-            with the cameras.
+        FileNotFoundError, ValueError: as `inspect_npz`, and for cameras.
     """
     root, about = Path(root), read(root)
     return {
