@@ -7,6 +7,7 @@ may make parts of one data set.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -270,10 +271,12 @@ def _run(
     start = time.monotonic()
     if progress and objects:
         progress(len(known), len(tasks))
-    for task, outcome in build_pool.run_all(list(objects), min(jobs, len(objects))):
-        known[objects[task]] = outcome
-        if progress:
-            progress(len(known), len(tasks))
+    made = build_pool.run_all(list(objects), min(jobs, len(objects)))
+    with contextlib.closing(made):  # ends the processes after Ctrl-C, too
+        for task, outcome in made:
+            known[objects[task]] = outcome
+            if progress:
+                progress(len(known), len(tasks))
     report.seconds = time.monotonic() - start
     return {obj: known[obj] for obj in tasks}, report
 
@@ -286,7 +289,7 @@ def _fill(report: Report, found: Discovery, outcomes: Mapping[Found, Outcome]) -
             report.left_out.append((obj.file, outcome.error))
             continue
         counts = report.counts.setdefault(obj.key, dict.fromkeys(SPLITS, 0))
-        counts[obj.split] += 1
+        counts[obj.split] = counts.get(obj.split, 0) + 1
         report.notes += [(obj.file, note) for note in outcome.notes]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.description import check_name
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.description import check_distinct, check_name
+from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
 
 
@@ -23,7 +23,7 @@ class Found:
 
     Attributes:
         key: key of its category, the name of the sub-folder.
-        split: ``"train"``, ``"val"`` or ``"test"``.
+        split: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
         name: its path in the folder of the category (or of the split) without suffix.
         file: its path in the folder of all meshes, with slashes.
     """
@@ -54,7 +54,8 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
 
     Names that begin with a dot are passed over. Where a category has folders named
     train, val or test, they are its splits; elsewhere a hash of the name chooses, so
-    that an object stays in its split whatever else is added or removed.
+    that an object stays in its split whatever else is added or removed. A folder named
+    style is the split of this name in either case.
 
     Args:
         root: folder with one sub-folder for each category.
@@ -62,8 +63,8 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
 
     Raises:
         FileNotFoundError: no folder, or no mesh file in a sub-folder.
-        ValueError: shares that are negative or do not add up to 1, or a sub-folder
-            whose name cannot be that of a category.
+        ValueError: shares that are negative or do not add up to 1, a sub-folder whose
+            name cannot be that of a category, or two whose names are too much alike.
     """
     if (
         len(fractions) != len(SPLITS)
@@ -90,6 +91,7 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
             "needs one sub-folder for each category."
         )
     used = {found.key for found in found.objects}
+    check_distinct(sorted(used), root)
     for key in sorted(used):
         name = CATEGORIES.get(key, key)
         # a synset beside a folder of the same name keeps its number
@@ -128,7 +130,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
         ValueError: it is not such a list.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
         return {
             entry["file"]: {
                 name: value for name, value in entry.items() if isinstance(value, str)
@@ -146,33 +148,42 @@ def _search_category(
 ) -> None:
     key = folder.name
     check_name(key, folder.parent)
-    given = {split for split in SPLITS if (folder / split).is_dir()}
+    given = {split for split in ALL_SPLITS if (folder / split).is_dir()}
+    hashed = given <= {STYLE}
     before = len(found.objects)
-    for path in _walk(folder):
+    for path in _walk(folder, found):
         inner = PurePosixPath(path.relative_to(folder).as_posix())
         file = f"{key}/{inner}"
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            found.left_out.append((file, "it is not a regular file"))
+            continue
         try:
             file.encode()
         except UnicodeEncodeError:
             found.left_out.append((ascii(file), "its name is not text in UTF-8"))
             continue
-        if not given:
+        if (split := inner.parts[0]) in given:
+            name = str(inner.relative_to(split).with_suffix(""))
+        elif hashed:
             name = str(inner.with_suffix(""))
             split = choose_split(name, fractions)
-        elif (split := inner.parts[0]) in given and len(inner.parts) > 1:
-            name = str(inner.relative_to(split).with_suffix(""))
         else:
-            found.left_out.append((file, "it lies outside of train, val and test"))
+            found.left_out.append((file, "it lies in no folder of a split"))
             continue
         found.objects.append(Found(key, split, name, file))
     if len(found.objects) == before:
         found.left_out.append((f"{key}/", "the folder has no mesh files to build from"))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, found: Discovery) -> Iterator[Path]:
     """Mesh files in a folder and those below it, in order; links are followed once."""
+
+    def leave_out(error: OSError) -> None:
+        file = Path(error.filename).relative_to(folder.parent).as_posix()
+        found.left_out.append((f"{file}/", error.strerror or str(error)))
+
     visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=leave_out):
         real = os.path.realpath(place)
         if real in visited:
             folders.clear()

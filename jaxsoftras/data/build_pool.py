@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import multiprocessing
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, workers
 from jaxsoftras.data import build_object
 from jaxsoftras.data.build_object import Options
 from jaxsoftras.data.writing import Example
@@ -85,8 +82,6 @@ def read_example(task: Task) -> Example:
 
 def run(task: Task) -> Outcome:
     """Makes an object and keeps it; an error is an outcome."""
-    begun = task.kept.with_suffix(".begun")
-    begun.touch()
     try:
         example, notes = build_object.make_object(task.source, task.options)
     except Exception as error:  # a mesh may break anything
@@ -96,15 +91,11 @@ def run(task: Task) -> Outcome:
         with atomic.file(task.kept.with_suffix(".npz")) as partial:
             np.savez_compressed(partial, images=example.views, voxels=example.voxels)
     _keep(task, outcome)
-    begun.unlink(missing_ok=True)
     return outcome
 
 
-def run_all(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
+def run_all(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Outcome]]:
     """Makes objects, with any number of processes, in whatever order they are done.
-
-    A process that dies, for lack of memory say, takes no other object along: those that
-    were in work are made again, each in a process of its own.
 
     Args:
         tasks: the objects.
@@ -113,56 +104,13 @@ def run_all(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
     Yields:
         Each task and its outcome.
     """
-    if jobs == 1:
-        for task in tasks:
-            yield task, run(task)
-        return
-    left = dict.fromkeys(tasks)
-    while left:
-        for task, outcome in _run_pool(list(left), jobs):
-            del left[task]
+    calls = ((task,) for task in tasks)
+    with contextlib.closing(workers.map_as_completed(run, calls, jobs)) as done:
+        for (task,), outcome in done:
+            if isinstance(outcome, workers.ProcessDied):
+                # not kept: with fewer processes at a time it may go well
+                outcome = Outcome("its process died, perhaps for lack of memory")
             yield task, outcome
-        # unless all are done, a process died, and the pool with it
-        for task in [task for task in left if task.kept.with_suffix(".begun").exists()]:
-            del left[task]
-            yield task, _run_alone(task)
-
-
-def _run_pool(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Outcome]]:
-    """Makes objects until all are done or a process dies."""
-    with _pool(jobs) as pool:
-        futures: dict[Future[Outcome], Task] = {}
-        try:
-            for task in tasks:
-                futures[pool.submit(run, task)] = task
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            pass
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _run_alone(task: Task) -> Outcome:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(run, task).result()
-        except BrokenProcessPool:
-            task.kept.with_suffix(".begun").unlink(missing_ok=True)
-            # not kept: with fewer processes at a time it may go well
-            return Outcome("its process died, perhaps for lack of memory")
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # a process of JAX must not be forked
-    return ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-
-
-def _ignore_interrupts() -> None:
-    """Leaves Ctrl-C to the program, which lets the objects in work be finished."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _keep(task: Task, outcome: Outcome) -> None:

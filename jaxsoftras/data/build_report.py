@@ -7,16 +7,21 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
-from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
-from jaxsoftras.data.reporting import add_splits, print_files
+from jaxsoftras.data.reporting import (
+    add_jobs,
+    add_splits,
+    as_text,
+    name_splits,
+    print_files,
+    say,
+)
 from jaxsoftras.data.split import SPLITS
 
 
@@ -61,13 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='list of {"file": ..., "license": ..., "author": ...} to keep in the '
         "data set's description; a file is named by its path in --meshes",
     )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=count_cores(),
-        metavar="N",
-        help="processes (default: one for each core)",
-    )
+    add_jobs(parser)
     parser.add_argument(
         "--shard",
         type=_parse_shard,
@@ -113,40 +112,38 @@ def print_report(
     print_files(console, "built, but", "note", report.notes)
     rate = report.made / max(report.seconds, 1e-9)
     if report.made:
-        console.print(
-            f"Made {report.made} objects in {report.seconds:.1f} s, {rate:.1f} a "
-            "second."
+        say(
+            console,
+            f"{report.made} meshes in {report.seconds:.1f} s, {rate:.1f} a second.",
         )
-    place = escape(shlex.quote(str(out)))
+    place = shlex.quote(str(out))
     failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
     if report.complete:
-        console.print(
-            f"{report.total} objects are in {place}{failed}.\n"
-            f"Its {description.FILE} says how they were made.",
-            soft_wrap=True,
-        )
+        say(console, f"{report.total} objects are in {place}{failed}.")
+        say(console, f"Its {description.FILE} says how they were made.")
         for split in SPLITS:
             keys = [key for key, counts in report.counts.items() if not counts[split]]
             if keys:
                 names = ", ".join(report.names[key] for key in keys)
-                console.print(f"Without an object in {split}: {escape(names)}.")
+                say(console, f"Without an object in {split}: {names}.")
     elif shard:
-        console.print(
+        say(
+            console,
             f"Part {shard[0]} of {shard[1]} has {report.total} objects{failed}. When "
             "all parts are made, the same command without --shard packs them.",
-            soft_wrap=True,
         )
     else:
-        console.print(f"Nothing could be built{failed}.")
+        say(console, f"Nothing could be built{failed}.")
 
 
 def _count_table(report: Report) -> Table:
     table = Table("category", "key")
-    for split in SPLITS:
+    splits = name_splits(split for counts in report.counts.values() for split in counts)
+    for split in splits:
         table.add_column(split, justify="right")
     for key in sort_keys({key: report.names[key] for key in report.counts}):
-        counts = [str(report.counts[key][split]) for split in SPLITS]
-        table.add_row(escape(report.names[key]), escape(key), *counts)
+        counts = [str(report.counts[key].get(split, 0)) for split in splits]
+        table.add_row(as_text(report.names[key]), as_text(key), *counts)
     return table
 
 

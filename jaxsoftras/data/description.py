@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras.data.split import SPLITS
+from jaxsoftras.data.split import ALL_SPLITS
 
 FILE = "dataset.json"
 """Name of the file."""
@@ -113,8 +113,8 @@ def parse(content: Any, where: str | Path) -> Description:
         _lists_objects(key, splits, categories) for key, splits in objects.items()
     ):
         raise ValueError(
-            f'{where} lacks "objects": by category and split ({", ".join(SPLITS)}), a '
-            'list of {"name": ...}.'
+            f'{where} lacks "objects": by category and split '
+            f'({", ".join(ALL_SPLITS)}), a list of {{"name": ...}}.'
         )
     return Description(
         dict(categories),
@@ -177,14 +177,32 @@ def check_name(word: Any, where: str | Path) -> None:
         )
 
 
+def check_distinct(keys: Iterable[str], where: str | Path) -> None:
+    """Raises ValueError if keys differ in nothing but the case of their letters.
+
+    Some file systems would take the file of one for that of another.
+    """
+    folded: dict[str, str] = {}
+    for key in keys:
+        other = folded.setdefault(key.casefold(), key)
+        if other != key:
+            raise ValueError(
+                f"{where} has the categories {other!r} and {key!r}, whose files some "
+                "computers cannot tell apart: rename or join them."
+            )
+
+
 def _lists_objects(key: Any, splits: Any, categories: Mapping[str, str]) -> bool:
     return (
         key in categories
         and isinstance(splits, Mapping)
-        and set(splits) <= set(SPLITS)
+        and set(splits) <= set(ALL_SPLITS)
         and all(
             isinstance(objects, list)
-            and all(isinstance(item, Mapping) and "name" in item for item in objects)
+            and all(
+                isinstance(item, Mapping) and isinstance(item.get("name"), str)
+                for item in objects
+            )
             for objects in splits.values()
         )
     )

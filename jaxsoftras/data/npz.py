@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,12 +62,7 @@ def open_npz(
     part = f"{{}}_{split}_images.npz"
     chosen = select_categories(categories, available, part, root, names)
     stores = _open_categories(root, split, chosen, about)
-    shapes = {
-        key: (store.num_objects, store.num_views, store.image_size)
-        for key, store in stores.items()
-    }
-    cameras = open_cameras(root, split, shapes, about, orbit)
-    opened = Split(split, stores, names or CATEGORIES, cameras)
+    opened = _join(root, split, stores, about, orbit)
     with ThreadPoolExecutor() as pool:  # zlib releases the interpreter lock
         list(pool.map(lambda store: store.all_images, stores.values()))
     return opened
@@ -100,6 +95,37 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
             "names others."
         )
     return found
+
+
+def open_unread(root: str | Path) -> dict[str, Split]:
+    """Opens all splits with all their categories; images are read on first use.
+
+    Args:
+        root: folder of the files.
+
+    Raises:
+        FileNotFoundError, ValueError: as `inspect_npz`, and for cameras.
+    """
+    root, about = Path(root), read(root)
+    return {
+        split: _join(root, split, stores, about, SOFTRAS_RIG)
+        for split, stores in inspect_npz(root).items()
+    }
+
+
+def _join(
+    root: Path,
+    split: str,
+    stores: Mapping[str, NpzCategory],
+    about: Description | None,
+    orbit: Orbit,
+) -> Split:
+    shapes = {
+        key: (store.num_objects, store.num_views, store.image_size)
+        for key, store in stores.items()
+    }
+    cameras = open_cameras(root, split, shapes, about, orbit)
+    return Split(split, stores, about.categories if about else CATEGORIES, cameras)
 
 
 class NpzCategory:
@@ -300,7 +326,8 @@ def _inspect(
     if len(members) != 1:
         raise ValueError(f"{path} holds {len(members)} arrays; one was expected.")
     fits = len(shape) == len(expected) and all(
-        want in (None, have) for want, have in zip(expected, shape, strict=True)
+        want in (None, have) and have >= 0
+        for want, have in zip(expected, shape, strict=True)
     )
     if found != dtype or not fits:
         layout = ", ".join("*" if want is None else str(want) for want in expected)

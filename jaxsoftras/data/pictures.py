@@ -1,34 +1,24 @@
 """Makes a data set of a user's pictures: ``python -m jaxsoftras.data pictures``.
 
 Each picture is cropped to a square around its object, and its camera with it. Nothing
-that is broken ends the work: it is left out, and the report says so.
+that is broken ends the work: it is left out, and the report says so. Objects are kept
+as files until all are there, and then packed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from jaxsoftras.data import (
-    carving,
-    picture_cameras,
-    picture_crops,
-    picture_files,
-)
+from jaxsoftras import workers
+from jaxsoftras.data import picture_cameras, picture_files, picture_objects
 from jaxsoftras.data.picture_files import PictureObject
-from jaxsoftras.data.pictures_writing import (
-    Options,
-    Report,
-    Taken,
-    check_folder,
-    write,
-)
+from jaxsoftras.data.picture_objects import Options, Outcome, list_unused
+from jaxsoftras.data.pictures_writing import Report, Taken, check_folder, write
 from jaxsoftras.terminal import Progress
-
-_CARVED = 256  # pixels along a side of the silhouettes that are carved
 
 
 def import_pictures(
@@ -37,6 +27,7 @@ def import_pictures(
     options: Options = Options(),  # noqa: B008
     *,
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
     """Makes a data set of a folder of pictures with masks and cameras.
@@ -51,6 +42,7 @@ def import_pictures(
         options: how pictures are taken over.
         fractions: shares of train, val and test, where no folders of these names say
             which object belongs to which.
+        jobs: number of processes, which plays no part in the result; 1 for this one.
         progress: called with the numbers of objects done and to do.
 
     Returns:
@@ -86,25 +78,42 @@ def import_pictures(
         >>> folder.cleanup()
     """
     root, out = Path(images).resolve(), Path(out).resolve()
+    _check_arguments(root, out, options, jobs)
+    check_folder(out)
+    found = picture_files.discover(root, fractions)
+    report = Report(left_out=found.left_out)
+    shared = _read_shared(root, report)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        kept = [Path(folder, f"{n}.npz") for n in range(len(found.objects))]
+        calls = [
+            (root, source, _choose_entries(root, source, shared), options, path)
+            for source, path in zip(found.objects, kept, strict=True)
+        ]
+        outcomes = _take_all(calls, jobs, progress)
+        used = set()
+        for source, path in zip(found.objects, kept, strict=True):
+            outcome = outcomes[path]
+            report.left_out += outcome.left_out
+            report.notes += outcome.notes
+            used.update(outcome.used)
+            if outcome.files:
+                report.objects.append(Taken(source, outcome.files, path))
+        report.left_out += list_unused(shared, used, "")
+        if report.objects:
+            write(out, report, options, fractions)
+    return report
+
+
+def _check_arguments(root: Path, out: Path, options: Options, jobs: int) -> None:
     if options.size < 8:
         raise ValueError(f"Images need at least 8 pixels a side, not {options.size}.")
+    if jobs < 1:
+        raise ValueError(f"There must be at least one process, not {jobs}.")
     if out == root or root in out.parents:
         raise ValueError(
             f"The data set must not lie among the pictures: {out} is within {root}."
         )
-    check_folder(out)
-    found = picture_files.discover(root, fractions)
-    report = Report(left_out=found.left_out)
-    shared, used = _read_shared(root, report), set()
-    for number, source in enumerate(found.objects):
-        if taken := _take_object(root, source, shared, used, options, report):
-            report.objects.append(taken)
-        if progress:
-            progress(number + 1, len(found.objects))
-    _report_unused(shared, used, "", report)
-    if report.objects:
-        write(out, report, options, fractions)
-    return report
 
 
 def _read_shared(root: Path, report: Report) -> dict[str, Any]:
@@ -117,140 +126,29 @@ def _read_shared(root: Path, report: Report) -> dict[str, Any]:
         return {}
 
 
-def _report_unused(
-    entries: Mapping[str, Any], used: set[str], prefix: str, report: Report
-) -> None:
-    for name in entries:
-        if name not in used:
-            report.left_out.append((prefix + name, "a camera without a picture"))
+def _choose_entries(
+    root: Path, source: PictureObject, shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The shared entries that name pictures of an object."""
+    if not shared:
+        return {}
+    names = [n for path in source.pictures for n in picture_files.names_in(root, path)]
+    return {name: shared[name] for name in names if name in shared}
 
 
-def _take_object(
-    root: Path,
-    source: PictureObject,
-    shared: Mapping[str, Any],
-    used: set[str],
-    options: Options,
-    report: Report,
-) -> Taken | None:
-    """Takes over the pictures of an object, if there are any."""
-    label = f"{source.key}/{source.name}"
-    try:
-        entries = picture_files.read_cameras(source.folder)
-    except (ValueError, OSError) as error:
-        report.left_out.append((label, str(error)))
-        return None
-    base, known = (root, shared) if entries is None else (source.folder, entries)
-    own_used = used if entries is None else set()
-    taken, silhouettes = Taken(source), []
-    for path in source.pictures:
-        place = path.relative_to(source.folder).as_posix()
-        names = picture_files.names_in(base, path)
-        name = next((name for name in names if name in known), None)
-        if name is None:
-            report.left_out.append((f"{label}/{place}", "there is no camera for it"))
-            continue
-        own_used.add(name)
-        try:
-            silhouette, touches = _take_picture(path, known[name], taken, options)
-        except (ValueError, OSError) as error:
-            report.left_out.append((f"{label}/{place}", str(error)))
-            continue
-        silhouettes.append(silhouette)
-        if touches:
-            report.notes.append(
-                (f"{label}/{place}", "the object is cut off by the border")
-            )
-    if entries is not None:
-        _report_unused(entries, own_used, f"{label}/", report)
-    if not taken.images:
-        report.left_out.append((label, "no picture of it can be used"))
-        return None
-    try:
-        _place(taken, silhouettes, options, report)
-    except ValueError as error:
-        report.left_out.append((label, str(error)))
-        return None
-    if len(taken.images) == 1:
-        report.notes.append((label, "it has a single picture"))
-    return taken
-
-
-def _take_picture(
-    path: Path, entry: Any, taken: Taken, options: Options
-) -> tuple[carving.Silhouette, bool]:
-    """Adds a picture to its object; returns its silhouette, and whether it is cut."""
-    image = picture_files.read_picture(path, taken.source.folder)
-    height, width = image.shape[:2]
-    calibration = picture_cameras.parse(entry, (width, height))
-    touches = picture_crops.touches_border(image)
-    # a fifth channel says where there is a picture
-    image = np.pad(image, ((0, 0), (0, 0), (0, 1)), constant_values=1)
-    picture = picture_crops.rectify(image, calibration)
-    square = picture_crops.find_square(picture.image)
-    small = picture_crops.crop(picture, square, options.size)
-    large = picture_crops.crop(picture, square, _CARVED)
-    known = large.image[..., 4] > 0.99 if touches else None
-    pixels = np.floor(small.image[..., :4].clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    taken.images.append(pixels.transpose(2, 0, 1))
-    pinhole = calibration._replace(intrinsics=small.intrinsics, distortion=None)
-    taken.cameras.append(pinhole)
-    taken.files.append(path.relative_to(taken.source.folder).as_posix())
-    silhouette = carving.Silhouette(
-        large.image[..., 3] >= 0.5,
-        known,
-        large.intrinsics,
-        calibration.rotation,
-        calibration.translation,
-    )
-    return silhouette, touches
-
-
-def _place(
-    taken: Taken,
-    silhouettes: Sequence[carving.Silhouette],
-    options: Options,
-    report: Report,
-) -> None:
-    """Moves the cameras into the frame of the object's unit box, and checks it."""
-    middle, longest = np.zeros(3), 1.0
-    if not options.keep_frame:
-        low, high = carving.find_box(silhouettes)
-        middle, longest = (low + high) / 2, float(np.max(high - low))
-    outside = []
-    for number, (file, silhouette) in enumerate(
-        zip(taken.files, silhouettes, strict=True)
-    ):
-        camera = taken.cameras[number]
-        # p = longest p' + middle, and q / longest is seen in the same place
-        moved = (camera.rotation @ middle + camera.translation) / longest
-        taken.cameras[number] = camera._replace(translation=moved)
-        if _leaves_unit_box(silhouette._replace(translation=moved)):
-            outside.append(file)
-    if outside:
-        why = (
-            "without --keep-frame it would be moved into it"
-            if options.keep_frame
-            else "its cameras or masks are inexact, and its visual hull too small"
-        )
-        note = (
-            "the object leaves the unit box, [-0.5, 0.5] on each axis, in "
-            f"{len(outside)} pictures, such as {outside[0]}: {why}"
-        )
-        report.notes.append((f"{taken.source.key}/{taken.source.name}", note))
-
-
-def _leaves_unit_box(silhouette: carving.Silhouette) -> bool:
-    """Tells whether a silhouette reaches beyond that of the unit box."""
-    corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3), -1).reshape(-1, 3)
-    seen = corners @ silhouette.rotation.T + silhouette.translation
-    if np.any(seen[:, 2] <= 0):
-        return bool(np.all(seen[:, 2] <= 0))
-    pixels = seen @ silhouette.intrinsics.T
-    pixels = pixels[:, :2] / pixels[:, 2:]
-    rows, columns = np.nonzero(silhouette.mask)
-    spans = np.array([columns, rows]).T
-    slack = 0.02 * len(silhouette.mask)
-    below = spans.min(0) < pixels.min(0) - slack
-    above = spans.max(0) > pixels.max(0) + slack
-    return bool(np.any(below | above))
+def _take_all(
+    calls: Sequence[tuple], jobs: int, progress: Progress | None
+) -> dict[Path, Outcome]:
+    """Takes over all objects, in whatever order they are done."""
+    outcomes = {}
+    jobs = min(jobs, len(calls))
+    done = workers.map_as_completed(picture_objects.take_object, calls, jobs)
+    with contextlib.closing(done):  # ends the processes after Ctrl-C, too
+        for (_, source, _, _, path), outcome in done:
+            if isinstance(outcome, workers.ProcessDied):
+                why = "its process died, perhaps for lack of memory"
+                outcome = Outcome(left_out=[(f"{source.key}/{source.name}", why)])
+            outcomes[path] = outcome
+            if progress:
+                progress(len(outcomes), len(calls))
+    return outcomes

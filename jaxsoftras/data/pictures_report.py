@@ -7,13 +7,21 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
 from jaxsoftras.data.categories import sort_keys
-from jaxsoftras.data.pictures import Options, Report, import_pictures
-from jaxsoftras.data.reporting import add_splits, print_files
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.pictures import import_pictures
+from jaxsoftras.data.pictures_writing import Report
+from jaxsoftras.data.reporting import (
+    add_jobs,
+    add_splits,
+    as_text,
+    name_splits,
+    print_files,
+    say,
+)
 from jaxsoftras.data.split import SPLITS
 
 
@@ -35,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the world space of the cameras; otherwise each object is moved and "
         "scaled into the unit box, as its silhouettes tell",
     )
+    add_jobs(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
             options.out,
             Options(size=options.size, keep_frame=options.keep_frame),
             fractions=tuple(options.splits),
+            jobs=options.jobs,
             progress=progress,
         )
     print_report(report, Path(options.out), Console())
@@ -60,31 +70,31 @@ def print_report(report: Report, out: Path, console: Console) -> None:
     print_files(console, "taken, but", "note", report.notes)
     failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
     if not report.objects:
-        console.print(f"No picture could be used{failed}.")
+        say(console, f"No picture could be used{failed}.")
         return
-    pictures = sum(len(taken.images) for taken in report.objects)
-    console.print(
+    pictures = sum(len(taken.files) for taken in report.objects)
+    say(
+        console,
         f"{pictures} pictures of {len(report.objects)} objects are in "
-        f"{escape(shlex.quote(str(out)))}{failed}.",
-        soft_wrap=True,
+        f"{shlex.quote(str(out))}{failed}.",
     )
     there = {taken.source.split for taken in report.objects}
     if missing := [split for split in SPLITS if split not in there]:
-        console.print(f"Without an object: {', '.join(missing)}.")
+        say(console, f"Without an object: {', '.join(missing)}.")
 
 
 def _count_table(report: Report) -> Table:
     table = Table("category")
-    for split in SPLITS:
+    names = name_splits(taken.source.split for taken in report.objects)
+    for split in names:
         table.add_column(split, justify="right")
     table.add_column("pictures of an object", justify="right")
     keys = {taken.source.key for taken in report.objects}
     for key in sort_keys({key: key for key in keys}):
         members = [taken for taken in report.objects if taken.source.key == key]
         splits = [taken.source.split for taken in members]
-        counts = sorted({len(taken.images) for taken in members})
+        counts = sorted({len(taken.files) for taken in members})
         span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        table.add_row(
-            escape(key), *(str(splits.count(split)) for split in SPLITS), span
-        )
+        numbers = [str(splits.count(split)) for split in names]
+        table.add_row(as_text(key), *numbers, span)
     return table

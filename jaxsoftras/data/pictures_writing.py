@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from jaxsoftras import atomic
-from jaxsoftras.data import camera_files, description
+from jaxsoftras.data import camera_files, description, picture_objects
 from jaxsoftras.data.camera_files import CameraArrays
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.picture_cameras import Calibration
 from jaxsoftras.data.picture_files import PictureObject
-from jaxsoftras.data.split import SPLITS
-from jaxsoftras.data.writing import pair_names
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.split import ALL_SPLITS
+from jaxsoftras.data.writing import array_file, pair_names
 
 _PROGRAM = "jaxsoftras data pictures"
 
@@ -29,34 +29,18 @@ _KEPT = "World space is that of the given cameras, unchanged."
 
 
 @dataclass(frozen=True)
-class Options:
-    """How pictures are taken over.
-
-    Attributes:
-        size: width and height of the images, pixels.
-        keep_frame: whether the world space of the cameras is kept. Otherwise each
-            object is moved and scaled into the unit box.
-    """
-
-    size: int = 64
-    keep_frame: bool = False
-
-
-@dataclass
 class Taken:
     """An object of the data set.
 
     Attributes:
         source: where it was found.
-        images: ``[4, S, S]`` uint8 each.
-        cameras: pinhole cameras of the images.
-        files: names of the pictures, relative to the object's folder.
+        files: names of its pictures, relative to the object's folder.
+        kept: file of its images and cameras; see `picture_objects.KeptArrays`.
     """
 
     source: PictureObject
-    images: list[np.ndarray] = field(default_factory=list)
-    cameras: list[Calibration] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    files: list[str]
+    kept: Path
 
 
 @dataclass
@@ -91,14 +75,14 @@ def write(
     for taken in report.objects:
         splits = groups.setdefault(taken.source.key, {})
         splits.setdefault(taken.source.split, []).append(taken)
-    most = max(len(taken.images) for taken in report.objects)
+    most = max(len(taken.files) for taken in report.objects)
     entries = {
         key: {
             split: [
                 {"name": taken.source.name, "pictures": taken.files}
                 for taken in splits[split]
             ]
-            for split in SPLITS
+            for split in ALL_SPLITS
             if split in splits
         }
         for key, splits in groups.items()
@@ -127,26 +111,30 @@ def write(
     with atomic.folder(out) as folder:
         for key, splits in groups.items():
             for split, members in splits.items():
-                _write_files(folder, key, split, members, most)
+                _write_files(folder, key, split, members, most, options.size)
         text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
         (folder / description.FILE).write_text(text, encoding="utf-8")
 
 
 def _write_files(
-    folder: Path, key: str, split: str, members: Sequence[Taken], most: int
+    folder: Path, key: str, split: str, members: Sequence[Taken], most: int, size: int
 ) -> None:
     """Writes images and cameras, filled up to the same number for every object."""
-    counts = np.array([len(taken.images) for taken in members])
-    # empty images cost nothing in a compressed file
-    images = np.zeros((len(members), most, *members[0].images[0].shape), np.uint8)
-    for row, taken in zip(images, members, strict=True):
-        row[: len(taken.images)] = taken.images
-    np.savez_compressed(folder / pair_names(key, split)[0], images)
+    cameras = []
+    shape = (len(members), most, 4, size, size)
+    with array_file(folder / pair_names(key, split)[0], np.uint8, shape) as file:
+        for taken in members:
+            images, *parts = picture_objects.read_kept(taken.kept)
+            filling = most - len(images)
+            # empty images cost nothing in a compressed file
+            file.write(images.tobytes() + bytes(filling * images[0].size))
+            cameras.append([_fill_up(part, filling) for part in parts])
+    stacked = [np.stack(part) for part in zip(*cameras, strict=True)]
+    counts = np.array([len(taken.files) for taken in members], np.int64)
+    path = folder / camera_files.file_name(key, split)
+    camera_files.write_cameras(path, CameraArrays(counts, *stacked))
 
-    def stack(part: str) -> np.ndarray:
-        rows = [[getattr(c, part) for c in taken.cameras] for taken in members]
-        return np.stack([row + row[-1:] * (most - len(row)) for row in rows])
 
-    parts = [stack(part) for part in ("intrinsics", "rotation", "translation")]
-    arrays = CameraArrays(counts.astype(np.int64), *parts)
-    camera_files.write_cameras(folder / camera_files.file_name(key, split), arrays)
+def _fill_up(part: np.ndarray, count: int) -> np.ndarray:
+    """Repeats the last row."""
+    return np.concatenate([part, np.repeat(part[-1:], count, axis=0)])

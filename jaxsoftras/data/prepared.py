@@ -8,7 +8,7 @@ requested views are decompressed: 2 and not 24 for a training pair.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,6 +118,12 @@ def inspect_prepared(
         for key in about.categories if about else CATEGORIES:
             if part_name(split, key) in builder.info.splits:
                 store = PreparedCategory(builder, part_name(split, key), *sizes)
+                if (
+                    about is not None
+                    and key in about.objects  # an archive may name none
+                    and about.count(key, split) != store.num_objects
+                ):
+                    raise _damaged(folder, "its metadata list other objects")
                 found.setdefault(split, {})[key] = store
     return about, found
 
@@ -222,6 +228,14 @@ class PreparedCategory:
         except (zlib.error, ValueError) as error:
             raise _damaged(self._paths[0], error) from error
 
+    def examples(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads the objects one after another; see `Split.examples`."""
+        views, has_voxels = range(self.num_views), self.has_voxels
+        for number in range(self.num_objects):
+            images = np.stack(self.images(number, views))
+            voxels = self.voxels(np.array([number]))[0] if has_voxels else None
+            yield images, voxels
 
-def _damaged(path: Path, error: Exception) -> ValueError:
+
+def _damaged(path: Path, error: object) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
@@ -65,37 +66,45 @@ def check_counts(counts: Mapping[str, int]) -> None:
 
 
 def read_description(
-    root: Path, file_name: str, splits: Sequence[str] = SPLITS
+    root: Path, file_name: str, version: int, splits: Sequence[str] = SPLITS
 ) -> dict[str, Any] | None:
     """Reads how the data set in a folder was made.
 
     Args:
         root: folder of the data set.
         file_name: name of its description file.
+        version: version that it must have.
         splits: names of its splits.
 
     Returns:
         The description; None if the folder is missing or empty.
 
     Raises:
-        FileExistsError: the folder holds something else, or other files than those of
-            the data set that it describes.
+        FileExistsError: the folder holds something else, a data set of another version,
+            or other files than those of the data set that it describes.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return None
     try:
         description = json.loads((root / file_name).read_text())
+        found = description["version"]
         expected = {file_name, *_file_names(description["objects"], splits)}
     except (OSError, ValueError, TypeError, KeyError):
         raise FileExistsError(
             f"{root} exists and is not a data set with a valid {file_name}: choose "
             "another folder."
         ) from None
-    found = {path.name for path in root.iterdir()}
-    if found != expected:
+    if found != version:
         raise FileExistsError(
-            f"{root} is a data set with {len(expected - found)} files missing and "
-            f"{len(found - expected)} others added: remove it or choose another folder."
+            f"{root} is a data set of version {found}, by its {file_name}, and not of "
+            f"version {version}: remove it, choose another folder, or read it as it "
+            'is, with data.source "npz".'
+        )
+    files = {path.name for path in root.iterdir()}
+    if files != expected:
+        raise FileExistsError(
+            f"{root} is a data set with {len(expected - files)} files missing and "
+            f"{len(files - expected)} others added: remove it or choose another folder."
         )
     return description
 
@@ -130,8 +139,8 @@ def write_one_by_one(
     objects = iter(examples)
     first = next(objects)
     with (
-        _array_file(images_path, first.views, count) as images,
-        _array_file(voxels_path, first.voxels, count) as voxels,
+        array_file(images_path, np.uint8, (count, *first.views.shape)) as images,
+        array_file(voxels_path, np.bool_, (count, *first.voxels.shape)) as voxels,
     ):
         for example in itertools.chain([first], objects):
             images.write(np.ascontiguousarray(example.views).tobytes())
@@ -139,12 +148,20 @@ def write_one_by_one(
 
 
 @contextlib.contextmanager
-def _array_file(path: Path, first: np.ndarray, count: int) -> Iterator[IO[bytes]]:
-    """Opens an npz file for ``count`` arrays like the first, to be written in turn."""
+def array_file(
+    path: Path, dtype: DTypeLike, shape: tuple[int, ...]
+) -> Iterator[IO[bytes]]:
+    """Opens an npz file for one array ``arr_0``, to be written piece by piece.
+
+    Args:
+        path: the file.
+        dtype: type of the array.
+        shape: its shape; the pieces, in C order, must fill it.
+    """
     header = {
-        "descr": np.lib.format.dtype_to_descr(first.dtype),
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
         "fortran_order": False,
-        "shape": (count, *first.shape),
+        "shape": shape,
     }
     member = zipfile.ZipInfo("arr_0.npy")
     member.compress_type = zipfile.ZIP_DEFLATED

@@ -1,7 +1,7 @@
 """The embedded data set: procedural shapes of the 13 categories, with no download.
 
 * `dataset`: `write_dataset` and `ensure_dataset`, which write the files; `making`,
-  which makes one object of them; `workers`, the processes that do so.
+  which makes one object of them.
 * `catalogue`: `make_shape`, which makes one mesh by category, number and seed.
 * `kinds`: kinds of objects, and which of them are held out for a test.
 * `airplanes` (with `aircraft`), `benches` (`seats`), `cabinets` (`appliances`,

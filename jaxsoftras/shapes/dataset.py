@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxsoftras import atomic, cores
+from jaxsoftras import atomic, cores, workers
 from jaxsoftras.data import writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
-from jaxsoftras.shapes import making, workers
+from jaxsoftras.shapes import making
 from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"
@@ -61,7 +61,7 @@ def write_dataset(
     root = Path(root)
     description = _describe(objects_per_category, seed, image_size)
     counts = description["objects"]
-    writing.read_description(root, DESCRIPTION, ALL_SPLITS)
+    writing.read_description(root, DESCRIPTION, _VERSION, ALL_SPLITS)
     jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
     if processes is None:
         enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
@@ -105,7 +105,7 @@ def ensure_dataset(
             arguments.
     """
     wanted = _describe(objects_per_category, seed, image_size)
-    found = writing.read_description(Path(root), DESCRIPTION, ALL_SPLITS)
+    found = writing.read_description(Path(root), DESCRIPTION, _VERSION, ALL_SPLITS)
     if found is None:
         write_dataset(
             root,

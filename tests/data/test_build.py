@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras.data import SPLITS, build_object, build_pool, description
+from jaxsoftras.data import SPLITS, build_pool, description
 from jaxsoftras.data.__main__ import main
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import Options, make_object
@@ -107,6 +108,19 @@ def test_interrupted_builds_resume(built, meshes, tmp_path, monkeypatch):
     assert arrays(tmp_path / "set") == arrays(built[0])
 
 
+def test_a_full_disk_ends_a_build_that_resumes(built, meshes, tmp_path, monkeypatch):
+    def fill(path, **arrays):
+        Path(path).write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            make(meshes, tmp_path / "set")
+    assert make(meshes, tmp_path / "set").complete
+    assert arrays(tmp_path / "set") == arrays(built[0])
+
+
 def test_meshes_that_were_mended_are_made_again(meshes, tmp_path):
     root = Path(shutil.copytree(meshes, tmp_path / "meshes"))
     make(root, tmp_path / "set", shard=(1, 1))
@@ -126,22 +140,21 @@ def test_parts_by_several_programs(built, meshes, tmp_path):
     assert arrays(tmp_path / "set") == arrays(built[0])
 
 
-def _die(source: Path, options: Options):
+_run = build_pool.run
+
+
+def _die(task: build_pool.Task) -> build_pool.Outcome:
     """Kills the process for one of the meshes, as a system without memory does."""
-    if source.name == "b c.off":
+    if task.source.name == "b c.off":
         os._exit(1)
-    return make_object(source, options)
-
-
-def _start_deadly() -> None:
-    build_object.make_object = _die
+    return _run(task)
 
 
 @pytest.mark.slow
 def test_processes_that_die_take_no_other_object_along(
     built, meshes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(build_pool, "_ignore_interrupts", _start_deadly)
+    monkeypatch.setattr(build_pool, "run", _die)
     report = make(meshes, tmp_path / "set", jobs=2)
     assert report.total == 5 and report.complete
     assert [file for file, reason in report.left_out if "died" in reason] == [
@@ -158,16 +171,19 @@ def test_processes_that_die_take_no_other_object_along(
 
 def test_complete_data_sets_are_replaced_and_others_are_not(built, meshes, tmp_path):
     out = Path(shutil.copytree(built[0], tmp_path / "set"))
-    root = write(tmp_path / "meshes", {"cup/train/a.obj": ball()})
-    assert make(root, out).counts == {"cup": {"train": 1, "val": 0, "test": 0}}
+    root = write(
+        tmp_path / "meshes", {"cup/train/a.obj": ball(), "cup/style/b.obj": wedge()}
+    )
+    expected = {"train": 1, "val": 0, "test": 0, "style": 1}
+    assert make(root, out).counts == {"cup": expected}
     assert {path.name for path in out.iterdir()} == {
         "dataset.json",
-        "cup_train_images.npz",
-        "cup_train_voxels.npz",
+        *(f"cup_{s}_{k}.npz" for s in ("train", "style") for k in ("images", "voxels")),
     }
+    assert open_npz(out, "style").count("cup") == 1
     content = json.loads((out / "dataset.json").read_text())
     (out / "dataset.json").write_text(json.dumps({**content, "made_by": "another"}))
-    with pytest.raises(FileExistsError, match=r"other files .* such as cup_train"):
+    with pytest.raises(FileExistsError, match=r"other files .* such as cup_style"):
         make(root, out)
     (out / "dataset.json").write_text(json.dumps(content))
     (out / "mine.txt").touch()
@@ -242,13 +258,15 @@ def test_command(meshes, tmp_path, capsys):
 
 
 def test_nothing_to_build_is_exit_code_1(tmp_path, capsys):
-    for name in ("[red].obj", "b.obj"):
+    for name in ("[red].obj", "\x1b[31m\n:car:.obj"):
         path = tmp_path / "meshes" / "mug" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert run(tmp_path / "meshes", tmp_path / "set") == 1
     shown = capsys.readouterr().out
     assert "Nothing could be built; 2 left out" in shown and "[red].obj" in shown
+    # nothing in a name is read as a style, an emoji or a control sequence
+    assert r"\x1b[31m\n:car:.obj" in shown
     assert run(tmp_path / "nowhere", tmp_path / "set") == 2
 
 

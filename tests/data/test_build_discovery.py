@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import unicodedata
@@ -79,21 +80,53 @@ def test_given_splits(tmp_path):
         "mug/train/a.obj",
         "mug/train/deep/a.obj",
         "mug/test/a.obj",
+        "mug/style/a.obj",
         "mug/b.obj",
         "mug/more/c.obj",
         "bowl/train.obj",
+        "bowl/style/a.obj",
     )
     found = discover(root, (0.0, 1.0, 0.0))
-    assert found.objects[1:] == [
+    assert found.objects[1] == Found("bowl", "style", "a", "bowl/style/a.obj")
+    assert found.objects[2:] == [
+        Found("mug", "style", "a", "mug/style/a.obj"),
         Found("mug", "test", "a", "mug/test/a.obj"),
         Found("mug", "train", "a", "mug/train/a.obj"),
         Found("mug", "train", "deep/a", "mug/train/deep/a.obj"),
     ]
     assert found.objects[0].split == "val"  # by its name
     assert found.left_out == [
-        ("mug/b.obj", "it lies outside of train, val and test"),
-        ("mug/more/c.obj", "it lies outside of train, val and test"),
+        ("mug/b.obj", "it lies in no folder of a split"),
+        ("mug/more/c.obj", "it lies in no folder of a split"),
     ]
+
+
+def test_folders_that_cannot_be_listed_are_named(tmp_path, monkeypatch):
+    root = touch(tmp_path, "mug/a.obj", "mug/locked/b.obj")
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = discover(root, HASHED)
+    assert [obj.file for obj in found.objects] == ["mug/a.obj"]
+    assert found.left_out == [("mug/locked/", "Permission denied")]
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    root = touch(tmp_path, "mug/a.obj")
+    os.mkfifo(root / "mug" / "pipe.obj")
+    found = discover(root, HASHED)
+    assert [obj.file for obj in found.objects] == ["mug/a.obj"]
+    assert found.left_out == [("mug/pipe.obj", "it is not a regular file")]
+
+
+def test_categories_that_differ_by_case_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="'Mug' and 'mug', whose files some"):
+        discover(touch(tmp_path, "mug/a.obj", "Mug/a.obj"), HASHED)
 
 
 def test_what_is_not_an_object_is_named(tmp_path):

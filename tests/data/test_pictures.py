@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,13 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from scipy.spatial.transform import Rotation
 
-from jaxsoftras import config, data, project
-from jaxsoftras.data import picture_cameras, picture_crops, picture_files
+from jaxsoftras import config, data
+from jaxsoftras.camera import project
+from jaxsoftras.data import (
+    picture_cameras,
+    picture_crops,
+    picture_files,
+    picture_objects,
+)
 from jaxsoftras.data.__main__ import main
-from jaxsoftras.data.pictures import Options, Report, import_pictures
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.pictures import import_pictures
+from jaxsoftras.data.pictures_writing import Report
 from tests.support import picture_folders as pictures
 
 SIZE = 32
@@ -129,6 +138,10 @@ class TestGeometry:
 
 
 class TestLayout:
+    def test_jobs_are_checked(self, eggs, tmp_path):
+        with pytest.raises(ValueError, match="at least one process, not 0"):
+            import_pictures(eggs, tmp_path / "set", KEEP, jobs=0)
+
     @pytest.mark.parametrize(
         "place", ["masks/0.png", "mask/0.png", "masks/0.jpg.png", "0_mask.png"]
     )
@@ -174,7 +187,7 @@ class TestLayout:
         )
         report = import_pictures(root, root.parent / "set", KEEP)
         [taken] = report.objects
-        assert not report.left_out and len(taken.images) == 6
+        assert not report.left_out and len(taken.files) == 6
         settings = config.Data(root=str(root.parent / "set"))
         split = data.open_split(settings, taken.source.split)
         assert split.names == {"Öl [bold]": "Öl [bold]"}
@@ -213,8 +226,70 @@ def drop_camera(folder: Path) -> None:
     pictures.write_cameras(folder, entries)
 
 
+def save_as(mode: str, suffix: str, **options):
+    """Saves the first picture in another way, with its mask beside it."""
+
+    def change(folder: Path) -> None:
+        with Image.open(folder / "0.png") as image:
+            image.getchannel("A").save(folder / "0_mask.png")
+            if mode == "I;16":
+                red = np.asarray(image)[..., 0].astype(np.uint16)
+                other = Image.fromarray(red * 257)
+            else:
+                other = image.convert("RGB").convert(mode)
+        (folder / "0.png").unlink()
+        later = [Image.new(mode, other.size)] if "save_all" in options else []
+        other.save(folder / f"0{suffix}", append_images=later, **options)
+        entries = json.loads((folder / "cameras.json").read_text())["pictures"]
+        entries[f"0{suffix}"] = entries.pop("0.png")
+        pictures.write_cameras(folder, entries)
+
+    return change
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return tags
+
+
 def make_opaque(folder: Path) -> None:
     Image.new("RGB", (48, 40)).save(folder / "0.png")
+
+
+class TestKindsOfFiles:
+    """One of six pictures is of another kind, and the object is as it was."""
+
+    @pytest.mark.parametrize(
+        ("change", "color", "notes"),
+        [
+            (save_as("I;16", ".png"), [200] * 3, 0),
+            (save_as("CMYK", ".jpg", quality=95), [200, 100, 0], 0),
+            (save_as("P", ".png"), [200, 100, 0], 0),
+            (save_as("P", ".gif", save_all=True), [200, 100, 0], 0),
+            (save_as("RGB", ".webp", save_all=True, lossless=True), [200, 100, 0], 0),
+            (save_as("RGB", ".png", save_all=True), [200, 100, 0], 0),
+            (save_as("RGB", ".jpg", quality=95, exif=exif(3)), [200, 100, 0], 1),
+        ],
+    )
+    def test_pictures(self, change, color, notes, egg):
+        change(egg)
+        report, split = take(egg.parents[2])
+        assert not report.left_out and split is not None
+        image = split.images("egg", np.zeros(1, int), np.zeros(1, int))[0]
+        # a palette has steps of 51 and a JPEG few more than those of its quality
+        np.testing.assert_allclose(image[:3, 16, 16].astype(int), color, atol=27)
+        assert image[3, 16, 16] == 255
+        turned = [note for _, note in report.notes if "orientation tag" in note]
+        assert len(turned) == notes
+
+    def test_masks_of_16_bits_and_marks_of_byte_order(self, egg):
+        covered = np.uint16(65535 * pictures.mask(*pictures.pose(0, 20)))
+        Image.fromarray(covered).save(egg / "0_mask.png")
+        text = (egg / "cameras.json").read_text()
+        (egg / "cameras.json").write_text(text, encoding="utf-8-sig")
+        report, split = take(egg.parents[2])
+        assert not report.left_out and split is not None
 
 
 class TestBroken:
@@ -224,6 +299,10 @@ class TestBroken:
             (damage_camera(t=[0, 0, float("nan")]), "t of its camera is not finite"),
             (damage_camera(K=[[70, 0], [0, 70]]), r"K .* the shape \[3, 3\]"),
             (damage_camera(R="north"), "R of its camera must consist of numbers"),
+            (damage_camera(t=["1", "2", "3"]), "t of its camera must consist of num"),
+            (damage_camera(t=[True, False, True]), "t of its camera must consist of"),
+            (damage_camera(t=[10**400, 0, 1]), "t of its camera must consist of numb"),
+            (damage_camera(t=[[1], [2, 3]]), "t of its camera must consist of number"),
             (damage_camera(R=np.diag([1, 1, 1.1]).tolist()), "its camera is none"),
             (damage_camera(R=np.diag([1, 1, -1]).tolist()), "its camera is none"),
             (damage_camera(distortion=[1, 2, 3]), "its camera is none"),
@@ -255,11 +334,38 @@ class TestBroken:
         assert ("'\\udcff.png'", "its name is not valid Unicode") in report.left_out
         assert split is not None and split.view_counts("egg").tolist() == [5]
 
+    def test_what_is_no_picture_is_listed(self, egg):
+        os.mkfifo(egg / "pipe.png")  # which would be waited for
+        (egg / "photo.HEIC").touch()
+        (egg / "notes.txt").touch()
+        report, _ = take(egg.parents[2])
+        assert report.left_out == [
+            ("egg/train/a/photo.HEIC", ".heic is not read; convert it to PNG or JPEG"),
+            ("egg/train/a/pipe.png", "it is not a regular file"),
+        ]
+
+    def test_any_error_is_contained(self, egg, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("odd")
+
+        monkeypatch.setattr(picture_files, "read_picture", fail)
+        report, _ = take(egg.parents[2])
+        assert ("egg/train/a/0.png", "RuntimeError: odd") in report.left_out
+
     def test_cameras_without_pictures_are_listed(self, egg):
         (egg / "3.png").unlink()
         report, split = take(egg.parents[2])
         assert report.left_out == [("egg/train/a/3.png", "a camera without a picture")]
         assert split is not None and split.view_counts("egg").tolist() == [5]
+
+    def test_pictures_in_no_objects_folder_are_listed(self, egg):
+        for place in ("0.png", "egg/0.png", "egg/train/0.png"):
+            shutil.copy(egg / "0.png", egg.parents[2] / place)
+        report, _ = take(egg.parents[2])
+        assert report.left_out == [
+            (place, "it lies in no object's folder")
+            for place in ("0.png", "egg/0.png", "egg/train/0.png")
+        ]
 
     @pytest.mark.parametrize(
         ("text", "reason"),
@@ -274,6 +380,22 @@ class TestBroken:
         assert reason in reasons["egg/train/a"]
         assert reasons["egg/train/empty"] == "there is no picture in it"
         assert split is not None and split.count("egg") == 1
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "not valid JSON"),
+            ('{"pictures": []}', 'must be an object {"pictures"'),
+            ('{"pictures": {}, "pictures": {}}', 'must be an object {"pictures"'),
+            ('{"pictures": {"0.png": 1, "0.png": 2}}', "it names 0.png twice"),
+            ('{"pictures": {"0.png": 1, "./0.png": 2}}', "it names ./0.png twice"),
+        ],
+    )
+    def test_camera_files(self, text, reason, tmp_path):
+        path = tmp_path / picture_cameras.FILE
+        path.write_text(text)
+        with pytest.raises(ValueError, match=reason):
+            picture_cameras.read_entries(path)
 
     def test_cut_off_and_single_pictures_are_noted(self, egg):
         for path in egg.glob("[1-5].png"):
@@ -291,13 +413,22 @@ class TestBroken:
     def test_nothing_usable_writes_nothing(self, egg, capsys):
         root, out = egg.parents[2], egg.parents[3] / "set"
         (egg / "cameras.json").write_text("{")
-        words = ["pictures", "--images", str(root), "--out", str(out)]
+        words = ["pictures", "--images", str(root), "--out", str(out), "--jobs", "1"]
         assert main(words) == 1
         shown = capsys.readouterr().out
         assert (
             "No picture could be used; 1 left out" in shown and "egg/train/a" in shown
         )
         assert not out.exists()
+
+    def test_errors_of_the_disk_leave_nothing_behind(self, egg, monkeypatch):
+        def fill(path, **arrays):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        monkeypatch.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            take(egg.parents[2])
+        assert [path.name for path in egg.parents[3].iterdir()] == ["in"]
 
     def test_other_folders_are_not_replaced(self, egg):
         out = egg.parents[3] / "set"
@@ -313,15 +444,43 @@ def _raise(message: str) -> None:
     raise ValueError(message)
 
 
+_take_object = picture_objects.take_object
+
+
+def _die(root, source, *more) -> picture_objects.Outcome:
+    """Kills the process for one of the objects, as a system without memory does."""
+    if source.folder.name == "c":
+        os._exit(1)
+    return _take_object(root, source, *more)
+
+
+@pytest.mark.slow
+def test_processes_play_no_part_in_the_result(eggs, tmp_path, monkeypatch):
+    root = shutil.copytree(eggs, tmp_path / "in")
+    import_pictures(root, tmp_path / "alone", KEEP)
+    shutil.copytree(root / "egg/train/a", root / "egg/train/c")
+    monkeypatch.setattr(picture_objects, "take_object", _die)
+    report = import_pictures(root, tmp_path / "set", KEEP, jobs=2)
+    reason = "its process died, perhaps for lack of memory"
+    assert report.left_out == [("egg/train/c", reason)]
+    for path in (tmp_path / "alone").glob("*.npz"):
+        assert (tmp_path / "set" / path.name).read_bytes() == path.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "alone", "set"}
+
+
 def test_command(eggs, tmp_path, capsys):
     words = ["pictures", "--images", str(eggs), "--out", str(tmp_path / "set")]
+    words += ["--jobs", "1"]
     for _ in range(2):  # the second time in place of the first
         assert main([*words, "--size", "16", "--keep-frame"]) == 0
     shown = capsys.readouterr().out
     assert "10 pictures of 2 objects" in shown
     assert "4 to 6" in shown and "leaves the unit box" in shown
     assert "Without an object: val, test." in shown
-    assert main(["info", str(tmp_path / "set")]) == 0
+    assert main(["show", str(tmp_path / "set")]) == 0
     shown = capsys.readouterr().out
+    assert "Cameras: one for each picture." in shown
+    # images that fill up are none
+    assert "Nowhere: silhouette touches the border; silhouette is empty" in shown
     assert "up to 6 views of 16 x 16 pixels" in shown
     assert "Not all objects have voxels: train." in shown

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class CodedStore:
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         return np.zeros((len(objects), 32, 32, 32), bool)
+
+    def examples(self) -> Iterator:
+        return iter([])
 
 
 @pytest.fixture

@@ -104,7 +104,18 @@ def test_missing_files_are_noticed(tmp_path):
     write(tmp_path / "set")
     (tmp_path / "set" / "03001627_val_voxels.npz").unlink()
     with pytest.raises(FileExistsError, match="1 files missing and 0 others"):
-        writing.read_description(tmp_path / "set", dataset.DESCRIPTION, ALL_SPLITS)
+        writing.read_description(tmp_path / "set", dataset.DESCRIPTION, 2, ALL_SPLITS)
+
+
+def test_other_versions_are_named(tmp_path):
+    write(tmp_path / "set")
+    path = tmp_path / "set" / dataset.DESCRIPTION
+    content = {**json.loads(path.read_text()), "version": 1}
+    path.write_text(json.dumps(content))
+    for style in path.parent.glob("*_style_*"):  # which version 1 had not
+        style.unlink()
+    with pytest.raises(FileExistsError, match="of version 1, .* not of version 2"):
+        write(tmp_path / "set")
 
 
 @pytest.mark.parametrize("name", ["set", "new"])

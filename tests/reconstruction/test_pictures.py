@@ -2,7 +2,8 @@
 
 import json
 
-from jaxsoftras.data.pictures import Options, import_pictures
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.pictures import import_pictures
 from jaxsoftras.reconstruction import evaluation_run
 from tests.support import picture_folders, small_run
 
