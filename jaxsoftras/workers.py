@@ -24,16 +24,23 @@ from typing import Any
 
 import jaxsoftras
 
-# The package stands in for itself, empty: its own __init__ imports far more than calls
-# need. What they need has to import modules of the package, and not its public names.
-_SERVE = """
+# Packages stand in for themselves, empty: their own __init__ would import JAX.
+_WITHOUT_JAX = """
 import signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-package = sys.modules["jaxsoftras"] = types.ModuleType("jaxsoftras")
-package.__path__ = sys.argv[1:]
+for name, path in ("jaxsoftras", ""), ("jaxsoftras.data", "/data"):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [folder + path for folder in sys.argv[1:]]
+"""
+_SERVE = (
+    _WITHOUT_JAX
+    + """
 from jaxsoftras import workers
 workers.serve()
 """
+)
+
+_KEEP_MEMORY = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 class ProcessDied(ChildProcessError):
@@ -168,6 +175,8 @@ def _start() -> subprocess.Popen[bytes]:
     # one thread each: there is a process for every core; and none takes the GPU
     settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     settings |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    # glibc keeps the memory of arrays for the next ones: fresh pages cost much time
+    settings |= dict.fromkeys(_KEEP_MEMORY, str(1 << 28))
     return subprocess.Popen(
         [sys.executable, "-c", _SERVE, *jaxsoftras.__path__],
         stdin=subprocess.PIPE,
