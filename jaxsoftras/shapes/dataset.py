@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import queue
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -71,11 +72,12 @@ def write_dataset(
         for synset, those in jobs.items()
         for split, number in those
     )
-    with atomic.folder(root) as folder, ThreadPoolExecutor(1) as packer:
+    files = len(jobs) * len(ALL_SPLITS)
+    with atomic.folder(root) as folder, ThreadPoolExecutor(files) as packers:
         with contextlib.closing(
             workers.map_in_order(making.make_object, calls, processes)
         ) as made:
-            packed = _pack(folder, jobs, made, packer, progress)
+            packed = _pack(folder, jobs, made, packers, progress)
         for done in packed:
             done.result()
         text = json.dumps(description, indent=2) + "\n"
@@ -161,21 +163,32 @@ def _pack(
     folder: Path,
     jobs: Mapping[str, list[tuple[str, int]]],
     made: Iterator[tuple[np.ndarray, np.ndarray]],
-    packer: ThreadPoolExecutor,
+    packers: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> list[Future[None]]:
-    """Hands the objects of each category, as soon as it is complete, to be written."""
+    """Hands the objects to a thread for each file, which compresses them as they come.
+
+    A file is one stream, whose compression takes a good part of the time of making.
+    """
     written = []
     done, total = 0, sum(map(len, jobs.values()))
     for synset, those in jobs.items():
-        parts = {split: [] for split in ALL_SPLITS}
-        for split, _ in those:
-            parts[split].append(writing.Example(*next(made)))
-            done += 1
-            if progress:
-                progress(done, total)
-        written += [
-            packer.submit(writing.write_category, folder, synset, split, part)
-            for split, part in parts.items()
-        ]
+        parts = {split: queue.SimpleQueue() for split in ALL_SPLITS}
+        for split, part in parts.items():
+            count = sum(other == split for other, _ in those)
+            examples = iter(part.get, None)
+            written.append(
+                packers.submit(
+                    writing.write_one_by_one, folder, synset, split, examples, count
+                )
+            )
+        try:
+            for split, _ in those:
+                parts[split].put(writing.Example(*next(made)))
+                done += 1
+                if progress:
+                    progress(done, total)
+        finally:
+            for part in parts.values():
+                part.put(None)  # the end, also after an error
     return written
