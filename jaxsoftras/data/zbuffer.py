@@ -206,6 +206,25 @@ def average(
     return np.floor(means.clip(0, 255) + 0.5).astype(np.uint8).swapaxes(0, 1)
 
 
+def area_normals(vertices: ArrayLike, faces: ArrayLike) -> np.ndarray:
+    """Computes normals ``[F, 3]``, as long as twice the areas of the faces."""
+    points, indices = np.asarray(vertices, float), np.asarray(faces)
+    a, b, c = (points[indices[:, k]] for k in range(3))
+    return np.cross(b - a, c - a)
+
+
+def shade(normals: np.ndarray, colors: ArrayLike) -> np.ndarray:
+    """Computes colours ``[F, 3]`` in the light, ``0.5 + 0.5 |n . l|``.
+
+    Args:
+        normals: ``[F, 3]`` of any length.
+        colors: ``[3]`` or ``[F, 3]`` RGB from 0 to 1.
+    """
+    lengths = np.linalg.norm(normals, axis=-1)
+    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
+    return (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
+
+
 def render_views(
     vertices: ArrayLike,
     faces: ArrayLike,
@@ -236,12 +255,8 @@ def render_views(
         ValueError: a vertex lies beside or behind a camera.
     """
     points, indices = np.asarray(vertices, float), np.asarray(faces)
-    a, b, c = (points[indices[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
-    lengths = np.linalg.norm(normals, axis=-1)
-    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
-    shades = (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
-    table = np.ascontiguousarray(shades.T)
+    first, normals = points[indices[:, 0]], area_normals(points, indices)
+    table = np.ascontiguousarray(shade(normals, colors).T)
     size = image_size * supersampling
     images = []
     positions = np.asarray(eyes, float)
@@ -250,7 +265,7 @@ def render_views(
         projected = np.stack([project(points, eye, half_fov) for eye in some])
         drawn = np.ones((len(some), len(indices)), bool)
         if closed:
-            drawn = np.sum(normals * (some[:, None] - a), -1) > 0
+            drawn = np.sum(normals * (some[:, None] - first), -1) > 0
         image, face = np.nonzero(drawn)
         seen = projected.reshape(-1, 3)[indices[face] + image[:, None] * len(points)]
         if not np.all(seen[..., 2] > 0):
