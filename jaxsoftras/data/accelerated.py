@@ -1,8 +1,9 @@
 """Images of many closed meshes at once by JAX: `jaxsoftras.data.zbuffer` on a GPU.
 
 The library's own renderer finds the nearest face at each of 4 x 4 samples of a pixel,
-in single precision. Samples within rounding of an edge may see its other side, and where
-faces lie in one plane either of them. All others are equal, their pixels up to 1/255.
+in single precision. Samples within rounding of an edge may see its other side, and
+where faces lie in one plane either of them. All others are equal, and so are their
+pixels up to 1/255.
 """
 
 from __future__ import annotations
