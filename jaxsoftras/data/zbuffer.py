@@ -8,6 +8,7 @@ images: `jaxsoftras.camera.perspective_camera` with ``handedness="left"``.
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,20 @@ VIEWS = 24
 """Number of views of each object in the SoftRas data sets."""
 
 _TOGETHER = 6  # images: more leave the caches, fewer take more calls of numpy
+
+
+class ShadedMesh(NamedTuple):
+    """A closed mesh in the light, its faces oriented outwards.
+
+    Attributes:
+        vertices: ``[V, 3]`` float32, model frame.
+        faces: ``[F, 3]`` vertex indices.
+        shades: ``[F, 3]`` float32 colours, as `shade` gives them.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    shades: np.ndarray
 
 
 def view_eyes(distance: float = 2.732, elevation: float = 30.0) -> np.ndarray:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from jaxsoftras import atomic, cores, workers
-from jaxsoftras.data import writing
+from jaxsoftras import atomic, checks, cores, workers
+from jaxsoftras.data import accelerated, writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
 from jaxsoftras.shapes import making
@@ -21,6 +21,8 @@ from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"
 """Name of the file that states the parameters by which a data set was made."""
+
+Renderer = Literal["numpy", "jax"]
 
 _VERSION = 2
 _OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process
@@ -32,6 +34,7 @@ def write_dataset(
     objects_per_category: int | Mapping[str, int],
     seed: int = 0,
     image_size: int = 64,
+    renderer: Renderer = "numpy",
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -49,6 +52,9 @@ def write_dataset(
             that are held out from all three, for the split ``style``.
         seed: seed of the shapes and colours, not negative.
         image_size: width and height of the images, pixels.
+        renderer: ``"numpy"``, the same on every machine, by all processes; or
+            ``"jax"`` on its default device, which a GPU makes faster: a few pixels on
+            edges differ, and the description says so.
         processes: number of processes that make objects, which plays no part in the
             result; up to 1 makes them in this one. One for each core if None, or fewer
             if there are few objects.
@@ -60,7 +66,7 @@ def write_dataset(
         ChildProcessError: a process ended on its own, for lack of memory perhaps.
     """
     root = Path(root)
-    description = _describe(objects_per_category, seed, image_size)
+    description = _describe(objects_per_category, seed, image_size, renderer)
     counts = description["objects"]
     writing.read_description(root, DESCRIPTION, _VERSION, ALL_SPLITS)
     jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
@@ -68,15 +74,13 @@ def write_dataset(
         enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
         processes = min(cores.count_cores(), enough)
     calls = (
-        (synset, number, seed, image_size, split == STYLE)
+        (synset, number, seed, split == STYLE)
         for synset, those in jobs.items()
         for split, number in those
     )
     files = len(jobs) * len(ALL_SPLITS)
     with atomic.folder(root) as folder, ThreadPoolExecutor(files) as packers:
-        with contextlib.closing(
-            workers.map_in_order(making.make_object, calls, processes)
-        ) as made:
+        with _make(calls, image_size, renderer, processes) as made:
             packed = _pack(folder, jobs, made, packers, progress)
         for done in packed:
             done.result()
@@ -117,15 +121,39 @@ def ensure_dataset(
             progress=progress,
         )
     elif found != wanted:
-        names = [key for key in wanted if found.get(key) != wanted[key]]
+        names = [
+            key for key in {**wanted, **found} if found.get(key) != wanted.get(key)
+        ]
         raise FileExistsError(
             f"{root} holds an embedded data set made with another "
             f"{' and '.join(names)}: remove it or choose another folder."
         )
 
 
+@contextlib.contextmanager
+def _make(
+    calls: Iterable[tuple[str, int, int, bool]],
+    image_size: int,
+    renderer: Renderer,
+    processes: int,
+) -> Iterator[Iterator[tuple[np.ndarray, np.ndarray]]]:
+    """Gives the images and voxels of the objects in order, while its context lasts."""
+    if renderer == "numpy":
+        full = ((*call, image_size) for call in calls)
+        made = workers.map_in_order(making.make_object, full, processes)
+        rendered = made
+    else:
+        made = workers.map_in_order(making.make_mesh, calls, processes)
+        rendered = accelerated.render_in_order(made, image_size)
+    with contextlib.closing(made):
+        yield rendered
+
+
 def _describe(
-    objects_per_category: int | Mapping[str, int], seed: int, image_size: int
+    objects_per_category: int | Mapping[str, int],
+    seed: int,
+    image_size: int,
+    renderer: Renderer = "numpy",
 ) -> dict[str, Any]:
     """Checks the parameters and returns the content of the description file."""
     if isinstance(objects_per_category, Mapping):
@@ -138,6 +166,7 @@ def _describe(
             "The seed must not be negative and the image size must be positive, not "
             f"{seed} and {image_size}."
         )
+    checks.check_choice("renderer", renderer, Renderer)
     return {
         "format": "jaxsoftras embedded shapes",
         "version": _VERSION,
@@ -146,6 +175,7 @@ def _describe(
         "objects": {
             synset: counts[synset] for synset in CATEGORIES if synset in counts
         },
+        **({} if renderer == "numpy" else {"renderer": renderer}),
     }
 
 

@@ -79,7 +79,7 @@ def test_objects_are_the_same_in_every_version(small):
 def test_split_of_styles_holds_other_objects(small):
     with np.load(small / "03001627_style_images.npz") as file:
         images = file["arr_0"]
-    views, _ = making.make_object("03001627", 0, 1, 64, True)
+    views, _ = making.make_object("03001627", 0, 1, True, 64)
     np.testing.assert_array_equal(images, views[None])
 
 
