@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib
+import itertools
 import os
 import pickle
 import queue
@@ -19,12 +20,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import jaxsoftras
 
-# Packages stand in for themselves, empty: their own __init__ would import JAX.
+# Packages stand in for themselves, empty: their own __init__ imports far more than
+# calls need, such as JAX. What these need imports modules, and not public names.
 _WITHOUT_JAX = """
 import signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
@@ -99,17 +101,23 @@ def map_as_completed(
         for arguments in calls:
             yield arguments, function(*arguments)
         return
-    died = []
+    died, futures = [], {}
     with _Pool(processes) as pool:
-        futures = {pool.submit(function, arguments): arguments for arguments in calls}
-        for future in as_completed(futures):
-            arguments = futures.pop(future)
-            try:
-                result = future.result()
-            except ProcessDied:
-                died.append(arguments)
-            else:
-                yield arguments, result
+        rest = iter(calls)
+        while True:
+            # a few ahead: results that nobody has taken yet fill the memory
+            for arguments in itertools.islice(rest, 4 * processes - len(futures)):
+                futures[pool.submit(function, arguments)] = arguments
+            if not futures:
+                break
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                arguments = futures.pop(future)
+                try:
+                    result = future.result()
+                except ProcessDied:
+                    died.append(arguments)
+                else:
+                    yield arguments, result
     with _Pool(1) as pool:
         for arguments in died:
             try:

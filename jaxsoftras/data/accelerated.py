@@ -17,13 +17,16 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras import camera
 from jaxsoftras.data import rig, zbuffer
 from jaxsoftras.data.zbuffer import ShadedMesh
 from jaxsoftras.rasterization.fragments import find_fragments
 
-_SAMPLES = 4  # along each side of a pixel
+SAMPLES = 4
+"""Samples along each side of a pixel."""
+
 # The least number of faces to which meshes are padded. Nearly all embedded shapes share
 # one compiled program; a batch takes a GPU 2 ms, its compilation 2 s.
 _FACES = 2048
@@ -99,17 +102,46 @@ def _render(corners: jax.Array, shades: jax.Array, image_size: int) -> jax.Array
     """`render_views` of corners ``[B, F, 3, 3]`` and shades ``[B, F, 3]``."""
     number, faces = shades.shape[:2]
     views = rig.OrbitViews(np.arange(zbuffer.VIEWS), rig.SOFTRAS_RIG)
-    points = corners.reshape(number, 1, 3 * faces, 3)
-    points = camera.project(rig.as_cameras(views), points)
-    points = points.reshape(-1, faces, 3, 3)
-    side = image_size * _SAMPLES
-    seen = find_fragments(points, side, double_sided=False, front_face="clockwise").face
+    points = project(corners[:, None], views).reshape(-1, faces, 3, 3)
+    seen = find_fragments(
+        points, image_size * SAMPLES, double_sided=False, front_face="clockwise"
+    ).face
     seen = seen.reshape(number, -1)
     # coverage is a colour that is 1 on every face; the last row is the background
     table = jnp.concatenate([shades, jnp.ones((number, faces, 1))], -1)
     table = jnp.pad(table, ((0, 0), (0, 1), (0, 0))).reshape(-1, 4)
     row = jnp.where(seen < 0, faces, seen) + (faces + 1) * jnp.arange(number)[:, None]
-    blocks = zbuffer.VIEWS, image_size, _SAMPLES, image_size, _SAMPLES
-    colors = table[row].reshape(number, *blocks, 4)
-    images = jnp.moveaxis(colors.sum((3, 5)), -1, 2) * (255 / _SAMPLES**2)
+    side = image_size * SAMPLES
+    return average(table[row].reshape(number, zbuffer.VIEWS, side, side, 4))
+
+
+def project(corners: jax.Array, views: rig.OrbitViews) -> jax.Array:
+    """Projects the corners ``[..., F, 3, 3]`` of faces, to NDC and depth."""
+    points = corners.reshape(*corners.shape[:-3], -1, 3)
+    projected = camera.project(rig.as_cameras(views), points)
+    return projected.reshape(*projected.shape[:-2], -1, 3, 3)
+
+
+def average(colors: jax.Array) -> jax.Array:
+    """Averages 4 x 4 samples in each pixel.
+
+    Args:
+        colors: ``[..., 4 S, 4 S, 4]`` RGB and coverage from 0 to 1.
+
+    Returns:
+        ``[..., 4, S, S]`` uint8.
+    """
+    *batch, height, width, channels = colors.shape
+    blocks = height // SAMPLES, SAMPLES, width // SAMPLES, SAMPLES
+    sums = colors.reshape(*batch, *blocks, channels).sum((-4, -2))
+    images = jnp.moveaxis(sums, -1, -3) * (255 / SAMPLES**2)
     return jnp.floor(images.clip(0, 255) + 0.5).astype(jnp.uint8)
+
+
+def pad(array: ArrayLike, least: int) -> np.ndarray:
+    """Appends zeros along the first axis up to a power of two: few are compiled for."""
+    array = np.asarray(array, np.float32)
+    length = max(least, 1 << (len(array) - 1).bit_length())
+    padded = np.zeros((length, *array.shape[1:]), np.float32)
+    padded[: len(array)] = array
+    return padded

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras.data import zbuffer
 from jaxsoftras.mesh import Mesh
@@ -24,7 +25,9 @@ DISTANCE = 2.732
 HALF_FOV = 15.0
 """Half of the camera's field of view, degrees."""
 
-_GREY = (0.7, 0.7, 0.7)
+GREY = (0.7, 0.7, 0.7)
+"""Colour of a mesh that has none."""
+
 _SAMPLES = 4  # along each side of a pixel
 _TOGETHER = 4  # images that are drawn in one pass
 
@@ -74,13 +77,15 @@ def render_views(mesh: Mesh, eyes: np.ndarray, image_size: int) -> np.ndarray:
         coverage, and coverage.
     """
     faces = np.asfortranarray(mesh.faces, np.intp)  # whose columns are read in turn
-    a, b, c = np.asarray(mesh.vertices, float)[faces].swapaxes(0, 1)
-    normals = np.cross(b - a, c - a)
-    lengths = np.maximum(np.linalg.norm(normals, axis=-1), 1e-30)
-    shades = 0.5 + 0.5 * np.abs(normals @ zbuffer.LIGHT) / lengths
+    shades = light_faces(mesh.vertices, faces)
     mesh = mesh._replace(faces=faces)
     groups = [eyes[k : k + _TOGETHER] for k in range(0, len(eyes), _TOGETHER)]
     return np.concatenate([_render(mesh, shades, some, image_size) for some in groups])
+
+
+def light_faces(vertices: ArrayLike, faces: ArrayLike) -> np.ndarray:
+    """Computes the light ``[F]`` on each face, ``0.5 + 0.5 |n . l|``."""
+    return zbuffer.shade(zbuffer.area_normals(vertices, faces), 1.0)[:, 0]
 
 
 def _render(
@@ -126,7 +131,7 @@ def _colors(mesh: Mesh, seen: _Seen, size: int) -> np.ndarray:
     """Colours ``[N, 3]`` at the samples, without light."""
     texture, face = mesh.texture, seen.face
     if texture is None:
-        return np.broadcast_to(_GREY, (len(face), 3))
+        return np.broadcast_to(GREY, (len(face), 3))
     if isinstance(texture, FaceColors):
         return np.asarray(texture.values, float)[face, :3]
     weights = _weights(seen, size)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, get_args
 
 import numpy as np
 
-from jaxsoftras.data import build_images, soups
+from jaxsoftras.data import build_images, soups, zbuffer
 from jaxsoftras.data.writing import Example
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import load_mesh
@@ -35,6 +36,7 @@ class Options:
         front: direction of the file that the front of an object faces.
         resolution: cells along each side of the voxel grid.
         max_faces: triangles of a mesh; one that has more is left out.
+        renderer: what makes the images.
     """
 
     views: int = 24
@@ -44,6 +46,7 @@ class Options:
     front: str = "+Z"
     resolution: int = 32
     max_faces: int = 1_000_000
+    renderer: zbuffer.Renderer = "numpy"
 
     def __post_init__(self):
         if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
@@ -59,14 +62,32 @@ class Options:
         for axis in (self.up, self.front):
             if axis not in AXES:
                 raise ValueError(f"{axis!r} is not a direction: {', '.join(AXES)}.")
+        if self.renderer not in get_args(zbuffer.Renderer):
+            raise ValueError(
+                f"The renderer must be numpy or jax, not {self.renderer!r}."
+            )
         if self.up[1] == self.front[1]:
             raise ValueError(
                 f"Up {self.up} and front {self.front} must be perpendicular."
             )
 
 
+class Loaded(NamedTuple):
+    """An object without its images.
+
+    Attributes:
+        mesh: in the model frame; numpy arrays.
+        voxels: ``[R, R, R]`` bool.
+        notes: what it lacks, such as materials that are missing.
+    """
+
+    mesh: Mesh
+    voxels: np.ndarray
+    notes: tuple[str, ...]
+
+
 def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
-    """Makes the images and voxels of the mesh in a file.
+    """Makes the images and voxels of the mesh in a file, with numpy.
 
     Args:
         path: the file.
@@ -79,6 +100,26 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
         ValueError: the mesh is broken or too large; the message says why.
         OSError: the file cannot be read.
     """
+    loaded = load_object(path, options)
+    eyes = build_images.orbit_eyes(options.views, options.elevation)
+    images = build_images.render_views(loaded.mesh, eyes, options.size)
+    return complete_object(path, loaded, images)
+
+
+def load_object(path: Path, options: Options) -> Loaded:
+    """Reads the mesh in a file and makes its voxels.
+
+    Args:
+        path: the file.
+        options: how to.
+
+    Returns:
+        The object without its images.
+
+    Raises:
+        ValueError: see `make_object`.
+        OSError: see `make_object`.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mesh = load_mesh(path, normalize=True)
@@ -88,12 +129,22 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
                 f"{options.max_faces:,} that --max-faces allows"
             )
         mesh = to_model_frame(mesh, options.up, options.front)
-        eyes = build_images.orbit_eyes(options.views, options.elevation)
-        images = build_images.render_views(mesh, eyes, options.size)
         voxels = soups.voxelize(mesh.vertices, mesh.faces, options.resolution)
     notes = [str(warning.message) for warning in caught]
     if getattr(mesh.texture, "transparent", False):
         notes.append("it is not opaque everywhere, but drawn so")
+    return Loaded(mesh, voxels, tuple(notes))
+
+
+def complete_object(
+    path: Path, loaded: Loaded, images: np.ndarray
+) -> tuple[Example, list[str]]:
+    """Joins an object with its images ``[views, 4, S, S]``; see `make_object`.
+
+    Raises:
+        ValueError: the images are empty.
+    """
+    notes = list(loaded.notes)
     coverage = images[:, 3].mean((1, 2)).max() / 255
     if coverage == 0:
         raise ValueError("nothing of it can be seen in any image")
@@ -102,7 +153,7 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
             f"it covers no more than {coverage:.2%} of any image: a stray vertex may "
             "stretch its bounding box"
         )
-    return Example(images, voxels), [_shorten(note, path) for note in notes]
+    return Example(images, loaded.voxels), [_shorten(note, path) for note in notes]
 
 
 def explain(error: Exception, path: Path) -> str:

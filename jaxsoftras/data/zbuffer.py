@@ -8,7 +8,7 @@ images: `jaxsoftras.camera.perspective_camera` with ``handedness="left"``.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,10 @@ LIGHT = np.array([0.3, 1.0, -0.4]) / np.linalg.norm([0.3, 1.0, -0.4])
 
 VIEWS = 24
 """Number of views of each object in the SoftRas data sets."""
+
+Renderer = Literal["numpy", "jax"]
+"""What makes the images of a data set: numpy, the same on every machine, by all cores;
+or `jaxsoftras.data.accelerated` on the default device of JAX, faster if it is a GPU."""
 
 _TOGETHER = 6  # images: more leave the caches, fewer take more calls of numpy
 

@@ -8,7 +8,7 @@ import queue
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,12 @@ from jaxsoftras import atomic, checks, cores, workers
 from jaxsoftras.data import accelerated, writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
+from jaxsoftras.data.zbuffer import Renderer
 from jaxsoftras.shapes import making
 from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"
 """Name of the file that states the parameters by which a data set was made."""
-
-Renderer = Literal["numpy", "jax"]
 
 _VERSION = 2
 _OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process

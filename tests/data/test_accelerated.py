@@ -9,7 +9,7 @@ from jaxsoftras.data import accelerated
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.shapes import making
 
-SIZE = 16
+SIZE = 8
 CALLS = [(synset, 1, 0, False) for synset in CATEGORIES]
 
 
