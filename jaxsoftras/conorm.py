@@ -223,6 +223,15 @@ class Conorm:
             )
 
 
+def _family(conorm: Conorm) -> ConormFamily:
+    if not isinstance(conorm, Conorm):
+        raise ValueError(
+            "A T-conorm is given as jaxsoftras.Conorm(name), such as "
+            f"Conorm('einstein'), not as {conorm!r}."
+        )
+    return CONORMS[conorm.name]
+
+
 def generator(
     conorm: Conorm, cdf: jax.Array, log_survival: jax.Array, face_count: ArrayLike
 ) -> jax.Array:
@@ -243,7 +252,7 @@ def generator(
         >>> print(conorm.generator(jaxsoftras.Conorm(), cdf, jnp.log1p(-cdf), 2))
         [0.        0.6931472]
     """
-    value = CONORMS[conorm.name].generator(cdf, -log_survival, conorm.parameter or 0.0)
+    value = _family(conorm).generator(cdf, -log_survival, conorm.parameter or 0.0)
     return value / face_count if conorm.name == "sum" else value
 
 
@@ -263,4 +272,4 @@ def aggregate(conorm: Conorm, total: jax.Array) -> jax.Array:
         >>> print(conorm.aggregate(union, total))  # (a + b) / (1 + a b)
         0.8
     """
-    return CONORMS[conorm.name].inverse(total, conorm.parameter or 0.0)
+    return _family(conorm).inverse(total, conorm.parameter or 0.0)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsoftras.distributions import DISTRIBUTIONS as DISTRIBUTIONS
-from jaxsoftras.distributions import log_floor
+from jaxsoftras.distributions import DistributionFamily, log_floor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Distribution:
             )
 
 
+def _family(distribution: Distribution) -> DistributionFamily:
+    if not isinstance(distribution, Distribution):
+        raise ValueError(
+            "A distribution is given as jaxsoftras.Distribution(name), such as "
+            f"Distribution('uniform'), not as {distribution!r}."
+        )
+    return DISTRIBUTIONS[distribution.name]
+
+
 def cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
     """Probability D that the face covers the pixel.
 
@@ -62,7 +71,7 @@ def cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
         >>> print(probability.cdf(uniform, jnp.array([-1.0, 0.0, 0.5])))
         [0.   0.5  0.75]
     """
-    return DISTRIBUTIONS[distribution.name].linear(x, distribution.shape)[0]
+    return _family(distribution).linear(x, distribution.shape)[0]
 
 
 @jax.custom_jvp
@@ -94,7 +103,7 @@ def log_cdf(distribution: Distribution, x: jax.Array) -> jax.Array:
         >>> print(probability.log_cdf(logistic, jnp.array([-30.0, 0.0])))
         [-30.         -0.6931472]
     """
-    log = DISTRIBUTIONS[distribution.name].logs(x, distribution.shape)[0]
+    log = _family(distribution).logs(x, distribution.shape)[0]
     return _floored(log)
 
 
@@ -114,7 +123,7 @@ def log_survival(distribution: Distribution, x: jax.Array) -> jax.Array:
         >>> print(probability.log_survival(logistic, jnp.array([0.0, 30.0])))
         [ -0.6931472 -30.       ]
     """
-    log = DISTRIBUTIONS[distribution.name].logs(x, distribution.shape)[1]
+    log = _family(distribution).logs(x, distribution.shape)[1]
     return _floored(log)
 
 
@@ -137,5 +146,5 @@ def reach(distribution: Distribution, epsilon: float) -> float:
     """
     if not 0 < epsilon < 0.5:
         raise ValueError(f"epsilon must lie between 0 and 0.5, not {epsilon}.")
-    low, _ = DISTRIBUTIONS[distribution.name].quantiles(epsilon, distribution.shape)
+    low, _ = _family(distribution).quantiles(epsilon, distribution.shape)
     return max(0.0, -low)

@@ -41,12 +41,18 @@ def run(
     try:
         result = command()
     except REPORTED as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        lines = map(printable, str(error).split("\n"))
+        print(f"{name}: " + "\n".join(lines), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
         return 130
     return result if isinstance(result, int) else 0
+
+
+def printable(text: str) -> str:
+    """Writes control characters, which may stand in the names of files, as escapes."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:

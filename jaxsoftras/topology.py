@@ -18,6 +18,8 @@ def _existing(faces: ArrayLike) -> np.ndarray:
             "faces must belong to one mesh, [F, 3] vertex indices; they have the shape "
             f"{list(faces.shape)}."
         )
+    if not np.issubdtype(faces.dtype, np.integer):
+        raise ValueError(f"faces must be integers, vertex indices, not {faces.dtype}.")
     return faces[faces[:, 0] >= 0]
 
 

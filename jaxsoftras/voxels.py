@@ -156,7 +156,8 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
 
     Raises:
         ValueError: a wrong shape or dtype, a topology for each mesh, or a vertex that
-            does not exist.
+            does not exist; a vertex that is not finite, but not under a transformation,
+            where values are not known.
 
     Example:
         >>> from jaxsoftras import mesh, voxels
@@ -167,6 +168,7 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
     """
     (vertices,) = checks.as_floats(vertices)
     checks.check_shape("vertices", vertices, 3)
+    checks.check_finite({"vertices": vertices})
     faces = checked_faces(faces, vertices.shape[-2])
     if faces.ndim > 2:
         raise ValueError(

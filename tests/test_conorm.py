@@ -232,6 +232,10 @@ class TestConorm:
         assert Conorm("yager") == Conorm("yager", 2.0)
         assert hash(Conorm("hamacher")) == hash(Conorm("hamacher", 0.0))
 
+    def test_name_in_place_of_a_conorm(self):
+        with pytest.raises(ValueError, match=r"Conorm\(.*not as 'einstein'"):
+            conorms.aggregate("einstein", jnp.ones(1))  # pyright: ignore
+
     def test_unknown_name(self):
         with pytest.raises(ValueError, match="must be one of probabilistic.*not 'max'"):
             Conorm("max")

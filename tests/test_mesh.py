@@ -261,6 +261,10 @@ class TestTopology:
         with pytest.raises(ValueError, match=r"one mesh, .* shape \[1, 2, 3\]"):
             topology.edges(self.STRIP[None])
 
+    def test_refuses_floats(self):
+        with pytest.raises(ValueError, match="must be integers, .* not float64"):
+            topology.edges(self.STRIP + 0.5)
+
 
 class TestGather:
     @pytest.mark.parametrize("known", [True, False])

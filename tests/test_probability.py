@@ -223,6 +223,11 @@ class TestErrors:
         ):
             Distribution("normal")
 
+    def test_name_in_place_of_a_distribution(self):
+        for function in (probability.cdf, probability.log_cdf, probability.reach):
+            with pytest.raises(ValueError, match=r"Distribution\(.*not as 'uniform'"):
+                function("uniform", 0.1)  # pyright: ignore[reportArgumentType]
+
     @pytest.mark.parametrize("shape", [0.0, -1.0, 100.0, float("nan")])
     def test_shape(self, shape):
         with pytest.raises(ValueError, match="from 0.1 to 10"):

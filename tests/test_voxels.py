@@ -123,6 +123,14 @@ def test_faces_that_are_none(faces, message):
         voxels.voxelize(mesh.icosphere(0).vertices, faces)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_vertices_that_are_not_finite(value):
+    vertices = mesh.icosphere(0).vertices.copy()
+    vertices[3, 1] = value
+    with pytest.raises(ValueError, match=rf"entry \[3, 1\] is {value}"):
+        voxels.voxelize(vertices, mesh.icosphere(0).faces)
+
+
 def test_iou():
     a = jnp.zeros((3, 32, 32, 32), bool).at[:2, :4].set(True)
     b = jnp.zeros((3, 32, 32, 32), bool).at[0, 2:6].set(True)

@@ -13,6 +13,7 @@
 * `jaxsoftras.data.pictures`: data sets from pictures with masks and cameras.
 * `jaxsoftras.data.sampling`: training batches of two views of each object.
 * `jaxsoftras.data.build`: data sets from folders of meshes.
+* `jaxsoftras.data.show`: what is in a data set, and what deserves a look.
 * `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.
 * `jaxsoftras.data.writing`: new data sets as npz files.
 * `jaxsoftras.data.zbuffer`: the renderer of new data sets.

@@ -6,20 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from jaxsoftras import terminal
 from jaxsoftras.data import (
     build_report,
-    camera_files,
-    description,
     download,
     pictures_report,
-    source,
+    show_report,
 )
-from jaxsoftras.data.categories import sort_keys
 
 
 def main(
@@ -93,11 +86,21 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "info",
-        help="show the contents of a data set",
-        description="Count the objects of an npz folder or a prepared data set.",
+        help="count the objects of a data set",
+        description="Print what the headers of the files of a data set say, at once: "
+        "its categories, splits, objects, cameras and licences.",
     )
-    command.add_argument("folder", metavar="DIR", help="folder of the data set")
-    command.set_defaults(run=_show_info)
+    show_report.add_info_arguments(command)
+
+    command = commands.add_parser(
+        "show",
+        help="look at all images of a data set; draw a contact sheet",
+        description="Read all objects of a data set, whatever its kind. Print what "
+        "info prints, and what deserves a look: silhouettes that touch the border, are "
+        "empty or full, colours that exceed the coverage, voxel grids that are empty "
+        "or full, and objects that occur twice, in two splits above all.",
+    )
+    show_report.add_show_arguments(command)
     return parser
 
 
@@ -113,37 +116,6 @@ def _prepare(options: argparse.Namespace) -> None:
     with terminal.progress_bar("Converting") as progress:
         prepare(options.npz, options.out, progress=progress)
     print(f"The prepared data set is in {options.out}.")
-
-
-def _show_info(options: argparse.Namespace) -> None:
-    storage, splits = source.describe(options.folder)
-    table = Table("key", "category")
-    for name in splits:
-        table.add_column(name, justify="right")
-    names = {key: name for s in splits.values() for key, name in s.names.items()}
-    for key in sort_keys(names):
-        counts = [s.count(key) if key in s.names else 0 for s in splits.values()]
-        # names come from files, and are not to be read as styles
-        table.add_row(escape(key), escape(names[key]), *map(str, counts))
-    table.add_section()
-    totals = [sum(map(s.count, s.categories)) for s in splits.values()]
-    table.add_row("", "all", *map(str, totals))
-    console = Console()
-    console.print(table)
-    per_picture = camera_files.is_per_picture(description.read(options.folder))
-    sizes = {(split.num_views, split.image_size) for split in splits.values()}
-    for num_views, side in sorted(sizes):
-        views = f"{'up to ' if per_picture else ''}{num_views} views"
-        console.print(f"{storage} files, {views} of {side} x {side} pixels")
-    if per_picture:
-        console.print("Each picture has a camera of its own.")
-    without = [
-        name
-        for name, split in splits.items()
-        if not all(map(split.has_voxels, split.categories))
-    ]
-    if without:
-        console.print(f"Not all objects have voxels: {', '.join(without)}.")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.description import check_name
+from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
 
@@ -63,8 +63,8 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
 
     Raises:
         FileNotFoundError: no folder, or no mesh file in a sub-folder.
-        ValueError: shares that are negative or do not add up to 1, or a sub-folder
-            whose name cannot be that of a category.
+        ValueError: shares that are negative or do not add up to 1, a sub-folder whose
+            name cannot be that of a category, or two whose names are too much alike.
     """
     if (
         len(fractions) != len(SPLITS)
@@ -91,6 +91,7 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
             "needs one sub-folder for each category."
         )
     used = {found.key for found in found.objects}
+    check_distinct(sorted(used), root)
     for key in sorted(used):
         name = CATEGORIES.get(key, key)
         # a synset beside a folder of the same name keeps its number
@@ -129,7 +130,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
         ValueError: it is not such a list.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
         return {
             entry["file"]: {
                 name: value for name, value in entry.items() if isinstance(value, str)
@@ -153,6 +154,9 @@ def _search_category(
     for path in _walk(folder, found):
         inner = PurePosixPath(path.relative_to(folder).as_posix())
         file = f"{key}/{inner}"
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            found.left_out.append((file, "it is not a regular file"))
+            continue
         try:
             file.encode()
         except UnicodeEncodeError:

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
@@ -15,7 +14,14 @@ from jaxsoftras.data import description
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
-from jaxsoftras.data.reporting import add_jobs, add_splits, name_splits, print_files
+from jaxsoftras.data.reporting import (
+    add_jobs,
+    add_splits,
+    as_text,
+    name_splits,
+    print_files,
+    say,
+)
 from jaxsoftras.data.split import SPLITS
 
 
@@ -114,31 +120,28 @@ def print_report(
     print_files(console, "built, but", "note", report.notes)
     rate = report.made / max(report.seconds, 1e-9)
     if report.made:
-        console.print(
-            f"Made {report.made} objects in {report.seconds:.1f} s, {rate:.1f} a "
-            "second."
+        say(
+            console,
+            f"{report.made} meshes in {report.seconds:.1f} s, {rate:.1f} a second.",
         )
-    place = escape(shlex.quote(str(out)))
+    place = shlex.quote(str(out))
     failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
     if report.complete:
-        console.print(
-            f"{report.total} objects are in {place}{failed}.\n"
-            f"Its {description.FILE} says how they were made.",
-            soft_wrap=True,
-        )
+        say(console, f"{report.total} objects are in {place}{failed}.")
+        say(console, f"Its {description.FILE} says how they were made.")
         for split in SPLITS:
             keys = [key for key, counts in report.counts.items() if not counts[split]]
             if keys:
                 names = ", ".join(report.names[key] for key in keys)
-                console.print(f"Without an object in {split}: {escape(names)}.")
+                say(console, f"Without an object in {split}: {names}.")
     elif shard:
-        console.print(
+        say(
+            console,
             f"Part {shard[0]} of {shard[1]} has {report.total} objects{failed}. When "
             "all parts are made, the same command without --shard packs them.",
-            soft_wrap=True,
         )
     else:
-        console.print(f"Nothing could be built{failed}.")
+        say(console, f"Nothing could be built{failed}.")
 
 
 def _count_table(report: Report) -> Table:
@@ -148,7 +151,7 @@ def _count_table(report: Report) -> Table:
         table.add_column(split, justify="right")
     for key in sort_keys({key: report.names[key] for key in report.counts}):
         counts = [str(report.counts[key].get(split, 0)) for split in splits]
-        table.add_row(escape(report.names[key]), escape(key), *counts)
+        table.add_row(as_text(report.names[key]), as_text(key), *counts)
     return table
 
 

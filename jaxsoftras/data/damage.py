@@ -29,12 +29,17 @@ def explain(path: Path) -> Iterator[None]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or too large.
     """
     try:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file {path}.") from None
+    except MemoryError as error:  # or its header says so
+        raise ValueError(
+            f"{path} needs more memory than there is ({error}): it is too large, or "
+            "damaged."
+        ) from error
     except (*_DAMAGE, OSError) as error:
         # zipfile takes an offset from the file and may seek to a negative one
         if isinstance(error, OSError) and error.errno != errno.EINVAL:

@@ -177,6 +177,21 @@ def check_name(word: Any, where: str | Path) -> None:
         )
 
 
+def check_distinct(keys: Iterable[str], where: str | Path) -> None:
+    """Raises ValueError if keys differ in nothing but the case of their letters.
+
+    Some file systems would take the file of one for that of another.
+    """
+    folded: dict[str, str] = {}
+    for key in keys:
+        other = folded.setdefault(key.casefold(), key)
+        if other != key:
+            raise ValueError(
+                f"{where} has the categories {other!r} and {key!r}, whose files some "
+                "computers cannot tell apart: rename or join them."
+            )
+
+
 def _lists_objects(key: Any, splits: Any, categories: Mapping[str, str]) -> bool:
     return (
         key in categories
@@ -184,7 +199,10 @@ def _lists_objects(key: Any, splits: Any, categories: Mapping[str, str]) -> bool
         and set(splits) <= set(ALL_SPLITS)
         and all(
             isinstance(objects, list)
-            and all(isinstance(item, Mapping) and "name" in item for item in objects)
+            and all(
+                isinstance(item, Mapping) and isinstance(item.get("name"), str)
+                for item in objects
+            )
             for objects in splits.values()
         )
     )

@@ -10,13 +10,15 @@ it may also say that there are no voxels, or that each picture has a camera of i
 
 from __future__ import annotations
 
+import itertools
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -61,12 +63,7 @@ def open_npz(
     part = f"{{}}_{split}_images.npz"
     chosen = select_categories(categories, available, part, root, names)
     stores = _open_categories(root, split, chosen, about)
-    shapes = {
-        key: (store.num_objects, store.num_views, store.image_size)
-        for key, store in stores.items()
-    }
-    cameras = open_cameras(root, split, shapes, about, orbit)
-    opened = Split(split, stores, names or CATEGORIES, cameras)
+    opened = _join(root, split, stores, about, orbit)
     with ThreadPoolExecutor() as pool:  # zlib releases the interpreter lock
         list(pool.map(lambda store: store.all_images, stores.values()))
     return opened
@@ -99,6 +96,38 @@ def inspect_npz(root: str | Path) -> dict[str, dict[str, NpzCategory]]:
             "names others."
         )
     return found
+
+
+def open_unread(root: str | Path) -> dict[str, Split]:
+    """Opens all splits with all their categories; images are read on first use.
+
+    Args:
+        root: folder of the files.
+
+    Raises:
+        FileNotFoundError, ValueError: as `inspect_npz`, and if there is something wrong
+            with the cameras.
+    """
+    root, about = Path(root), read(root)
+    return {
+        split: _join(root, split, stores, about, SOFTRAS_RIG)
+        for split, stores in inspect_npz(root).items()
+    }
+
+
+def _join(
+    root: Path,
+    split: str,
+    stores: Mapping[str, NpzCategory],
+    about: Description | None,
+    orbit: Orbit,
+) -> Split:
+    shapes = {
+        key: (store.num_objects, store.num_views, store.image_size)
+        for key, store in stores.items()
+    }
+    cameras = open_cameras(root, split, shapes, about, orbit)
+    return Split(split, stores, about.categories if about else CATEGORIES, cameras)
 
 
 class NpzCategory:
@@ -170,6 +199,13 @@ class NpzCategory:
         """Voxels of all objects, ``[n, R, R, R]`` bool."""
         return self._voxels_file.load()
 
+    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields the images and voxels of one object after another; see `Split`."""
+        grids = (
+            self._voxels_file.stream() if self.has_voxels else itertools.repeat(None)
+        )
+        return zip(self._images_file.stream(), grids, strict=False)
+
     def check_voxels(self, shape: tuple[int, int, int]) -> None:
         """Raises ValueError unless the voxels of an object have a shape."""
         if self._voxels_file.shape[1:] != shape:
@@ -207,6 +243,27 @@ class _ArrayFile:
             archive.open(self.member) as member,
         ):
             return np.lib.format.read_array(member, allow_pickle=False)
+
+    def stream(self) -> Iterator[np.ndarray]:
+        """Reads the entries along the first axis one by one.
+
+        Raises:
+            ValueError: a damaged file.
+        """
+        with (
+            damage.explain(self.path),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(self.member) as member,
+        ):
+            header = _read_header(member)
+            if header.fortran_order:  # entries do not lie one after another
+                yield from self.load()
+                return
+            shape = header.shape[1:]
+            size = math.prod(shape) * header.dtype.itemsize
+            for _ in range(header.shape[0]):
+                entry = np.frombuffer(member.read(size), header.dtype)
+                yield entry.reshape(shape)
 
 
 def _list_keys(root: Path, split: str, about: Description | None) -> list[str]:
@@ -253,7 +310,13 @@ def _inspect(
         members = archive.namelist()
         if len(members) == 1:
             with archive.open(members[0]) as member:
-                shape, found = _read_header(member)
+                shape, _, found = _read_header(member)
+                size = member.tell() + math.prod(shape) * found.itemsize
+            stored = archive.getinfo(members[0]).file_size
+            if size != stored and not found.hasobject:
+                raise ValueError(
+                    f"its header speaks of {size} bytes, and it has {stored}"
+                )
     if len(members) != 1:
         raise ValueError(f"{path} holds {len(members)} arrays; one was expected.")
     fits = len(shape) == len(expected) and all(
@@ -264,16 +327,21 @@ def _inspect(
         raise ValueError(
             f"{path} holds {found} {list(shape)}, not {np.dtype(dtype)} [{layout}]."
         )
-    if 0 in shape:
+    if min(shape) < 1:
         raise ValueError(f"{path} is empty: its array has shape {list(shape)}.")
     return _ArrayFile(path, members[0], shape)
 
 
-def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Reads the shape and type of an npy file."""
+class _Header(NamedTuple):
+    """Header of an npy file."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype
+
+
+def _read_header(member: IO[bytes]) -> _Header:
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-    return shape, dtype
+        return _Header(*np.lib.format.read_array_header_1_0(member))
+    return _Header(*np.lib.format.read_array_header_2_0(member))

@@ -67,13 +67,28 @@ def read_entries(path: Path) -> dict[str, Any]:
         ValueError: the file is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_Members)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not valid JSON in UTF-8 ({error})") from None
-    pictures = content.get("pictures") if isinstance(content, Mapping) else None
-    if not isinstance(pictures, Mapping):
+    members = content.pairs if isinstance(content, _Members) else []
+    pictures = [entry for name, entry in members if name == "pictures"]
+    if len(pictures) != 1 or not isinstance(pictures[0], _Members):
         raise ValueError('it must be an object {"pictures": {NAME: CAMERA, ...}}')
-    return {normalize(name): entry for name, entry in pictures.items()}
+    entries = {}
+    for name, entry in pictures[0].pairs:
+        if normalize(name) in entries:
+            raise ValueError(f"it names {name} twice")
+        entries[normalize(name)] = entry
+    return entries
+
+
+class _Members(dict[str, Any]):
+    """An object of JSON, with all of its members, also those of one name."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]):
+        super().__init__(pairs)
+        self.pairs = pairs
 
 
 def parse(entry: Any, size: tuple[int, int]) -> Calibration:
@@ -124,9 +139,12 @@ def _numbers(
 ) -> np.ndarray:
     """Numbers of a field, of a shape, or any number of them if None."""
     try:
-        array = np.array(entry[name], dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} of its camera must consist of numbers") from None
+        array = np.array(entry[name])
+    except ValueError:  # lists of different length
+        array = np.array(None)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{name} of its camera must consist of numbers")
+    array = array.astype(float)
     if array.shape != ((array.size,) if shape is None else shape):
         wanted = "a list" if shape is None else f"of the shape {list(shape)}"
         raise ValueError(f"{name} of its camera must be {wanted}")

@@ -10,12 +10,13 @@ import numpy as np
 
 from jaxsoftras.data import colmap, picture_cameras
 from jaxsoftras.data.build_discovery import choose_split
-from jaxsoftras.data.description import check_name
+from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.picture_cameras import normalize
 from jaxsoftras.data.split import ALL_SPLITS
 from jaxsoftras.meshfile import imagefile
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
+_NOT_READ = {".heic", ".heif", ".avif", ".jp2", ".svg", ".exr", ".dng", ".psd"}
 _IMAGES, _MASKS = "images", ("mask", "masks")
 
 
@@ -60,7 +61,8 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
 
     Raises:
         FileNotFoundError: there is no such folder, or no object in it.
-        ValueError: a category that files cannot be named after.
+        ValueError: a category that files cannot be named after, or two whose names are
+            too much alike.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
@@ -72,6 +74,7 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
             for place in _folders(folder, root, found) if given else [folder]:
                 split = given or choose_split(place.name, fractions)
                 _add_object(category, split, place, found)
+    check_distinct(sorted({found.key for found in found.objects}), root)
     if not found.objects:
         raise FileNotFoundError(
             f"{root} has no pictures in folders CATEGORY/OBJECT; see docs/pictures.md."
@@ -112,19 +115,28 @@ def _folders(folder: Path, root: Path, found: Found) -> list[Path]:
 
 def _add_object(category: Path, split: str, folder: Path, found: Found) -> None:
     inner = folder / _IMAGES
-    pictures = tuple(
-        path
-        for place in ([folder, inner] if inner.is_dir() else [folder])
-        for path in _list(place, found)
-        if path.suffix.lower() in _SUFFIXES and not path.stem.endswith("_mask")
-    )
     name = folder.relative_to(category).as_posix()
+    label, pictures = f"{category.name}/{name}", []
+    for place in [folder, inner] if inner.is_dir() else [folder]:
+        for path in _list(place, found):
+            suffix, reason = path.suffix.lower(), ""
+            if suffix in _NOT_READ:
+                reason = f"{suffix} is not read; convert it to PNG or JPEG"
+            elif suffix not in _SUFFIXES or path.stem.endswith("_mask"):
+                continue
+            elif path.exists() and not path.is_file():  # a pipe would be waited for
+                reason = "it is not a regular file"
+            if reason:
+                file = path.relative_to(folder).as_posix()
+                found.left_out.append((f"{label}/{file}", reason))
+            else:
+                pictures.append(path)
     if pictures:
         found.objects.append(
-            PictureObject(category.name, split, name, folder, pictures)
+            PictureObject(category.name, split, name, folder, tuple(pictures))
         )
     else:
-        found.left_out.append((f"{category.name}/{name}", "there is no picture in it"))
+        found.left_out.append((label, "there is no picture in it"))
 
 
 def read_cameras(folder: Path) -> dict[str, Any] | None:
@@ -202,6 +214,14 @@ def read_picture(path: Path, folder: Path) -> np.ndarray:
     if np.all(mask >= 0.5):
         raise ValueError("its mask is full")
     return np.concatenate([image[..., :3] * mask[..., None], mask[..., None]], axis=-1)
+
+
+def is_turned(path: Path) -> bool:
+    """Tells whether the tag of a camera asks viewers to turn or mirror a picture."""
+    from PIL import ExifTags, Image
+
+    with Image.open(path) as image:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
 def _find_mask(path: Path, folder: Path) -> Path | None:

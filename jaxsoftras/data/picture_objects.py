@@ -14,7 +14,6 @@ from jaxsoftras.data.picture_cameras import Calibration
 from jaxsoftras.data.picture_files import PictureObject
 
 _CARVED = 256  # pixels along a side of the silhouettes that are carved
-_BROKEN = (ValueError, OSError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -97,10 +96,10 @@ def take_object(
     outcome = Outcome()
     try:
         entries = picture_files.read_cameras(source.folder)
-    except _BROKEN as error:
-        return Outcome(left_out=[(label, str(error))])
+    except Exception as error:  # a file may break anything
+        return Outcome(left_out=[(label, _explain(error))])
     base, known = (root, shared) if entries is None else (source.folder, entries)
-    used, taken = set(), []
+    used, taken, turned = set(), [], []
     for path in source.pictures:
         place = f"{label}/{path.relative_to(source.folder).as_posix()}"
         names = picture_files.names_in(base, path)
@@ -111,10 +110,12 @@ def take_object(
         used.add(name)
         try:
             picture, touches = _take_picture(path, known[name], source, options)
-        except _BROKEN as error:
-            outcome.left_out.append((place, str(error)))
+        except Exception as error:
+            outcome.left_out.append((place, _explain(error)))
             continue
         taken.append(picture)
+        if picture_files.is_turned(path):
+            turned.append(picture.file)
         if touches:
             outcome.notes.append((place, "the object is cut off by the border"))
     if entries is None:
@@ -130,6 +131,12 @@ def take_object(
         outcome.left_out.append((label, str(error)))
         return outcome
     if note:
+        outcome.notes.append((label, note))
+    if turned:
+        note = (
+            f"the orientation tag of {len(turned)} pictures, such as {turned[0]}, is "
+            "not applied: masks and cameras must fit the pixels as they are stored"
+        )
         outcome.notes.append((label, note))
     if len(taken) == 1:
         outcome.notes.append((label, "it has a single picture"))
@@ -155,6 +162,15 @@ def list_unused(
         for name in entries
         if name not in used
     ]
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = str(error)
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _take_picture(

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jaxsoftras import terminal
@@ -15,7 +14,14 @@ from jaxsoftras.data.categories import sort_keys
 from jaxsoftras.data.picture_objects import Options
 from jaxsoftras.data.pictures import import_pictures
 from jaxsoftras.data.pictures_writing import Report
-from jaxsoftras.data.reporting import add_jobs, add_splits, name_splits, print_files
+from jaxsoftras.data.reporting import (
+    add_jobs,
+    add_splits,
+    as_text,
+    name_splits,
+    print_files,
+    say,
+)
 from jaxsoftras.data.split import SPLITS
 
 
@@ -64,17 +70,17 @@ def print_report(report: Report, out: Path, console: Console) -> None:
     print_files(console, "taken, but", "note", report.notes)
     failed = f"; {len(report.left_out)} left out, see above" if report.left_out else ""
     if not report.objects:
-        console.print(f"No picture could be used{failed}.")
+        say(console, f"No picture could be used{failed}.")
         return
     pictures = sum(len(taken.files) for taken in report.objects)
-    console.print(
+    say(
+        console,
         f"{pictures} pictures of {len(report.objects)} objects are in "
-        f"{escape(shlex.quote(str(out)))}{failed}.",
-        soft_wrap=True,
+        f"{shlex.quote(str(out))}{failed}.",
     )
     there = {taken.source.split for taken in report.objects}
     if missing := [split for split in SPLITS if split not in there]:
-        console.print(f"Without an object: {', '.join(missing)}.")
+        say(console, f"Without an object: {', '.join(missing)}.")
 
 
 def _count_table(report: Report) -> Table:
@@ -89,5 +95,6 @@ def _count_table(report: Report) -> Table:
         splits = [taken.source.split for taken in members]
         counts = sorted({len(taken.files) for taken in members})
         span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        table.add_row(escape(key), *(str(splits.count(split)) for split in names), span)
+        numbers = [str(splits.count(split)) for split in names]
+        table.add_row(as_text(key), *numbers, span)
     return table

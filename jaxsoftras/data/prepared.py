@@ -30,7 +30,7 @@ import numpy as np
 
 from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
-from jaxsoftras.data.npz import NpzCategory, inspect_npz
+from jaxsoftras.data.npz import inspect_npz
 from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import ALL_SPLITS, Split, check_split_name, select_categories
 from jaxsoftras.terminal import Progress
@@ -79,7 +79,6 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
             progress: called with the numbers of objects converted and to convert.
             **kwargs: passed on to TFDS.
         """
-        self._npz_root = Path(npz_root)
         self._counts = {}
         self._description = description.read(npz_root)
         if camera_files.is_per_picture(self._description):
@@ -88,7 +87,8 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
                 "do not hold: train on the npz files as they are."
             )
         sizes = set()
-        for split, stores in inspect_npz(npz_root).items():
+        self._stores = inspect_npz(npz_root)
+        for split, stores in self._stores.items():
             for key, store in stores.items():
                 if store.has_voxels:
                     store.check_voxels(_GRID)
@@ -132,14 +132,12 @@ class MultiViewShapes(tfds.core.GeneratorBasedBuilder):
         return {_part_name(*key): self._generate_examples(*key) for key in self._counts}
 
     def _generate_examples(self, split: str, key: str) -> Iterator[tuple[int, dict]]:
-        # opened here and closed on return, so that one category is in memory at a time
-        store = NpzCategory(self._npz_root, split, key)
-        for number in range(store.num_objects):
-            voxels = b""
-            if store.has_voxels:
-                voxels = zlib.compress(np.packbits(store.all_voxels[number]).tobytes())
-            views = [zlib.compress(view.tobytes()) for view in store.all_images[number]]
-            yield number, {"views": views, "voxels": voxels}
+        for number, (images, grid) in enumerate(self._stores[split][key].stream()):
+            code = b""
+            if grid is not None:
+                code = zlib.compress(np.packbits(grid).tobytes())
+            views = [zlib.compress(view.tobytes()) for view in images]
+            yield number, {"views": views, "voxels": code}
             self._done += 1
             if self._progress:
                 self._progress(self._done, sum(self._counts.values()))
@@ -279,6 +277,8 @@ def inspect_prepared(
         for key in about.categories if about else CATEGORIES:
             if _part_name(split, key) in builder.info.splits:
                 store = PreparedCategory(builder, _part_name(split, key), *sizes)
+                if about and about.count(key, split) != store.num_objects:
+                    raise _damaged(folder / version, "its metadata list other objects")
                 found.setdefault(split, {})[key] = store
     return about, found
 
@@ -359,8 +359,16 @@ class PreparedCategory:
             grid[:] = np.unpackbits(bits).reshape(_GRID)
         return grids
 
+    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields the images and voxels of one object after another; see `Split`."""
+        views, has_voxels = np.arange(self.num_views), self.has_voxels
+        for number in range(self.num_objects):
+            images = self.images(np.full(self.num_views, number), views)
+            voxels = self.voxels(np.array([number]))[0] if has_voxels else None
+            yield images, voxels
 
-def _damaged(path: Path, error: Exception) -> ValueError:
+
+def _damaged(path: Path, error: object) -> ValueError:
     return ValueError(f"{path} is damaged ({error}): prepare the data set again.")
 
 

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from jaxsoftras import terminal
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
@@ -40,6 +41,16 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def as_text(word: str) -> Text:
+    """Makes a cell of a word from a file, in which nothing is read as a style."""
+    return Text(terminal.printable(word))
+
+
+def say(console: Console, line: str) -> None:
+    """Prints a line in which nothing is read as a style."""
+    console.print(as_text(line), soft_wrap=True)
+
+
 def name_splits(used: Iterable[str]) -> tuple[str, ...]:
     """Names the splits of a table: train, val, test, and style if it is used."""
     return ALL_SPLITS if STYLE in used else SPLITS
@@ -53,7 +64,7 @@ def print_files(
         return
     table = Table(title, header)
     for file, text in rows[:_ROWS]:
-        table.add_row(escape(file), escape(text))
+        table.add_row(as_text(file), as_text(text))
     if len(rows) > _ROWS:
         table.add_row(
             f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"

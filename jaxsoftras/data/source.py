@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from jaxsoftras import config, terminal
-from jaxsoftras.data import description
+from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.mixture import Mixture
-from jaxsoftras.data.npz import inspect_npz, open_npz
-from jaxsoftras.data.rig import Orbit
+from jaxsoftras.data.npz import open_npz, open_unread
+from jaxsoftras.data.rig import SOFTRAS_RIG, Orbit
 from jaxsoftras.data.split import Split, check_split_name
 
 Source = Literal["npz", "prepared"]
@@ -110,14 +110,25 @@ def _each_source(settings: config.Data) -> list[config.Data]:
     ]
 
 
-def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
+class Contents(NamedTuple):
+    """A data set whose images have not been read.
+
+    Attributes:
+        storage: its format.
+        about: its description, if it has one.
+        splits: the splits by name, each with all categories that it has.
+    """
+
+    storage: Source
+    about: description.Description | None
+    splits: dict[str, Split]
+
+
+def describe(root: str | Path) -> Contents:
     """Detects the format and the splits of a data set without reading its images.
 
     Args:
         root: folder of the data set.
-
-    Returns:
-        The format, and the splits by name, each with all categories that it has.
 
     Raises:
         FileNotFoundError: not a data set.
@@ -125,11 +136,10 @@ def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
         ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
     """
     root = Path(root)
-    if root.is_dir() and any(root.glob("*_images.npz")):
-        about = description.read(root)
-        names = about.categories if about else CATEGORIES
-        stores = inspect_npz(root)
-        return "npz", {name: Split(name, s, names) for name, s in stores.items()}
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.")
+    if (root / description.FILE).exists() or any(root.glob("*_images.npz")):
+        return Contents("npz", description.read(root), open_unread(root))
     if not any(root.glob("*/*/dataset_info.json")):
         raise FileNotFoundError(
             f"{root} holds neither npz files nor a prepared data set."
@@ -138,7 +148,9 @@ def describe(root: str | Path) -> tuple[Source, dict[str, Split]]:
 
     about, parts = inspect_prepared(root)
     names = about.categories if about else CATEGORIES
-    return "prepared", {name: Split(name, s, names) for name, s in parts.items()}
+    orbit = camera_files.choose_orbit(about, SOFTRAS_RIG)
+    splits = {name: Split(name, s, names, orbit) for name, s in parts.items()}
+    return Contents("prepared", about, splits)
 
 
 def _ensure_embedded(settings: config.Data) -> None:

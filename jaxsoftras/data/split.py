@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,6 +58,10 @@ class CategoryStore(Protocol):
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         """Returns the voxels ``[N, R, R, R]`` bool of ``[N]`` objects."""
+        ...
+
+    def stream(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Yields the images and voxels of one object after another; see `Split`."""
         ...
 
 
@@ -228,6 +232,25 @@ class Split:
         objects = np.asarray(objects)
         _check_range("object", objects, store.num_objects)
         return store.voxels(objects)
+
+    def stream(self, category: str) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """Reads one object after another, without the others in memory.
+
+        Args:
+            category: key of the category.
+
+        Yields:
+            The images ``[V, 4, S, S]`` uint8 of an object, without those that fill up,
+            and its voxels ``[R, R, R]`` bool, or None if there are none.
+
+        Raises:
+            KeyError: the split was opened without this category.
+            ValueError: a damaged file.
+        """
+        counts = self.view_counts(category)
+        objects = self._store(category).stream()
+        for (images, voxels), count in zip(objects, counts, strict=True):
+            yield images[:count], voxels
 
     def _check_views(
         self, category: str, objects: np.ndarray, views: np.ndarray

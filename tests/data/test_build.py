@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import pickle
@@ -127,6 +128,19 @@ def test_interrupted_builds_resume(built, meshes, tmp_path, monkeypatch):
     seen = []
     report = make(meshes, tmp_path / "set", progress=lambda *n: seen.append(n))
     assert report.made == 4 and seen == [(n, 7) for n in range(3, 8)]
+    assert arrays(tmp_path / "set") == arrays(built[0])
+
+
+def test_a_full_disk_ends_a_build_that_resumes(built, meshes, tmp_path, monkeypatch):
+    def fill(path, **arrays):
+        Path(path).write_bytes(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            make(meshes, tmp_path / "set")
+    assert make(meshes, tmp_path / "set").complete
     assert arrays(tmp_path / "set") == arrays(built[0])
 
 
@@ -267,13 +281,15 @@ def test_command(meshes, tmp_path, capsys):
 
 
 def test_nothing_to_build_is_exit_code_1(tmp_path, capsys):
-    for name in ("[red].obj", "b.obj"):
+    for name in ("[red].obj", "\x1b[31m\n:car:.obj"):
         path = tmp_path / "meshes" / "mug" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert run(tmp_path / "meshes", tmp_path / "set") == 1
     shown = capsys.readouterr().out
     assert "Nothing could be built; 2 left out" in shown and "[red].obj" in shown
+    # nothing in a name is read as a style, an emoji or a control sequence
+    assert r"\x1b[31m\n:car:.obj" in shown
     assert run(tmp_path / "nowhere", tmp_path / "set") == 2
 
 

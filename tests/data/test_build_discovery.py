@@ -116,6 +116,19 @@ def test_folders_that_cannot_be_listed_are_named(tmp_path, monkeypatch):
     assert found.left_out == [("mug/locked/", "Permission denied")]
 
 
+def test_pipes_are_not_waited_for(tmp_path):
+    root = touch(tmp_path, "mug/a.obj")
+    os.mkfifo(root / "mug" / "pipe.obj")
+    found = discover(root, HASHED)
+    assert [obj.file for obj in found.objects] == ["mug/a.obj"]
+    assert found.left_out == [("mug/pipe.obj", "it is not a regular file")]
+
+
+def test_categories_that_differ_by_case_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="'Mug' and 'mug', whose files some"):
+        discover(touch(tmp_path, "mug/a.obj", "Mug/a.obj"), HASHED)
+
+
 def test_what_is_not_an_object_is_named(tmp_path):
     found = discover(touch(tmp_path, "a.obj", "empty/a.txt", "mug/a.obj"), HASHED)
     assert found.left_out == [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,15 @@ class TestPerPicture:
         with pytest.raises(kind, match="x_cameras.npz"):
             camera_files.read_cameras(path, 2, VIEWS, SIDE)
 
+    def test_headers_that_claim_any_size(self, tmp_path):
+        path, header = tmp_path / "x_cameras.npz", io.BytesIO()
+        fields = {"descr": "<i8", "fortran_order": False, "shape": (10**15,)}
+        np.lib.format.write_array_header_1_0(header, fields)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("counts.npy", header.getvalue())
+        with pytest.raises(ValueError, match="x_cameras.npz needs more memory"):
+            camera_files.read_cameras(path, 2, VIEWS, SIDE)
+
     def test_are_not_prepared(self, tmp_path):
         prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
         root = write_folder(tmp_path / "npz")
@@ -184,4 +195,8 @@ def test_voxels_may_be_left_out_where_the_description_says_so(tmp_path):
         data.open_split(configure(root), "val")
     describe(root, ORBIT, voxels=False)
     split = data.open_split(configure(root), "val")
+    assert not split.has_voxels(CHAIR)
+    prepared = pytest.importorskip("jaxsoftras.data.prepared", exc_type=ImportError)
+    prepared.prepare(root, tmp_path / "out")
+    split = prepared.open_prepared(tmp_path / "out", "val")
     assert not split.has_voxels(CHAIR)

@@ -87,7 +87,7 @@ def test_a_key_comes_before_a_name():
     assert chosen == ("chair", "stool")
 
 
-def test_files_and_description_must_agree(root, tmp_path):
+def test_files_and_description_must_agree(root, tmp_path, capsys):
     content = describe()
     content["objects"]["03001627"]["train"].append({"name": "another"})
     (tmp_path / "dataset.json").write_text(json.dumps(content))
@@ -95,9 +95,14 @@ def test_files_and_description_must_agree(root, tmp_path):
         (tmp_path / path.name).symlink_to(path)
     with pytest.raises(ValueError, match="lists 2 objects of '03001627' .* holds 1"):
         open_npz(tmp_path, "train")
+    (tmp_path / "dataset.json").write_text(json.dumps(describe()))
     (tmp_path / "[b]bowl+1_train_images.npz").unlink()
     with pytest.raises(FileNotFoundError, match=r"bowl\+1_train_images.npz"):
         open_npz(tmp_path, "train", ["bowl"])
+    for path in tmp_path.glob("*.npz"):
+        path.unlink()
+    assert main(["show", str(tmp_path)]) == 2
+    assert "There is no file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -112,6 +117,7 @@ def test_files_and_description_must_agree(root, tmp_path):
         ({"objects": {"sofa": {}}}, 'lacks "objects"'),
         ({"objects": {"03001627": {"dev": []}}}, 'lacks "objects"'),
         ({"objects": {"03001627": {"val": ["a"]}}}, 'lacks "objects"'),
+        ({"objects": {"03001627": {"val": [{"name": 5}]}}}, 'lacks "objects"'),
     ],
 )
 def test_descriptions_are_checked(tmp_path, changes, message):

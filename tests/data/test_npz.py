@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -184,6 +185,37 @@ def test_pickled_array(tmp_path):
     write_category(tmp_path, "03001627", "val", images=np.array([{}]))
     with pytest.raises(ValueError, match="holds object"):
         open_npz(tmp_path, "val", ["chair"])
+
+
+@pytest.mark.parametrize("shape", [(10**9, 6, 4, 8, 8), (1, 6, 4, 8, 8)])
+def test_headers_that_lie_about_the_size(npz_root, shape):
+    header = io.BytesIO()
+    fields = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, fields)
+    with zipfile.ZipFile(npz_root / "03001627_val_images.npz", "w") as archive:
+        archive.writestr("arr_0.npy", header.getvalue() + bytes(2 * 6 * 4 * 64))
+    with pytest.raises(ValueError, match=r"damaged .*speaks of \d+ bytes, and it has"):
+        open_npz(npz_root, "val", ["chair"])
+
+
+def test_voxels_of_another_number_of_objects(npz_root):
+    write_category(npz_root, "03001627", "val", voxels=np.zeros((3, 32, 32, 32), bool))
+    with pytest.raises(ValueError, match="holds 3 objects but .*images.npz holds 2"):
+        open_npz(npz_root, "val", ["chair"])
+
+
+def test_streams_equal_what_is_loaded(tmp_path):
+    """Also of images in Fortran order, which do not lie one after another."""
+    images = np.random.default_rng(0).integers(0, 256, (2, VIEWS, 4, 8, 8), np.uint8)
+    voxels = np.arange(2 * 32**3).reshape(2, 32, 32, 32) % 3 == 0
+    for order in (np.ascontiguousarray, np.asfortranarray):
+        write_category(
+            tmp_path, "03001627", "val", images=order(images), voxels=order(voxels)
+        )
+        split = open_npz(tmp_path, "val", ["chair"])
+        found = [np.stack(part) for part in zip(*split.stream("03001627"), strict=True)]
+        np.testing.assert_array_equal(found[0], images)
+        np.testing.assert_array_equal(found[1], voxels)
 
 
 @pytest.mark.parametrize("count", [0, 2])

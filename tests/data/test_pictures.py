@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from scipy.spatial.transform import Rotation
 
 from jaxsoftras import config, data
@@ -225,8 +226,70 @@ def drop_camera(folder: Path) -> None:
     pictures.write_cameras(folder, entries)
 
 
+def save_as(mode: str, suffix: str, **options):
+    """Saves the first picture in another way, with its mask beside it."""
+
+    def change(folder: Path) -> None:
+        with Image.open(folder / "0.png") as image:
+            image.getchannel("A").save(folder / "0_mask.png")
+            if mode == "I;16":
+                red = np.asarray(image)[..., 0].astype(np.uint16)
+                other = Image.fromarray(red * 257)
+            else:
+                other = image.convert("RGB").convert(mode)
+        (folder / "0.png").unlink()
+        later = [Image.new(mode, other.size)] if "save_all" in options else []
+        other.save(folder / f"0{suffix}", append_images=later, **options)
+        entries = json.loads((folder / "cameras.json").read_text())["pictures"]
+        entries[f"0{suffix}"] = entries.pop("0.png")
+        pictures.write_cameras(folder, entries)
+
+    return change
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[ExifTags.Base.Orientation] = orientation
+    return tags
+
+
 def make_opaque(folder: Path) -> None:
     Image.new("RGB", (48, 40)).save(folder / "0.png")
+
+
+class TestKindsOfFiles:
+    """One of six pictures is of another kind, and the object is as it was."""
+
+    @pytest.mark.parametrize(
+        ("change", "color", "notes"),
+        [
+            (save_as("I;16", ".png"), [200] * 3, 0),
+            (save_as("CMYK", ".jpg", quality=95), [200, 100, 0], 0),
+            (save_as("P", ".png"), [200, 100, 0], 0),
+            (save_as("P", ".gif", save_all=True), [200, 100, 0], 0),
+            (save_as("RGB", ".webp", save_all=True, lossless=True), [200, 100, 0], 0),
+            (save_as("RGB", ".png", save_all=True), [200, 100, 0], 0),
+            (save_as("RGB", ".jpg", quality=95, exif=exif(3)), [200, 100, 0], 1),
+        ],
+    )
+    def test_pictures(self, change, color, notes, egg):
+        change(egg)
+        report, split = take(egg.parents[2])
+        assert not report.left_out and split is not None
+        image = split.images("egg", np.zeros(1, int), np.zeros(1, int))[0]
+        # a palette has steps of 51 and a JPEG few more than those of its quality
+        np.testing.assert_allclose(image[:3, 16, 16].astype(int), color, atol=27)
+        assert image[3, 16, 16] == 255
+        turned = [note for _, note in report.notes if "orientation tag" in note]
+        assert len(turned) == notes
+
+    def test_masks_of_16_bits_and_marks_of_byte_order(self, egg):
+        covered = np.uint16(65535 * pictures.mask(*pictures.pose(0, 20)))
+        Image.fromarray(covered).save(egg / "0_mask.png")
+        text = (egg / "cameras.json").read_text()
+        (egg / "cameras.json").write_text(text, encoding="utf-8-sig")
+        report, split = take(egg.parents[2])
+        assert not report.left_out and split is not None
 
 
 class TestBroken:
@@ -236,6 +299,10 @@ class TestBroken:
             (damage_camera(t=[0, 0, float("nan")]), "t of its camera is not finite"),
             (damage_camera(K=[[70, 0], [0, 70]]), r"K .* the shape \[3, 3\]"),
             (damage_camera(R="north"), "R of its camera must consist of numbers"),
+            (damage_camera(t=["1", "2", "3"]), "t of its camera must consist of num"),
+            (damage_camera(t=[True, False, True]), "t of its camera must consist of"),
+            (damage_camera(t=[10**400, 0, 1]), "t of its camera must consist of numb"),
+            (damage_camera(t=[[1], [2, 3]]), "t of its camera must consist of number"),
             (damage_camera(R=np.diag([1, 1, 1.1]).tolist()), "its camera is none"),
             (damage_camera(R=np.diag([1, 1, -1]).tolist()), "its camera is none"),
             (damage_camera(distortion=[1, 2, 3]), "its camera is none"),
@@ -267,6 +334,24 @@ class TestBroken:
         assert ("'\\udcff.png'", "its name is not valid Unicode") in report.left_out
         assert split is not None and split.view_counts("egg").tolist() == [5]
 
+    def test_what_is_no_picture_is_listed(self, egg):
+        os.mkfifo(egg / "pipe.png")  # which would be waited for
+        (egg / "photo.HEIC").touch()
+        (egg / "notes.txt").touch()
+        report, _ = take(egg.parents[2])
+        assert report.left_out == [
+            ("egg/train/a/photo.HEIC", ".heic is not read; convert it to PNG or JPEG"),
+            ("egg/train/a/pipe.png", "it is not a regular file"),
+        ]
+
+    def test_any_error_is_contained(self, egg, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("odd")
+
+        monkeypatch.setattr(picture_files, "read_picture", fail)
+        report, _ = take(egg.parents[2])
+        assert ("egg/train/a/0.png", "RuntimeError: odd") in report.left_out
+
     def test_cameras_without_pictures_are_listed(self, egg):
         (egg / "3.png").unlink()
         report, split = take(egg.parents[2])
@@ -284,7 +369,15 @@ class TestBroken:
 
     @pytest.mark.parametrize(
         ("text", "reason"),
-        [("{", "not valid JSON"), ("[]", 'must be an object {"pictures"')],
+        [
+            ("{", "not valid JSON"),
+            ("", "not valid JSON"),
+            ("[]", 'must be an object {"pictures"'),
+            ('{"pictures": []}', 'must be an object {"pictures"'),
+            ('{"pictures": {}, "pictures": {}}', 'must be an object {"pictures"'),
+            ('{"pictures": {"0.png": 1, "0.png": 2}}', "it names 0.png twice"),
+            ('{"pictures": {"0.png": 1, "./0.png": 2}}', "it names ./0.png twice"),
+        ],
     )
     def test_objects_are_left_out(self, text, reason, egg):
         shutil.copytree(egg, egg.with_name("b"))
@@ -319,6 +412,15 @@ class TestBroken:
             "No picture could be used; 1 left out" in shown and "egg/train/a" in shown
         )
         assert not out.exists()
+
+    def test_errors_of_the_disk_leave_nothing_behind(self, egg, monkeypatch):
+        def fill(path, **arrays):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        monkeypatch.setattr(np, "savez_compressed", fill)
+        with pytest.raises(OSError, match="No space left"):
+            take(egg.parents[2])
+        assert [path.name for path in egg.parents[3].iterdir()] == ["in"]
 
     def test_other_folders_are_not_replaced(self, egg):
         out = egg.parents[3] / "set"
@@ -367,7 +469,10 @@ def test_command(eggs, tmp_path, capsys):
     assert "10 pictures of 2 objects" in shown
     assert "4 to 6" in shown and "leaves the unit box" in shown
     assert "Without an object: val, test." in shown
-    assert main(["info", str(tmp_path / "set")]) == 0
+    assert main(["show", str(tmp_path / "set")]) == 0
     shown = capsys.readouterr().out
+    assert "Cameras: one for each picture." in shown
+    # images that fill up are none
+    assert "Nowhere: silhouette touches the border; silhouette is empty" in shown
     assert "up to 6 views of 16 x 16 pixels" in shown
     assert "Not all objects have voxels: train." in shown

@@ -81,7 +81,7 @@ def test_unknown_source(npz_root):
 
 
 def test_describe_finds_all_splits_and_categories(npz_root):
-    storage, splits = describe(npz_root)
+    storage, _, splits = describe(npz_root)
     assert storage == "npz" and tuple(splits) == SPLITS
     for split in splits.values():
         assert {synset: split.count(synset) for synset in split.categories} == COUNTS
@@ -90,6 +90,11 @@ def test_describe_finds_all_splits_and_categories(npz_root):
 def test_describe_refuses_other_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="neither npz files nor a prepared"):
         describe(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for name in ("loop", "file", "nowhere"):
+        with pytest.raises(FileNotFoundError, match=f"no folder .*{name}"):
+            describe(tmp_path / name)
 
 
 def test_package_does_not_import_tensorflow_datasets():
