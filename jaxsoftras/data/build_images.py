@@ -5,7 +5,8 @@ the pixel is their mean, so that edges and coverage are anti-aliased. The images
 embedded shapes are made like this, with the same light and camera, and may be mixed
 with these. Faces are found by `jaxsoftras.data.zbuffer` in numpy: it needs no
 compilation for each number of faces, which would take longer than the images of most
-meshes, and finds the faces that `jaxsoftras.find_fragments` finds.
+meshes, and finds the faces that `jaxsoftras.find_fragments` finds. For thousands of
+meshes and a GPU, `jaxsoftras.data.accelerated_meshes` makes the same images by JAX.
 """
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def main(words: list[str]) -> None:
     print("| renderer | processes | objects | seconds | objects a second |")
     print("|---|---|---|---|---|")
     gpu = jax.default_backend() == "gpu"
-    rows: list[tuple[Renderer, int]] = [("numpy", count) for count in counts]
-    rows += [("jax", counts[-1])] * gpu
-    for renderer, count in rows:
+    renderers: list[Renderer] = ["numpy"] * len(counts) + ["jax"] * gpu
+    for renderer, count in zip(renderers, counts + counts[-1:], strict=False):
         made, seconds = _measure(count, renderer)
         print(
             f"| {renderer} | {count} | {made} | {seconds:.1f} | {made / seconds:.1f} |"
