@@ -42,7 +42,12 @@ workers.serve()
 """
 )
 
-_KEEP_MEMORY = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
+# glibc keeps the memory of arrays for the next ones: fresh pages took a fifth of the
+# time of an object.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # the most that all versions take
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+}
 
 
 class ProcessDied(ChildProcessError):
@@ -183,8 +188,7 @@ def _start() -> subprocess.Popen[bytes]:
     # one thread each: there is a process for every core; and none takes the GPU
     settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     settings |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
-    # glibc keeps the memory of arrays for the next ones: fresh pages cost much time
-    settings |= dict.fromkeys(_KEEP_MEMORY, str(1 << 28))
+    settings |= _KEEP_MEMORY
     return subprocess.Popen(
         [sys.executable, "-c", _SERVE, *jaxsoftras.__path__],
         stdin=subprocess.PIPE,

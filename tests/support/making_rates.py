@@ -60,17 +60,16 @@ def main(words: list[str]) -> None:
     print(f"{cores.count_cores()} cores; {jax.devices()[0].device_kind}")
     print("| renderer | processes | objects | seconds | objects a second |")
     print("|---|---|---|---|---|")
-    gpu = jax.default_backend() == "gpu"
-    renderers: list[Renderer] = ["numpy"] * len(counts) + ["jax"] * gpu
-    for renderer, count in zip(renderers, counts + counts[-1:], strict=False):
-        made, seconds = _measure(count, renderer)
-        print(
-            f"| {renderer} | {count} | {made} | {seconds:.1f} | {made / seconds:.1f} |"
-        )
-    if gpu:
-        made, seconds = _measure_images()
-        rate = f"{made} | {seconds:.2f} | {made / seconds:.0f}"
-        print(f"| jax, images alone | - | {rate} |")
+    for count in counts:
+        _show("numpy", count, *_measure(count, "numpy"))
+    if jax.default_backend() == "gpu":
+        _show("jax", counts[-1], *_measure(counts[-1], "jax"))
+        _show("jax, images alone", "-", *_measure_images())
+
+
+def _show(renderer: str, processes: int | str, made: int, seconds: float) -> None:
+    rate = made / seconds
+    print(f"| {renderer} | {processes} | {made} | {seconds:.1f} | {rate:.1f} |")
 
 
 if __name__ == "__main__":
