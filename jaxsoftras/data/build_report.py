@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["numpy", "jax"],
         default="numpy",
         help="numpy gives the same images on every machine; jax is faster with a GPU, "
-        "and a few pixels on edges differ (default: %(default)s)",
+        "but slow without, and a few pixels on edges differ (default: %(default)s)",
     )
     parser.add_argument(
         "--shard",

@@ -21,7 +21,7 @@ VIEWS = 24
 
 Renderer = Literal["numpy", "jax"]
 """What makes the images of a data set: numpy, the same on every machine, by all cores;
-or `jaxsoftras.data.accelerated` on the default device of JAX, faster if it is a GPU."""
+or `jaxsoftras.data.accelerated` on the default device of JAX, fast if it is a GPU."""
 
 _TOGETHER = 6  # images: more leave the caches, fewer take more calls of numpy
 

@@ -76,7 +76,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         choices=["numpy", "jax"],
         default="numpy",
         help="numpy gives the same images on every machine; jax is faster with a GPU, "
-        "and a few pixels on edges differ (default: %(default)s)",
+        "but slow without, and a few pixels on edges differ (default: %(default)s)",
     )
     parser.add_argument(
         "--sheet",

@@ -52,8 +52,8 @@ def write_dataset(
         seed: seed of the shapes and colours, not negative.
         image_size: width and height of the images, pixels.
         renderer: ``"numpy"``, the same on every machine, by all processes; or
-            ``"jax"`` on its default device, which a GPU makes faster: a few pixels on
-            edges differ, and the description says so.
+            ``"jax"`` on its default device, fast if that is a GPU and slow otherwise:
+            a few pixels on edges differ, and the description says so.
         processes: number of processes that make objects, which plays no part in the
             result; up to 1 makes them in this one. One for each core if None, or fewer
             if there are few objects.
