@@ -369,15 +369,7 @@ class TestBroken:
 
     @pytest.mark.parametrize(
         ("text", "reason"),
-        [
-            ("{", "not valid JSON"),
-            ("", "not valid JSON"),
-            ("[]", 'must be an object {"pictures"'),
-            ('{"pictures": []}', 'must be an object {"pictures"'),
-            ('{"pictures": {}, "pictures": {}}', 'must be an object {"pictures"'),
-            ('{"pictures": {"0.png": 1, "0.png": 2}}', "it names 0.png twice"),
-            ('{"pictures": {"0.png": 1, "./0.png": 2}}', "it names ./0.png twice"),
-        ],
+        [("{", "not valid JSON"), ("[]", 'must be an object {"pictures"')],
     )
     def test_objects_are_left_out(self, text, reason, egg):
         shutil.copytree(egg, egg.with_name("b"))
@@ -388,6 +380,22 @@ class TestBroken:
         assert reason in reasons["egg/train/a"]
         assert reasons["egg/train/empty"] == "there is no picture in it"
         assert split is not None and split.count("egg") == 1
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("", "not valid JSON"),
+            ('{"pictures": []}', 'must be an object {"pictures"'),
+            ('{"pictures": {}, "pictures": {}}', 'must be an object {"pictures"'),
+            ('{"pictures": {"0.png": 1, "0.png": 2}}', "it names 0.png twice"),
+            ('{"pictures": {"0.png": 1, "./0.png": 2}}', "it names ./0.png twice"),
+        ],
+    )
+    def test_camera_files(self, text, reason, tmp_path):
+        path = tmp_path / picture_cameras.FILE
+        path.write_text(text)
+        with pytest.raises(ValueError, match=reason):
+            picture_cameras.read_entries(path)
 
     def test_cut_off_and_single_pictures_are_noted(self, egg):
         for path in egg.glob("[1-5].png"):

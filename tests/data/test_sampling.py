@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -36,6 +37,9 @@ class CodedStore:
 
     def voxels(self, objects: np.ndarray) -> np.ndarray:
         return np.zeros((len(objects), 32, 32, 32), bool)
+
+    def stream(self) -> Iterator:
+        return iter([])
 
 
 @pytest.fixture
