@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib
+import itertools
 import os
 import pickle
 import queue
@@ -19,21 +20,34 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import jaxsoftras
 
-# The package stands in for itself, empty: its own __init__ imports far more than calls
-# need. What they need has to import modules of the package, and not its public names.
-_SERVE = """
+# Packages stand in for themselves, empty: their own __init__ imports far more than
+# calls need, such as JAX. What these need imports modules, and not public names.
+_WITHOUT_JAX = """
 import signal, sys, types
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-package = sys.modules["jaxsoftras"] = types.ModuleType("jaxsoftras")
-package.__path__ = sys.argv[1:]
+for name, path in ("jaxsoftras", ""), ("jaxsoftras.data", "/data"):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [folder + path for folder in sys.argv[1:]]
+"""
+_SERVE = (
+    _WITHOUT_JAX
+    + """
 from jaxsoftras import workers
 workers.serve()
 """
+)
+
+# glibc keeps the memory of arrays for the next ones: fresh pages took a fifth of the
+# time of an object.
+_KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # the most that all versions take
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
+}
 
 
 class ProcessDied(ChildProcessError):
@@ -92,17 +106,23 @@ def map_as_completed(
         for arguments in calls:
             yield arguments, function(*arguments)
         return
-    died = []
+    died, futures = [], {}
     with _Pool(processes) as pool:
-        futures = {pool.submit(function, arguments): arguments for arguments in calls}
-        for future in as_completed(futures):
-            arguments = futures.pop(future)
-            try:
-                result = future.result()
-            except ProcessDied:
-                died.append(arguments)
-            else:
-                yield arguments, result
+        rest = iter(calls)
+        while True:
+            # a few ahead: results that nobody has taken yet fill the memory
+            for arguments in itertools.islice(rest, 4 * processes - len(futures)):
+                futures[pool.submit(function, arguments)] = arguments
+            if not futures:
+                break
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
+                arguments = futures.pop(future)
+                try:
+                    result = future.result()
+                except ProcessDied:
+                    died.append(arguments)
+                else:
+                    yield arguments, result
     with _Pool(1) as pool:
         for arguments in died:
             try:
@@ -168,6 +188,7 @@ def _start() -> subprocess.Popen[bytes]:
     # one thread each: there is a process for every core; and none takes the GPU
     settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     settings |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    settings |= _KEEP_MEMORY
     return subprocess.Popen(
         [sys.executable, "-c", _SERVE, *jaxsoftras.__path__],
         stdin=subprocess.PIPE,

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import jaxsoftras
 from jaxsoftras import workers
 
 
@@ -62,3 +63,12 @@ def test_a_program_without_a_guard_may_use_them_and_leaves_none_behind(tmp_path)
     done = subprocess.run(words, capture_output=True, text=True, env=env, timeout=60)
     assert done.stdout == "1 2\n" and done.returncode == -9
     assert done.stderr == ""
+
+
+def test_shapes_are_made_without_jax():
+    program = workers._WITHOUT_JAX + (
+        "from jaxsoftras.shapes import making\n"
+        "assert making.make_object and 'jax' not in sys.modules\n"
+    )
+    words = [sys.executable, "-c", program, *jaxsoftras.__path__]
+    subprocess.run(words, check=True)

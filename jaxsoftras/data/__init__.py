@@ -20,7 +20,8 @@
 * `jaxsoftras.data.show`: what is in a data set, and what deserves a look.
 * `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.
 * `jaxsoftras.data.writing`: new data sets as npz files.
-* `jaxsoftras.data.zbuffer`: the renderer of new data sets.
+* `jaxsoftras.data.zbuffer`: the renderer of new data sets; `accelerated` and
+  `accelerated_meshes`, the same by JAX for a GPU.
 
 The command line is ``python -m jaxsoftras.data --help``.
 """

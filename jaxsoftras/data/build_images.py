@@ -5,7 +5,8 @@ the pixel is their mean, so that edges and coverage are anti-aliased. The images
 embedded shapes are made like this, with the same light and camera, and may be mixed
 with these. Faces are found by `jaxsoftras.data.zbuffer` in numpy: it needs no
 compilation for each number of faces, which would take longer than the images of most
-meshes, and finds the faces that `jaxsoftras.find_fragments` finds.
+meshes, and finds the faces that `jaxsoftras.find_fragments` finds. For thousands of
+meshes and a GPU, `jaxsoftras.data.accelerated_meshes` makes the same images by JAX.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxsoftras.data import zbuffer
 from jaxsoftras.mesh import Mesh
@@ -24,17 +26,21 @@ DISTANCE = 2.732
 HALF_FOV = 15.0
 """Half of the camera's field of view, degrees."""
 
-_GREY = (0.7, 0.7, 0.7)
+GREY = (0.7, 0.7, 0.7)
+"""Colour of a mesh that has none."""
+
 _SAMPLES = 4  # along each side of a pixel
+_TOGETHER = 4  # images that are drawn in one pass
 
 
 class _Seen(NamedTuple):
-    """The faces that are seen at N samples."""
+    """The triangles that are seen at N samples of several images."""
 
-    face: np.ndarray  # [N]
-    corners: np.ndarray  # [N, 3, 2] (column, row) in samples
-    nearness: np.ndarray  # [N, 3] reciprocal depths
-    places: np.ndarray  # [N, 2] (column, row) of the samples
+    sample: np.ndarray  # [N] number, image by image and row by row
+    triangle: np.ndarray  # [N] of those that are drawn
+    face: np.ndarray  # [N] of the mesh
+    corners: np.ndarray  # [T, 3, 2] (column, row) in samples of each triangle
+    nearness: np.ndarray  # [T, 3] reciprocal depths
 
 
 def orbit_eyes(views: int, elevation: float) -> np.ndarray:
@@ -72,36 +78,37 @@ def render_views(mesh: Mesh, eyes: np.ndarray, image_size: int) -> np.ndarray:
         coverage, and coverage.
     """
     faces = np.asfortranarray(mesh.faces, np.intp)  # whose columns are read in turn
-    a, b, c = np.asarray(mesh.vertices, float)[faces].swapaxes(0, 1)
-    normals = np.cross(b - a, c - a)
-    lengths = np.maximum(np.linalg.norm(normals, axis=-1), 1e-30)
-    shades = 0.5 + 0.5 * np.abs(normals @ zbuffer.LIGHT) / lengths
+    shades = light_faces(mesh.vertices, faces)
     mesh = mesh._replace(faces=faces)
-    return np.stack([_render(mesh, shades, eye, image_size) for eye in eyes])
+    groups = [eyes[k : k + _TOGETHER] for k in range(0, len(eyes), _TOGETHER)]
+    return np.concatenate([_render(mesh, shades, some, image_size) for some in groups])
+
+
+def light_faces(vertices: ArrayLike, faces: ArrayLike) -> np.ndarray:
+    """Computes the light ``[F]`` on each face, ``0.5 + 0.5 |n . l|``."""
+    return zbuffer.shade(zbuffer.area_normals(vertices, faces), 1.0)[:, 0]
 
 
 def _render(
-    mesh: Mesh, shades: np.ndarray, eye: np.ndarray, image_size: int
+    mesh: Mesh, shades: np.ndarray, eyes: np.ndarray, image_size: int
 ) -> np.ndarray:
     size = image_size * _SAMPLES
-    points = zbuffer.project(mesh.vertices, eye, HALF_FOV)
-    points[:, :2] = (points[:, :2] * (size, -size) + (size - 1)) / 2
-    points[:, 2] = 1 / points[:, 2]
-    drawn = _find_drawn(points[:, :2], np.asarray(mesh.faces), size)
-    corners, nearness = np.split(points[np.asarray(mesh.faces)[drawn]], [2], -1)
+    faces, drawn = np.asarray(mesh.faces), []
+    projected = []
+    for eye in eyes:
+        points = zbuffer.project(mesh.vertices, eye, HALF_FOV)
+        points[:, :2] = (points[:, :2] * (size, -size) + (size - 1)) / 2
+        points[:, 2] = 1 / points[:, 2]
+        drawn.append(_find_drawn(points[:, :2], faces, size))
+        projected.append(points[faces[drawn[-1]]])
+    image = np.repeat(np.arange(len(eyes)), [len(some) for some in drawn])
+    corners, nearness = np.split(np.concatenate(projected), [2], -1)
     nearness = nearness[..., 0]
-    sample, number = zbuffer.find_nearest(corners, nearness, size)
-    row, column = np.divmod(sample, size)
-    at = _Seen(
-        drawn[number], corners[number], nearness[number], np.stack([column, row], -1)
-    )
-    colors = shades[at.face, None] * _colors(mesh, at)
-    pixel = row // _SAMPLES * image_size + column // _SAMPLES
-    count = image_size**2
-    sums = [np.bincount(pixel, channel, count) for channel in colors.T]
-    sums.append(np.bincount(pixel, minlength=count))
-    means = np.reshape(sums, (4, image_size, image_size)) * (255 / _SAMPLES**2)
-    return np.floor(means.clip(0, 255) + 0.5).astype(np.uint8)
+    sample, triangle = zbuffer.find_nearest(corners, nearness, size, image)
+    face = np.concatenate(drawn)[triangle]
+    seen = _Seen(sample, triangle, face, corners, nearness)
+    colors = (shades[face, None] * _colors(mesh, seen, size)).T
+    return zbuffer.average(sample, colors, len(eyes), image_size, _SAMPLES)
 
 
 def _find_drawn(places: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
@@ -121,14 +128,14 @@ def _find_drawn(places: np.ndarray, faces: np.ndarray, size: int) -> np.ndarray:
     return drawn
 
 
-def _colors(mesh: Mesh, at: _Seen) -> np.ndarray:
+def _colors(mesh: Mesh, seen: _Seen, size: int) -> np.ndarray:
     """Colours ``[N, 3]`` at the samples, without light."""
-    texture, face = mesh.texture, at.face
+    texture, face = mesh.texture, seen.face
     if texture is None:
-        return np.broadcast_to(_GREY, (len(face), 3))
+        return np.broadcast_to(GREY, (len(face), 3))
     if isinstance(texture, FaceColors):
         return np.asarray(texture.values, float)[face, :3]
-    weights = _weights(at)
+    weights = _weights(seen, size)
     if isinstance(texture, VertexColors):
         values = np.asarray(texture.values, float)[:, :3]
         return np.einsum("nk,nkc->nc", weights, values[np.asarray(mesh.faces)[face]])
@@ -147,13 +154,15 @@ def _colors(mesh: Mesh, at: _Seen) -> np.ndarray:
     return colors
 
 
-def _weights(at: _Seen) -> np.ndarray:
+def _weights(seen: _Seen, size: int) -> np.ndarray:
     """Barycentric coordinates ``[N, 3]`` on the surface."""
-    ahead = at.corners - at.places[:, None]
+    row, column = np.divmod(seen.sample % size**2, size)
+    corners, nearness = seen.corners[seen.triangle], seen.nearness[seen.triangle]
+    ahead = corners - np.stack([column, row], -1)[:, None]
     following, last = np.roll(ahead, -1, 1), np.roll(ahead, -2, 1)
     areas = following[..., 0] * last[..., 1] - following[..., 1] * last[..., 0]
     # linear in the image, divided by depth; a sample may lie a rounding error outside
-    weights = np.maximum(areas * np.sign(areas.sum(1, keepdims=True)), 0) * at.nearness
+    weights = np.maximum(areas * np.sign(areas.sum(1, keepdims=True)), 0) * nearness
     return weights / np.maximum(weights.sum(1, keepdims=True), 1e-300)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, get_args
 
 import numpy as np
 
-from jaxsoftras.data import binvox, build_images, soups
+from jaxsoftras.data import binvox, build_images, soups, zbuffer
 from jaxsoftras.data.binvox import Frame
 from jaxsoftras.data.writing import Example
 from jaxsoftras.mesh import Mesh
@@ -39,6 +40,7 @@ class Options:
         binvox: whether voxels are those of a binvox file beside the mesh, named
             ``MODEL.solid.binvox``, ``MODEL.binvox`` or ``MODEL.surface.binvox``, if
             there is one.
+        renderer: what makes the images.
     """
 
     views: int = 24
@@ -49,6 +51,7 @@ class Options:
     resolution: int = 32
     max_faces: int = 1_000_000
     binvox: bool = False
+    renderer: zbuffer.Renderer = "numpy"
 
     def __post_init__(self):
         if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
@@ -64,14 +67,32 @@ class Options:
         for axis in (self.up, self.front):
             if axis not in AXES:
                 raise ValueError(f"{axis!r} is not a direction: {', '.join(AXES)}.")
+        if self.renderer not in get_args(zbuffer.Renderer):
+            raise ValueError(
+                f"The renderer must be numpy or jax, not {self.renderer!r}."
+            )
         if self.up[1] == self.front[1]:
             raise ValueError(
                 f"Up {self.up} and front {self.front} must be perpendicular."
             )
 
 
+class Loaded(NamedTuple):
+    """An object without its images.
+
+    Attributes:
+        mesh: in the model frame; numpy arrays.
+        voxels: ``[R, R, R]`` bool.
+        notes: what it lacks, such as materials that are missing.
+    """
+
+    mesh: Mesh
+    voxels: np.ndarray
+    notes: tuple[str, ...]
+
+
 def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
-    """Makes the images and voxels of the mesh in a file.
+    """Makes the images and voxels of the mesh in a file, with numpy.
 
     Args:
         path: the file.
@@ -84,6 +105,26 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
         ValueError: the mesh is broken or too large; the message says why.
         OSError: the file cannot be read.
     """
+    loaded = load_object(path, options)
+    eyes = build_images.orbit_eyes(options.views, options.elevation)
+    images = build_images.render_views(loaded.mesh, eyes, options.size)
+    return complete_object(path, loaded, images)
+
+
+def load_object(path: Path, options: Options) -> Loaded:
+    """Reads the mesh in a file and makes its voxels.
+
+    Args:
+        path: the file.
+        options: how to.
+
+    Returns:
+        The object without its images.
+
+    Raises:
+        ValueError: see `make_object`.
+        OSError: see `make_object`.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         # voxels of a file lie where the mesh lies in its own
@@ -95,12 +136,22 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
             )
         frame = find_frame(mesh, options.up, options.front)
         mesh = to_model_frame(mesh, options.up, options.front)
-        eyes = build_images.orbit_eyes(options.views, options.elevation)
-        images = build_images.render_views(mesh, eyes, options.size)
         voxels = _make_voxels(path, mesh, frame, options)
     notes = [str(warning.message) for warning in caught]
     if getattr(mesh.texture, "transparent", False):
         notes.append("it is not opaque everywhere, but drawn so")
+    return Loaded(mesh, voxels, tuple(notes))
+
+
+def complete_object(
+    path: Path, loaded: Loaded, images: np.ndarray
+) -> tuple[Example, list[str]]:
+    """Joins an object with its images ``[views, 4, S, S]``; see `make_object`.
+
+    Raises:
+        ValueError: the images are empty.
+    """
+    notes = list(loaded.notes)
     coverage = images[:, 3].mean((1, 2)).max() / 255
     if coverage == 0:
         raise ValueError("nothing of it can be seen in any image")
@@ -109,7 +160,7 @@ def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
             f"it covers no more than {coverage:.2%} of any image: a stray vertex may "
             "stretch its bounding box"
         )
-    return Example(images, voxels), [_shorten(note, path) for note in notes]
+    return Example(images, loaded.voxels), [_shorten(note, path) for note in notes]
 
 
 def explain(error: Exception, path: Path) -> str:

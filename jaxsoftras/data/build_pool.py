@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import hashlib
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,10 @@ import numpy as np
 
 from jaxsoftras import atomic, workers
 from jaxsoftras.data import build_object
-from jaxsoftras.data.build_object import Options
+from jaxsoftras.data.build_object import Loaded, Options
 from jaxsoftras.data.writing import Example
+
+_RENDERING = 4  # threads that feed the device and compress what it gives
 
 
 @dataclass(frozen=True)
@@ -81,39 +85,82 @@ def read_example(task: Task) -> Example:
 
 
 def run(task: Task) -> Outcome:
-    """Makes an object and keeps it; an error is an outcome."""
+    """Makes an object with numpy and keeps it; an error is an outcome."""
+    return _keep_made(task, lambda: build_object.make_object(task.source, task.options))
+
+
+def _load(task: Task) -> Loaded | Outcome:
+    """Makes an object but for its images."""
     try:
-        example, notes = build_object.make_object(task.source, task.options)
+        return build_object.load_object(task.source, task.options)
     except Exception as error:  # a mesh may break anything
-        outcome = Outcome(build_object.explain(error, task.source))
-    else:
-        outcome = Outcome(notes=tuple(notes))
-        with atomic.file(task.kept.with_suffix(".npz")) as partial:
-            np.savez_compressed(partial, images=example.views, voxels=example.voxels)
-    _keep(task, outcome)
-    return outcome
+        return _keep_error(task, error)
+
+
+def _render(task: Task, loaded: Loaded) -> Outcome:
+    """Makes the images of an object on the device of JAX, and keeps the object."""
+    from jaxsoftras.data import accelerated_meshes  # imports what processes need not
+
+    options = task.options
+
+    def make() -> tuple[Example, list[str]]:
+        images = accelerated_meshes.render_views(
+            loaded.mesh, options.views, options.elevation, options.size
+        )
+        return build_object.complete_object(task.source, loaded, images)
+
+    return _keep_made(task, make)
 
 
 def run_all(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Outcome]]:
     """Makes objects, with any number of processes, in whatever order they are done.
 
     Args:
-        tasks: the objects.
+        tasks: the objects, all by one renderer.
         jobs: number of processes; 1 for this one.
 
     Yields:
         Each task and its outcome.
     """
+    by_numpy = all(task.options.renderer == "numpy" for task in tasks)
+    function = run if by_numpy else _load
     calls = ((task,) for task in tasks)
-    with contextlib.closing(workers.map_as_completed(run, calls, jobs)) as done:
-        for (task,), outcome in done:
-            if isinstance(outcome, workers.ProcessDied):
+    rendered: collections.deque[tuple[Task, Future[Outcome]]] = collections.deque()
+    with (
+        contextlib.closing(workers.map_as_completed(function, calls, jobs)) as done,
+        ThreadPoolExecutor(_RENDERING) as threads,
+    ):
+        for (task,), result in done:
+            if isinstance(result, Loaded):
+                rendered.append((task, threads.submit(_render, task, result)))
+                if len(rendered) > 2 * _RENDERING:
+                    task, future = rendered.popleft()
+                    yield task, future.result()
+            elif isinstance(result, workers.ProcessDied):
                 # not kept: with fewer processes at a time it may go well
-                outcome = Outcome("its process died, perhaps for lack of memory")
-            yield task, outcome
+                yield task, Outcome("its process died, perhaps for lack of memory")
+            else:
+                yield task, result
+        for task, future in rendered:
+            yield task, future.result()
 
 
-def _keep(task: Task, outcome: Outcome) -> None:
+def _keep_made(task: Task, make: Callable[[], tuple[Example, list[str]]]) -> Outcome:
+    """Makes an object and keeps it; an error is an outcome."""
+    try:
+        example, notes = make()
+    except Exception as error:  # a mesh may break anything
+        return _keep_error(task, error)
+    with atomic.file(task.kept.with_suffix(".npz")) as partial:
+        np.savez_compressed(partial, images=example.views, voxels=example.voxels)
+    return _keep(task, Outcome(notes=tuple(notes)))
+
+
+def _keep_error(task: Task, error: Exception) -> Outcome:
+    return _keep(task, Outcome(build_object.explain(error, task.source)))
+
+
+def _keep(task: Task, outcome: Outcome) -> Outcome:
     record = {
         "stamp": _stamp(task.source),
         "error": outcome.error,
@@ -121,6 +168,7 @@ def _keep(task: Task, outcome: Outcome) -> None:
     }
     with atomic.file(task.kept.with_suffix(".json")) as partial:
         partial.write_text(json.dumps(record))
+    return outcome
 
 
 def _stamp(path: Path) -> list[int]:

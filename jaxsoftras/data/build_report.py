@@ -68,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_jobs(parser)
     parser.add_argument(
+        "--renderer",
+        choices=["numpy", "jax"],
+        default="numpy",
+        help="numpy gives the same images on every machine; jax is faster with a GPU, "
+        "but slow without, and a few pixels on edges differ (default: %(default)s)",
+    )
+    parser.add_argument(
         "--shard",
         type=_parse_shard,
         metavar="I/N",
@@ -91,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
                 front=options.front,
                 resolution=options.resolution,
                 max_faces=options.max_faces,
+                renderer=options.renderer,
             ),
             fractions=options.splits,
             metadata=options.metadata,

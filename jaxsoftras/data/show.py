@@ -90,7 +90,8 @@ def summarize(contents: Contents) -> Summary:
     licences = Counter()
     for split, members in counts.items():
         for key, count in members.items():
-            entries = about.objects[key][split] if about else [{}] * count
+            listed = about.objects.get(key) if about else None
+            entries = listed[split] if listed else [{}] * count
             licences.update(str(entry.get("license", "")) for entry in entries)
     made_by = about.content.get("made_by") if about else None
     return Summary(
@@ -112,7 +113,8 @@ def summarize(contents: Contents) -> Summary:
 def name_object(contents: Contents, split: str, key: str, number: int) -> str:
     """Names an object within its category: as the description does, or by number."""
     about = contents.about
-    return about.objects[key][split][number]["name"] if about else str(number)
+    listed = about.objects.get(key) if about else None
+    return listed[split][number]["name"] if listed else str(number)
 
 
 def survey(

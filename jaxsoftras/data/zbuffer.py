@@ -8,6 +8,7 @@ images: `jaxsoftras.camera.perspective_camera` with ``handedness="left"``.
 from __future__ import annotations
 
 import functools
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +18,26 @@ LIGHT = np.array([0.3, 1.0, -0.4]) / np.linalg.norm([0.3, 1.0, -0.4])
 
 VIEWS = 24
 """Number of views of each object in the SoftRas data sets."""
+
+Renderer = Literal["numpy", "jax"]
+"""What makes the images of a data set: numpy, the same on every machine, by all cores;
+or `jaxsoftras.data.accelerated` on the default device of JAX, fast if it is a GPU."""
+
+_TOGETHER = 6  # images: more leave the caches, fewer take more calls of numpy
+
+
+class ShadedMesh(NamedTuple):
+    """A closed mesh in the light, its faces oriented outwards.
+
+    Attributes:
+        vertices: ``[V, 3]`` float32, model frame.
+        faces: ``[F, 3]`` vertex indices.
+        shades: ``[F, 3]`` float32 colours, as `shade` gives them.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray
+    shades: np.ndarray
 
 
 def view_eyes(distance: float = 2.732, elevation: float = 30.0) -> np.ndarray:
@@ -50,27 +71,19 @@ def project(points: ArrayLike, eye: ArrayLike, half_fov: float = 15.0) -> np.nda
         front of the camera.
     """
     position = np.asarray(eye, float)
+    seen = (np.asarray(points, float) - position) @ _axes(*position.tolist())
+    seen[..., :2] /= seen[..., 2:] * np.tan(np.deg2rad(half_fov))
+    return seen
+
+
+@functools.lru_cache(256)
+def _axes(x: float, y: float, z: float) -> np.ndarray:
+    """Columns right, up and forward of a camera that looks at the origin."""
+    position = np.array([x, y, z])
     forward = -position / np.linalg.norm(position)
     right = np.cross((0.0, 1.0, 0.0), forward)
     right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(forward, right), forward], -1)
-    seen = (np.asarray(points, float) - position) @ axes
-    depth = seen[..., 2:]
-    return np.concatenate(
-        [seen[..., :2] / (depth * np.tan(np.deg2rad(half_fov))), depth], -1
-    )
-
-
-def _ranges(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Concatenates ranges of integers.
-
-    Returns:
-        The numbers ``first[i], ..., first[i] + count[i] - 1`` for all i, and the i of
-        each number.
-    """
-    owner = np.repeat(np.arange(len(count)), count)
-    starts = np.cumsum(count) - count
-    return np.arange(len(owner)) + (first - starts)[owner], owner
+    return np.stack([right, np.cross(forward, right), forward], -1)
 
 
 def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
@@ -90,7 +103,9 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     )
     first = np.clip(np.ceil(top[:, 1]), 0, size).astype(np.int64)
     last = np.clip(np.floor(bottom[:, 1]), -1, size - 1).astype(np.int64)
-    row, triangle = _ranges(first, np.maximum(last - first + 1, 0))
+    count = np.maximum(last - first + 1, 0)
+    triangle = np.repeat(np.arange(len(corners)), count)
+    row = np.arange(len(triangle)) + np.repeat(first - _starts(count), count)
 
     # each edge from its upper to its lower end: both triangles at an edge compute the
     # same columns, so rounding leaves no gap
@@ -107,19 +122,29 @@ def _row_spans(corners: np.ndarray, size: int) -> tuple[np.ndarray, ...]:
     return row, triangle, np.minimum(*ends), np.maximum(*ends)
 
 
+def _starts(count: np.ndarray) -> np.ndarray:
+    """Places where ranges of these lengths begin when they follow one another."""
+    return np.cumsum(count) - count
+
+
 def find_nearest(
-    corners: np.ndarray, nearness: np.ndarray, size: int
+    corners: np.ndarray,
+    nearness: np.ndarray,
+    size: int,
+    image: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Finds the nearest triangle at each sample that a triangle covers.
 
     Args:
         corners: ``[F, 3, 2]`` (column, row) in samples.
         nearness: ``[F, 3]`` reciprocal depths, affine across the image.
-        size: samples along each side of the image.
+        size: samples along each side of an image.
+        image: ``[F]`` number of the image that shows each triangle, ascending; all are
+            in one image if None.
 
     Returns:
-        ``[N]`` covered samples, row by row, and ``[N]`` the triangle seen there: the
-        first of several at the same depth.
+        ``[N]`` covered samples, image by image and row by row, and ``[N]`` the triangle
+        seen there: the first of several at the same depth.
     """
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     area = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
@@ -134,55 +159,89 @@ def find_nearest(
     first = np.clip(np.ceil(left), 0, size).astype(np.int64)
     last = np.clip(np.floor(right), -1, size - 1).astype(np.int64)
     count = np.where(edge_on[triangle], 0, np.maximum(last - first + 1, 0))
-    column, span = _ranges(first, count)
-    at_row = constant[triangle] + by_row[triangle] * row
-    near = at_row[span] + by_column[triangle][span] * column
-    sample = (row * size)[span] + column
+    number = np.arange(count.sum())
+    column = number + np.repeat(first - _starts(count), count)
+    near = np.repeat(by_column[triangle], count)
+    near *= column
+    near += np.repeat(constant[triangle] + by_row[triangle] * row, count)
+    if image is not None:
+        row += image[triangle] * size
+    column += np.repeat(row * size, count)
+    images = 1 if image is None or not len(image) else int(image[-1]) + 1
+    winner = _keep_nearest(column, near, images * size**2)
+    covered = np.flatnonzero(winner >= 0)
+    return covered, np.repeat(triangle, count)[winner[covered]]
 
-    nearest = np.zeros(size * size)
-    np.maximum.at(nearest, sample, near)
-    visible = np.flatnonzero(near == nearest[sample])[::-1]
-    seen = np.empty(size * size, np.int64)
-    # of equal samples, the last one counts
-    seen[sample[visible]] = triangle[span[visible]]
-    covered = np.flatnonzero(nearest > 0)
-    return covered, seen[covered]
+
+def _keep_nearest(sample: np.ndarray, near: np.ndarray, samples: int) -> np.ndarray:
+    """Finds the nearest fragment of each sample, the first of equals.
+
+    Args:
+        sample: ``[N]`` the sample of each fragment.
+        near: ``[N]`` its nearness.
+        samples: number of samples.
+
+    Returns:
+        ``[samples]`` numbers of fragments, -1 where there is none.
+    """
+    winner = np.full(samples, -1)
+    rest = np.arange(len(sample))
+    while len(rest):
+        # of equal samples, the last one counts, here the first fragment
+        winner[sample[::-1]] = rest[::-1]
+        nearer = np.flatnonzero(near[rest] > near[winner[sample]])
+        rest, sample = rest[nearer], sample[nearer]
+    return winner
 
 
 @functools.lru_cache(4)
-def _pixel_of_samples(pixels: int, fine: int) -> np.ndarray:
-    """The number of the pixel of each sample, ``[(pixels * fine)**2]``, row by row."""
-    place = np.arange(pixels * fine) // fine
-    return (place[:, None] * pixels + place).ravel()
+def _pixel_of_samples(pixels: int, fine: int, images: int) -> np.ndarray:
+    """The number of the pixel of each sample, image by image and row by row."""
+    row = np.arange(images * pixels * fine) // fine
+    return (row[:, None] * pixels + row[: pixels * fine]).ravel()
 
 
-def _draw(
-    corners: np.ndarray,
-    nearness: np.ndarray,
-    shades: np.ndarray,
-    pixels: int,
-    fine: int,
+def average(
+    sample: np.ndarray, colors: np.ndarray, images: int, pixels: int, fine: int
 ) -> np.ndarray:
-    """Draws one image: the mean of ``fine`` x ``fine`` samples in each pixel.
+    """Averages ``fine`` x ``fine`` samples in each pixel.
 
     Args:
-        corners: ``[F, 3, 2]`` (column, row) in samples.
-        nearness: ``[F, 3]`` reciprocal depths.
-        shades: ``[F, 3]`` RGB from 0 to 1.
-        pixels: width and height of the image.
+        sample: ``[N]`` covered samples, image by image and row by row.
+        colors: ``[3, N]`` RGB from 0 to 1 there.
+        images: number of images.
+        pixels: width and height of an image.
         fine: samples along each side of a pixel.
 
     Returns:
-        ``[4, pixels, pixels]`` uint8.
+        ``[images, 4, pixels, pixels]`` uint8: colours multiplied by coverage, and
+        coverage.
     """
-    sample, face = find_nearest(corners, nearness, pixels * fine)
-    pixel = _pixel_of_samples(pixels, fine)[sample]
-    sums = [
-        np.bincount(pixel, channel, pixels * pixels) for channel in shades.T[:, face]
-    ]
-    sums.append(np.bincount(pixel, minlength=pixels * pixels))
-    image = np.reshape(sums, (4, pixels, pixels)) * (255 / fine**2)
-    return np.floor(image.clip(0, 255) + 0.5).astype(np.uint8)
+    pixel = _pixel_of_samples(pixels, fine, images)[sample]
+    count = images * pixels**2
+    sums = [np.bincount(pixel, channel, count) for channel in colors]
+    sums.append(np.bincount(pixel, minlength=count))
+    means = np.reshape(sums, (4, images, pixels, pixels)) * (255 / fine**2)
+    return np.floor(means.clip(0, 255) + 0.5).astype(np.uint8).swapaxes(0, 1)
+
+
+def area_normals(vertices: ArrayLike, faces: ArrayLike) -> np.ndarray:
+    """Computes normals ``[F, 3]``, as long as twice the areas of the faces."""
+    points, indices = np.asarray(vertices, float), np.asarray(faces)
+    a, b, c = (points[indices[:, k]] for k in range(3))
+    return np.cross(b - a, c - a)
+
+
+def shade(normals: np.ndarray, colors: ArrayLike) -> np.ndarray:
+    """Computes colours ``[F, 3]`` in the light, ``0.5 + 0.5 |n . l|``.
+
+    Args:
+        normals: ``[F, 3]`` of any length.
+        colors: ``[3]`` or ``[F, 3]`` RGB from 0 to 1.
+    """
+    lengths = np.linalg.norm(normals, axis=-1)
+    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
+    return (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
 
 
 def render_views(
@@ -215,34 +274,28 @@ def render_views(
         ValueError: a vertex lies beside or behind a camera.
     """
     points, indices = np.asarray(vertices, float), np.asarray(faces)
-    a, b, c = (points[indices[:, k]] for k in range(3))
-    normals = np.cross(b - a, c - a)
-    lengths = np.linalg.norm(normals, axis=-1)
-    cosines = np.abs(normals @ LIGHT) / np.maximum(lengths, 1e-30)
-    shades = (0.5 + 0.5 * cosines[:, None]) * np.asarray(colors, float)
+    first, normals = points[indices[:, 0]], area_normals(points, indices)
+    table = np.ascontiguousarray(shade(normals, colors).T)
     size = image_size * supersampling
     images = []
-    for eye in np.asarray(eyes, float):
-        projected = project(points, eye, half_fov)
-        corners = (projected[:, :2] * (size, -size) + (size - 1)) / 2
-        drawn = slice(None)
+    positions = np.asarray(eyes, float)
+    for start in range(0, len(positions), _TOGETHER):
+        some = positions[start : start + _TOGETHER]
+        projected = np.stack([project(points, eye, half_fov) for eye in some])
+        drawn = np.ones((len(some), len(indices)), bool)
         if closed:
-            drawn = np.sum(normals * (eye - a), -1) > 0
-        chosen = indices[drawn]
-        if not np.all(projected[chosen, 2] > 0):
+            drawn = np.sum(normals * (some[:, None] - first), -1) > 0
+        image, face = np.nonzero(drawn)
+        seen = projected.reshape(-1, 3)[indices[face] + image[:, None] * len(points)]
+        if not np.all(seen[..., 2] > 0):
             raise ValueError(
                 "The mesh reaches the plane of the camera: move the eye further away."
             )
-        images.append(
-            _draw(
-                corners[chosen],
-                1 / projected[chosen, 2],
-                shades[drawn],
-                image_size,
-                supersampling,
-            )
-        )
-    return np.stack(images)
+        corners = (seen[..., :2] * (size, -size) + (size - 1)) / 2
+        sample, number = find_nearest(corners, 1 / seen[..., 2], size, image)
+        colored = table[:, face[number]]
+        images.append(average(sample, colored, len(some), image_size, supersampling))
+    return np.concatenate(images)
 
 
 def render(

@@ -72,6 +72,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "one for each core)",
     )
     parser.add_argument(
+        "--renderer",
+        choices=["numpy", "jax"],
+        default="numpy",
+        help="numpy gives the same images on every machine; jax is faster with a GPU, "
+        "but slow without, and a few pixels on edges differ (default: %(default)s)",
+    )
+    parser.add_argument(
         "--sheet",
         type=Path,
         metavar="PNG",
@@ -88,6 +95,7 @@ def _make(options: argparse.Namespace) -> None:
                 objects_per_category=options.objects,
                 seed=options.seed,
                 image_size=options.image_size,
+                renderer=options.renderer,
                 processes=options.processes,
                 progress=progress,
             )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+import queue
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxsoftras import atomic, cores, workers
-from jaxsoftras.data import writing
+from jaxsoftras import atomic, checks, cores, workers
+from jaxsoftras.data import accelerated, writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
+from jaxsoftras.data.zbuffer import Renderer
 from jaxsoftras.shapes import making
 from jaxsoftras.terminal import Progress
 
@@ -31,6 +33,7 @@ def write_dataset(
     objects_per_category: int | Mapping[str, int],
     seed: int = 0,
     image_size: int = 64,
+    renderer: Renderer = "numpy",
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> None:
@@ -48,6 +51,9 @@ def write_dataset(
             that are held out from all three, for the split ``style``.
         seed: seed of the shapes and colours, not negative.
         image_size: width and height of the images, pixels.
+        renderer: ``"numpy"``, the same on every machine, by all processes; or
+            ``"jax"`` on its default device, fast if that is a GPU and slow otherwise:
+            a few pixels on edges differ, and the description says so.
         processes: number of processes that make objects, which plays no part in the
             result; up to 1 makes them in this one. One for each core if None, or fewer
             if there are few objects.
@@ -59,7 +65,7 @@ def write_dataset(
         ChildProcessError: a process ended on its own, for lack of memory perhaps.
     """
     root = Path(root)
-    description = _describe(objects_per_category, seed, image_size)
+    description = _describe(objects_per_category, seed, image_size, renderer)
     counts = description["objects"]
     writing.read_description(root, DESCRIPTION, _VERSION, ALL_SPLITS)
     jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
@@ -67,15 +73,14 @@ def write_dataset(
         enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
         processes = min(cores.count_cores(), enough)
     calls = (
-        (synset, number, seed, image_size, split == STYLE)
+        (synset, number, seed, split == STYLE)
         for synset, those in jobs.items()
         for split, number in those
     )
-    with atomic.folder(root) as folder, ThreadPoolExecutor(1) as packer:
-        with contextlib.closing(
-            workers.map_in_order(making.make_object, calls, processes)
-        ) as made:
-            packed = _pack(folder, jobs, made, packer, progress)
+    files = len(jobs) * len(ALL_SPLITS)
+    with atomic.folder(root) as folder, ThreadPoolExecutor(files) as packers:
+        with _make(calls, image_size, renderer, processes) as made:
+            packed = _pack(folder, jobs, made, packers, progress)
         for done in packed:
             done.result()
         text = json.dumps(description, indent=2) + "\n"
@@ -115,15 +120,39 @@ def ensure_dataset(
             progress=progress,
         )
     elif found != wanted:
-        names = [key for key in wanted if found.get(key) != wanted[key]]
+        names = [
+            key for key in {**wanted, **found} if found.get(key) != wanted.get(key)
+        ]
         raise FileExistsError(
             f"{root} holds an embedded data set made with another "
             f"{' and '.join(names)}: remove it or choose another folder."
         )
 
 
+@contextlib.contextmanager
+def _make(
+    calls: Iterable[tuple[str, int, int, bool]],
+    image_size: int,
+    renderer: Renderer,
+    processes: int,
+) -> Iterator[Iterator[tuple[np.ndarray, np.ndarray]]]:
+    """Gives the images and voxels of the objects in order, while its context lasts."""
+    if renderer == "numpy":
+        full = ((*call, image_size) for call in calls)
+        made = workers.map_in_order(making.make_object, full, processes)
+        rendered = made
+    else:
+        made = workers.map_in_order(making.make_mesh, calls, processes)
+        rendered = accelerated.render_in_order(made, image_size)
+    with contextlib.closing(made):
+        yield rendered
+
+
 def _describe(
-    objects_per_category: int | Mapping[str, int], seed: int, image_size: int
+    objects_per_category: int | Mapping[str, int],
+    seed: int,
+    image_size: int,
+    renderer: Renderer = "numpy",
 ) -> dict[str, Any]:
     """Checks the parameters and returns the content of the description file."""
     if isinstance(objects_per_category, Mapping):
@@ -136,6 +165,7 @@ def _describe(
             "The seed must not be negative and the image size must be positive, not "
             f"{seed} and {image_size}."
         )
+    checks.check_choice("renderer", renderer, Renderer)
     return {
         "format": "jaxsoftras embedded shapes",
         "version": _VERSION,
@@ -144,6 +174,7 @@ def _describe(
         "objects": {
             synset: counts[synset] for synset in CATEGORIES if synset in counts
         },
+        **({} if renderer == "numpy" else {"renderer": renderer}),
     }
 
 
@@ -161,21 +192,32 @@ def _pack(
     folder: Path,
     jobs: Mapping[str, list[tuple[str, int]]],
     made: Iterator[tuple[np.ndarray, np.ndarray]],
-    packer: ThreadPoolExecutor,
+    packers: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> list[Future[None]]:
-    """Hands the objects of each category, as soon as it is complete, to be written."""
+    """Hands the objects to a thread for each file, which compresses them as they come.
+
+    A file is one stream, whose compression takes a good part of the time of making.
+    """
     written = []
     done, total = 0, sum(map(len, jobs.values()))
     for synset, those in jobs.items():
-        parts = {split: [] for split in ALL_SPLITS}
-        for split, _ in those:
-            parts[split].append(writing.Example(*next(made)))
-            done += 1
-            if progress:
-                progress(done, total)
-        written += [
-            packer.submit(writing.write_category, folder, synset, split, part)
-            for split, part in parts.items()
-        ]
+        parts = {split: queue.SimpleQueue() for split in ALL_SPLITS}
+        for split, part in parts.items():
+            count = sum(other == split for other, _ in those)
+            examples = iter(part.get, None)
+            written.append(
+                packers.submit(
+                    writing.write_one_by_one, folder, synset, split, examples, count
+                )
+            )
+        try:
+            for split, _ in those:
+                parts[split].put(writing.Example(*next(made)))
+                done += 1
+                if progress:
+                    progress(done, total)
+        finally:
+            for part in parts.values():
+                part.put(None)  # the end, also after an error
     return written

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 Axis = Literal["x", "y", "z"]
 
+_AFTER, _BEFORE = np.array([1, 2, 0]), np.array([2, 0, 1])
+
 
 class Solid(NamedTuple):
     """A closed triangle surface, or several of them.
@@ -30,10 +32,17 @@ Parts = dict[str, Solid]
 """Output of a generator: the parts of an object by name; names determine colours."""
 
 
+def cross(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """``np.cross`` of ``[..., 3]`` vectors, which takes longer if they are few."""
+    a, b = np.asarray(a), np.asarray(b)
+    positive = a.take(_AFTER, -1) * b.take(_BEFORE, -1)
+    return positive - a.take(_BEFORE, -1) * b.take(_AFTER, -1)
+
+
 def volume(solid: Solid) -> float:
     """Computes the enclosed volume, negative for a surface that is inside out."""
-    a, b, c = np.moveaxis(solid.vertices[solid.faces], 1, 0)
-    return float(np.sum(a * np.cross(b, c)) / 6)
+    a, b, c = solid.vertices[solid.faces].swapaxes(0, 1)
+    return float(np.sum(a * cross(b, c)) / 6)
 
 
 def join(*solids: Solid) -> Solid:

@@ -61,10 +61,15 @@ def rectangle(
     return (centers[:, None] + arcs).reshape(-1, 2)
 
 
+def following(points: np.ndarray) -> np.ndarray:
+    """The next of each point along the first axis; the first one follows the last."""
+    return np.concatenate([points[1:], points[:1]])
+
+
 def signed_area(polygon: ArrayLike) -> float:
     """Computes the area, positive if the corners run counter-clockwise."""
     x, y = np.asarray(polygon, float).T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+    return float(np.sum(x * following(y) - following(x) * y) / 2)
 
 
 def inset(polygon: ArrayLike, distance: float) -> np.ndarray:
@@ -78,7 +83,7 @@ def inset(polygon: ArrayLike, distance: float) -> np.ndarray:
         ``[N, 2]`` corners of the smaller polygon, in the same order.
     """
     corners = np.asarray(polygon, float)
-    sides = np.roll(corners, -1, 0) - corners
+    sides = following(corners) - corners
     sides /= np.linalg.norm(sides, axis=-1, keepdims=True)
     inwards = np.stack([-sides[:, 1], sides[:, 0]], -1) * np.sign(signed_area(corners))
     before = np.roll(inwards, 1, 0)
@@ -119,7 +124,8 @@ def triangulate(polygon: ArrayLike) -> np.ndarray:
     """
     corners = np.asarray(polygon, float)
     remaining = list(range(len(corners)))
-    if np.all(_turns(np.roll(corners, 1, 0), corners, np.roll(corners, -1, 0)) > 0):
+    after = following(corners)
+    if np.all(_turns(corners, after, following(after)) > 0):
         return np.array([(0, k, k + 1) for k in remaining[1:-1]])
     triangles = []
     while len(remaining) > 2:

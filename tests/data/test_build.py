@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras.data import SPLITS, build_pool, description
+from jaxsoftras.data import accelerated_meshes, build_pool, description
 from jaxsoftras.data.__main__ import main
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import Options, make_object
 from jaxsoftras.data.npz import inspect_npz, open_npz
+from jaxsoftras.data.split import SPLITS
 from tests.support.mesh_folders import ball, wedge, write
 
 QUICK = Options(views=2, size=8, elevation=10.0, resolution=8)
@@ -89,6 +91,27 @@ def test_description(built):
     made_by = about.content["made_by"]
     assert (made_by["up"], made_by["front"], made_by["resolution"]) == ("+Y", "+Z", 8)
     assert made_by["left_out"][0][0] == "bowl/test/broken.obj"
+
+
+def test_renderer_of_jax_is_named_and_draws_the_same(
+    built, meshes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(accelerated_meshes, "_FACES", 128)
+    monkeypatch.setattr(accelerated_meshes, "_VIEWS", 2)
+    options = dataclasses.replace(QUICK, renderer="jax")
+    report = make(meshes, tmp_path / "set", options)
+    assert report.left_out == built[1].left_out
+    about = description.read(tmp_path / "set")
+    assert about is not None and about.content["made_by"]["renderer"] == "jax"
+    for path in built[0].glob("*.npz"):
+        ours, expected = (
+            np.load(p)["arr_0"] for p in (tmp_path / "set" / path.name, path)
+        )
+        np.testing.assert_allclose(ours, expected, atol=16)
+        assert np.mean(ours != expected) < 0.01
+    with pytest.raises(FileExistsError, match="another renderer"):
+        make(meshes, tmp_path / "part", options, shard=(1, 9))
+        make(meshes, tmp_path / "part")
 
 
 def test_interrupted_builds_resume(built, meshes, tmp_path, monkeypatch):

@@ -100,8 +100,9 @@ def test_interpolation_is_straight_on_the_surface_and_not_in_the_image():
     # a floor that leads away: its middle lies above the middle of its image
     corners = np.array([[0.0, 8.0], [8.0, 8.0], [0.0, 0.0]])[None]
     depths = np.array([[1.0, 1.0, 3.0]])
-    at = build_images._Seen(np.zeros(1, int), corners, 1 / depths, np.array([[0, 4]]))
-    weights = build_images._weights(at)
+    zero, sample = np.zeros(1, int), np.array([8 * 4 + 0])  # row 4, column 0
+    seen = build_images._Seen(sample, zero, zero, corners, 1 / depths)
+    weights = build_images._weights(seen, size=8)
     np.testing.assert_allclose(weights, [[0.75, 0, 0.25]], atol=1e-12)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import camera
-from jaxsoftras.data.zbuffer import LIGHT, project, render, view_eyes
+from jaxsoftras.data.zbuffer import LIGHT, project, render, render_views, view_eyes
 from jaxsoftras.shapes import placement, solids
 from jaxsoftras.shapes.catalogue import make_shape
 
@@ -112,6 +112,16 @@ def test_nearer_surfaces_hide_farther_ones_in_either_order():
         assert image[0, 32, 32] > 0 and image[2, 32, 32] == 0
         assert image[2, 32, 46] > 0 and image[0, 32, 46] == 0
         np.testing.assert_array_equal(image, images[0])
+
+
+def test_views_together_equal_each_alone():
+    shape = make_shape("04530566", 1)
+    eyes, kwargs = view_eyes()[:7], {"image_size": 16, "colors": shape.colors}
+    views = render_views(*shape[:2], eyes, **kwargs)
+    for eye, view in zip(eyes, views, strict=True):
+        np.testing.assert_array_equal(render(*shape[:2], eye, **kwargs), view)
+    nothing = np.zeros((0, 3), int)
+    assert not render_views(shape.vertices, nothing, eyes, image_size=4).any()
 
 
 def test_mesh_that_reaches_the_camera_is_refused():

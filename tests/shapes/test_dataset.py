@@ -79,7 +79,7 @@ def test_objects_are_the_same_in_every_version(small):
 def test_split_of_styles_holds_other_objects(small):
     with np.load(small / "03001627_style_images.npz") as file:
         images = file["arr_0"]
-    views, _ = making.make_object("03001627", 0, 1, 64, True)
+    views, _ = making.make_object("03001627", 0, 1, True, 64)
     np.testing.assert_array_equal(images, views[None])
 
 
@@ -121,6 +121,19 @@ def test_ensure_keeps_an_equal_data_set_and_refuses_another(small, monkeypatch):
         dataset.ensure_dataset(small, objects_per_category=3, seed=1)
 
 
+def test_renderer_of_jax_is_named_and_draws_the_same(small, tmp_path):
+    root = tmp_path / "jax"
+    arguments = {"objects_per_category": {"04379243": 3}, "seed": 1, "image_size": 8}
+    dataset.write_dataset(root, **arguments, renderer="jax", processes=1)
+    assert json.loads((root / dataset.DESCRIPTION).read_text())["renderer"] == "jax"
+    dataset.write_dataset(tmp_path / "numpy", **arguments)
+    for path in root.glob("*.npz"):
+        expected = np.load(tmp_path / "numpy" / path.name)["arr_0"]
+        np.testing.assert_allclose(np.load(path)["arr_0"], expected, atol=16)
+    with pytest.raises(FileExistsError, match="another renderer"):
+        dataset.ensure_dataset(root, **arguments)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -129,6 +142,7 @@ def test_ensure_keeps_an_equal_data_set_and_refuses_another(small, monkeypatch):
         ({"objects_per_category": {"chair": 5}}, "Unknown categories chair"),
         ({"objects_per_category": 3, "seed": -1}, "must not be negative"),
         ({"objects_per_category": 3, "image_size": 0}, "must be positive"),
+        ({"objects_per_category": 3, "renderer": "gpu"}, "must be one of numpy, jax"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message, tmp_path):

@@ -14,7 +14,7 @@ from jaxsoftras.shapes import dataset, making
 
 
 def test_data_set(tmp_path, monkeypatch, capsys):
-    def make_object(synset, number, seed, image_size, held_out):
+    def make_object(synset, number, seed, held_out, image_size):
         views = np.zeros((24, 4, image_size, image_size), np.uint8)
         return views, np.zeros((32, 32, 32), bool)
 

@@ -33,6 +33,12 @@ def test_solids_are_closed_outward_and_of_the_right_volume(solid, volume):
     np.testing.assert_allclose(placement.volume(solid), volume, rtol=3e-3)
 
 
+def test_cross_products_equal_those_of_numpy():
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 4, 3))
+    np.testing.assert_array_equal(placement.cross(a, b), np.cross(a, b))
+    np.testing.assert_array_equal(placement.cross((0, 1, 0), a), np.cross((0, 1, 0), a))
+
+
 def test_bevels_stay_within_the_extents():
     solid = solids.box((1, 2, 3), bevel=0.1)
     assert_proper(solid)
