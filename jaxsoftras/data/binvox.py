@@ -33,7 +33,7 @@ class Binvox(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """How points p of a mesh file become ``axes @ ((p - center) / extent)``.
+    """Map from a mesh file: points p become ``axes @ ((p - center) / extent)``.
 
     Attributes:
         center: ``[3]`` centre of the bounding box of all faces.

@@ -18,7 +18,7 @@ _CARVED = 256  # pixels along a side of the silhouettes that are carved
 
 @dataclass(frozen=True)
 class Options:
-    """How pictures are taken over.
+    """Settings of an import of pictures.
 
     Attributes:
         size: width and height of the images, pixels.
@@ -48,7 +48,7 @@ class KeptArrays(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of the pictures of an object.
+    """Pictures of an object that were kept, and those left out.
 
     Attributes:
         files: the pictures that were kept, relative to the object's folder; none if

@@ -1,4 +1,4 @@
-"""What is in a data set, and which of its images and voxels deserve a look.
+"""Contents of a data set, and images and voxels in it that deserve a look.
 
 Objects are read one after another, so that a data set of any size can be looked at.
 """
@@ -28,7 +28,7 @@ CHECKS = {
     "leaked": "same images in another split",
     "repeated": "same images in the same split",
 }
-"""What is looked for. A pixel belongs to the silhouette if its coverage is a half or
+"""Findings by name. A pixel belongs to the silhouette if its coverage is a half or
 more."""
 
 PER_PICTURE = "one for each picture"

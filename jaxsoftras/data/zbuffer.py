@@ -20,8 +20,8 @@ VIEWS = 24
 """Number of views of each object in the SoftRas data sets."""
 
 Renderer = Literal["numpy", "jax"]
-"""What makes the images of a data set: numpy, the same on every machine, by all cores;
-or `jaxsoftras.data.accelerated` on the default device of JAX, fast if it is a GPU."""
+"""Renderers of data sets: numpy, the same on every machine, by all cores; or
+`jaxsoftras.data.accelerated` on the default device of JAX, fast if it is a GPU."""
 
 _TOGETHER = 6  # images: more leave the caches, fewer take more calls of numpy
 

@@ -1,4 +1,4 @@
-"""How training steps get their batches: from the devices' memory, or from the host."""
+"""Batches of training steps: from the memory of the devices, or from the host."""
 
 from __future__ import annotations
 

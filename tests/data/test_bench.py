@@ -11,7 +11,7 @@ from jaxsoftras.data import bench
 
 
 def test_images_compress_as_renders_do():
-    """Those of real13 take 1.4 to 2.1 kB each."""
+    """Images of real13 take 1.4 to 2.1 kB each."""
     images = bench.make_images(100)
     assert np.all(images[:, :3] <= images[:, 3:])
     sizes = [len(zlib.compress(image.tobytes())) for image in images]

@@ -37,7 +37,7 @@ def make_images(seed: int, count: int = 1) -> np.ndarray:
 
 
 def invert(images: np.ndarray) -> np.ndarray:
-    """What the archive holds: 255 minus the image over white, and coverage."""
+    """Images as the archive holds them: 255 minus what is over white, and coverage."""
     colors, coverage = np.split(images.astype(int), [3], -3)
     over_white = colors + 255 - coverage
     return np.concatenate([255 - over_white, coverage], -3).astype(np.uint8)
