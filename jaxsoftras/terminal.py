@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -38,15 +39,54 @@ def run(
         The exit code: the command's own if it returns an int, or else 0; 2 after an
         error; 130 after Ctrl-C.
     """
+    _print_any_name()
     try:
-        result = command()
+        with _warnings_in_one_line(name):
+            result = command()
     except REPORTED as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
         return 130
     return result if isinstance(result, int) else 0
+
+
+def one_line(text: object) -> str:
+    """Writes line breaks, which a file name may have, as ``\\n``.
+
+    Args:
+        text: a message, or an error.
+
+    Example:
+        >>> terminal.one_line("runs/a\\nb")
+        'runs/a\\\\nb'
+    """
+    return str(text).replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _print_any_name() -> None:
+    """Lets names be printed that the encoding of the terminal does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a caller captures the output
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line(name: str) -> Iterator[None]:
+    """Prints the project's warnings as a program prints its errors, within a scope."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if category is UserWarning and file is None:
+            print(f"{name}: {one_line(message)}", file=sys.stderr)
+        else:
+            original(message, category, filename, lineno, file, line)
+
+    original, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = original
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:

@@ -67,7 +67,9 @@ class Monitor:
 
     def message(self, text: str) -> None:
         """Prints a line above the progress bar."""
-        self._console.print(text, highlight=False)
+        self._console.print(
+            terminal.one_line(text), markup=False, highlight=False, soft_wrap=True
+        )
 
     def record(self, step: int, metrics: training.Metrics) -> None:
         """Records the metrics of a step, and reports them at intervals.
