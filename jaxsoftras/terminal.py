@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import time
 import warnings
@@ -53,14 +54,14 @@ def run(
 
 
 def one_line(text: object) -> str:
-    """Writes line breaks, which a file name may have, as ``\\n``.
+    r"""Writes line breaks, which a file name may have, as ``\n``.
 
     Args:
         text: a message, or an error.
 
     Example:
-        >>> terminal.one_line("runs/a\\nb")
-        'runs/a\\\\nb'
+        >>> terminal.one_line("runs/a\nb")
+        'runs/a\\nb'
     """
     return str(text).replace("\r", "\\r").replace("\n", "\\n")
 
@@ -68,7 +69,7 @@ def one_line(text: object) -> str:
 def _print_any_name() -> None:
     """Lets names be printed that the encoding of the terminal does not have."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where a caller captures the output
+        if isinstance(stream, io.TextIOWrapper):  # not where a caller replaced it
             stream.reconfigure(errors="backslashreplace")
 
 

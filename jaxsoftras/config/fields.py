@@ -231,6 +231,9 @@ class Config:
     seed: int = 0
     """Seed of the initial parameters, of the choice of objects and views, and of their
     changes."""
+    init_from: str = ""
+    """Run whose parameters this one begins with, ``RUN`` or ``RUN:STEP``; empty to draw
+    them by the seed."""
 
 
 RESUMABLE = frozenset(

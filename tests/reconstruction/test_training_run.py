@@ -1,8 +1,10 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from unittest.mock import ANY
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +12,16 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import monitor, runs, training, training_run
+from jaxsoftras.reconstruction import (
+    feeding,
+    monitor,
+    run_folder,
+    runs,
+    training,
+    training_run,
+)
 from tests.support import small_run
+from tests.support.folders import read_files
 from tests.support.small_run import CABINET, error_line
 
 
@@ -95,6 +105,114 @@ class TestTrain:
         content = events[0].read_bytes()
         assert b"train/loss" in content and b"train/views" in content
         assert config.read(tmp_path / "run" / "config.json") == settings
+
+
+class TestResuming:
+    """By the program, with fewer words than the run was started with."""
+
+    def resume(self, workdir, *words):
+        return training_run.main(["--workdir", str(workdir), *words])
+
+    def test_by_the_folder_alone(self, trained, tmp_path):
+        workdir = shutil.copytree(trained, tmp_path / "run [1]")
+        assert self.resume(workdir, "--set", "optim.steps=4") == 0
+        assert self.resume(workdir) == 0
+        assert run_folder.read_config(workdir).optim.steps == 4
+        assert sorted(path.name for path in (workdir / "checkpoints").iterdir()) == [
+            "3",
+            "4",
+        ]
+
+    def test_by_the_file_without_its_overrides(self, trained, tmp_path):
+        workdir = shutil.copytree(trained, tmp_path / "run")
+        before = (workdir / "config.json").read_bytes()
+        assert self.resume(workdir, "--config", str(small_run.CONFIG)) == 0
+        assert (workdir / "config.json").read_bytes() == before
+
+    def test_uses_the_checkpoint_before_a_damaged_one(self, settings, tmp_path):
+        whole = config.override(settings, ["optim.steps=4", "log.checkpoint_every=2"])
+        workdir = tmp_path / "run"
+        state = training_run.train(whole, workdir, quiet=True)
+        (workdir / "checkpoints" / "4" / "default" / "_METADATA").unlink()
+        with pytest.warns(UserWarning, match="4 is damaged, is now damaged-4"):
+            again = training_run.train(whole, workdir, quiet=True)
+        assert_same_state(state, again)
+
+    def test_what_does_not_fit_changes_nothing(self, trained, tmp_path, capsys):
+        workdir = shutil.copytree(trained, tmp_path / "run")
+        (workdir / "config.json").write_bytes(
+            (trained / "config.json")
+            .read_bytes()
+            .replace(b'"latent": 8', b'"latent": 4')
+        )
+        before = read_files(workdir)
+        assert self.resume(workdir, "--set", "optim.steps=9") == 2
+        line = error_line(capsys)
+        assert "3 is sound but of another network" in line and "float32[8, 16]" in line
+        assert read_files(workdir) == {**before, workdir / ".lock": ANY}
+
+    def test_needs_a_run_or_a_file(self, tmp_path, capsys):
+        assert self.resume(tmp_path / "run") == 2
+        assert "start one with --config" in error_line(capsys)
+        with pytest.raises(SystemExit):
+            training_run.main([])
+        assert "--workdir of a run to resume" in capsys.readouterr().err
+
+
+class TestInitFrom:
+    def start(self, workdir, root, source, *settings):
+        words = [*small_run.SMALL, f"data.root={root}", "optim.steps=1", *settings]
+        return training_run.main(
+            ["--config", str(small_run.CONFIG), "--workdir", str(workdir)]
+            + ["--init-from", str(source), "--set", *words]
+        )
+
+    def test_begins_with_the_network_of_a_run(
+        self, trained, cabinets, settings, tmp_path, monkeypatch
+    ):
+        workdir = tmp_path / "run"
+        seen = []
+        make_feed = feeding.make_feed
+
+        def spy(experiment, split, start):
+            feed = make_feed(experiment, split, start)
+            take_step = feed.take_step
+
+            def first(state):
+                seen.append(jax.tree.map(np.array, state))
+                return take_step(state)
+
+            monkeypatch.setattr(feed, "take_step", first)
+            return feed
+
+        monkeypatch.setattr(feeding, "make_feed", spy)
+        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        (state,) = seen
+        assert_same_state(state.variables, runs.load(trained).variables)
+        assert int(state.step) == 0
+        assert not any(np.any(x) for x in jax.tree.leaves(state.opt_state))
+        saved = run_folder.read_config(workdir)
+        assert saved.init_from == f"{trained.resolve()}:3"
+        # the same command again resumes, and so does the folder alone
+        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        assert training_run.main(["--workdir", str(workdir)]) == 0
+        assert run_folder.read_config(workdir) == saved and len(seen) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "setting", "message"),
+        [
+            ("{}", "model.latent=4", "does not fit (model.latent: 8 there, 4 here)"),
+            ("{}:2", "seed=0", "no checkpoint of step 2"),
+            ("{}x", "seed=0", "is not a run folder"),
+        ],
+    )
+    def test_refusals(
+        self, source, setting, message, trained, cabinets, tmp_path, capsys
+    ):
+        source = source.format(trained)
+        assert self.start(tmp_path / "run", cabinets, source, setting) == 2
+        assert message in error_line(capsys)
+        assert not (tmp_path / "run").exists()
 
 
 class TestRefusals:
