@@ -9,21 +9,18 @@ import concurrent.futures
 import contextlib
 import errno
 import os
-import re
-import tempfile
 import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 
 from jaxsoftras import atomic
-from jaxsoftras.reconstruction import checkpoint_files, provenance, quiet
+from jaxsoftras.reconstruction import checkpoint_files, orbax_format, provenance
 from jaxsoftras.reconstruction.run_folder import CHECKPOINTS, RunError
 
 State = TypeVar("State")
@@ -175,11 +172,11 @@ class Checkpoints:
                 shapes or dtypes are others.
         """
         step = self.find(step)
-        with self._reading(step) as path:
-            saved = _read_metadata(path)
+        with self._explaining(step):
+            saved = orbax_format.read_structure(self._item(step))
         self._check_fit(step, saved, like)
-        with self._reading(step) as path:
-            values = _read(path, like)
+        with self._explaining(step):
+            values = orbax_format.read(self._item(step), like)
         return _place(values, like)
 
     def restore_field(self, name: str, like: State, step: int | None = None) -> State:
@@ -194,13 +191,13 @@ class Checkpoints:
             RunError: see `restore`.
         """
         step = self.find(step)
-        with self._reading(step) as path:
-            saved = _read_metadata(path)
+        with self._explaining(step):
+            saved = orbax_format.read_structure(self._item(step))
         self._check_fit(step, saved.get(name, {}), like)
-        skipped = jax.tree.map(lambda _: ocp.PLACEHOLDER, saved)
-        with self._reading(step) as path:
-            values = _read(path, {**skipped, name: like})[name]
-        return _place(values, like)
+        skipped = jax.tree.map(lambda _: orbax_format.SKIP, saved)
+        with self._explaining(step):
+            values = orbax_format.read(self._item(step), {**skipped, name: like})
+        return _place(values[name], like)
 
     def _find_damage(self, step: int) -> str | None:
         """Phrase about a damaged checkpoint; warns of one that cannot be verified."""
@@ -208,8 +205,8 @@ class Checkpoints:
         if (checkpoint / checkpoint_files.MANIFEST).exists():
             return checkpoint_files.find_damage(checkpoint)
         try:
-            with quiet.orbax(), _plain(checkpoint / _ITEM) as path:
-                _read(path, _read_metadata(path))
+            item = self._item(step)
+            orbax_format.read(item, orbax_format.read_structure(item))
         except Exception:
             return "it has no checksums, and cannot be read"
         warnings.warn(
@@ -237,8 +234,7 @@ class Checkpoints:
         checkpoint = self._folder / str(step)
         try:
             with atomic.folder(checkpoint) as partial:
-                with quiet.orbax(), _plain(partial) as path:
-                    _checkpointer().save(path / _ITEM, args=ocp.args.PyTreeSave(state))
+                orbax_format.write(partial / _ITEM, state)
                 checkpoint_files.seal(partial, provenance.list_versions())
             checkpoint_files.flush(self._folder)
             for old in checkpoint_files.list_steps(self._folder)[: -self._keep]:
@@ -249,16 +245,18 @@ class Checkpoints:
                 "those before it are intact."
             ) from error
 
+    def _item(self, step: int) -> Path:
+        return self._folder / str(step) / _ITEM
+
     @contextlib.contextmanager
-    def _reading(self, step: int) -> Iterator[Path]:
-        """Yields Orbax's folder; turns errors of reading it into one sentence."""
-        checkpoint = self._folder / str(step)
+    def _explaining(self, step: int) -> Iterator[None]:
+        """Turns errors of reading a sound checkpoint into one sentence."""
         try:
-            with quiet.orbax(), _plain(checkpoint / _ITEM) as path:
-                yield path
+            yield
         except MemoryError:
             raise
         except Exception as error:
+            checkpoint = self._folder / str(step)
             raise RunError(
                 f"The checkpoint {checkpoint} cannot be read: {_explain(error)}"
                 f"{_compare_versions(checkpoint)}."
@@ -266,7 +264,7 @@ class Checkpoints:
 
     def _check_fit(self, step: int, saved: Any, like: Any) -> None:
         """Raises RunError if a saved state has other leaves, shapes or dtypes."""
-        there, here = _list_leaves(saved), _list_leaves(ocp.tree.serialize_tree(like))
+        there, here = _list_leaves(saved), _list_leaves(orbax_format.describe(like))
         names = there.keys() | here.keys()
         differ = sorted(name for name in names if there.get(name) != here.get(name))
         if differ:
@@ -300,41 +298,6 @@ def abstract(state: State, sharding: jax.sharding.Sharding) -> State:
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), state
     )
-
-
-def _checkpointer() -> ocp.Checkpointer:
-    return ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
-
-
-@contextlib.contextmanager
-def _plain(folder: Path) -> Iterator[Path]:
-    """Yields a path to a folder that Orbax can work with.
-
-    Orbax takes brackets for a pattern, and encodes names as UTF-8 in any locale. Such
-    a folder is reached by a symbolic link in the folder for temporary files.
-    """
-    folder = folder.absolute()
-    if re.fullmatch(r"[\w/. -]*", str(folder), re.ASCII):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="jaxsoftras-") as place:
-        link = Path(place) / "folder"
-        link.symlink_to(folder, target_is_directory=True)
-        yield link
-
-
-def _read_metadata(path: Path) -> Any:
-    """Reads the structure of a saved state, with shapes in place of arrays."""
-    return ocp.PyTreeCheckpointHandler().metadata(cast(Any, path)).tree
-
-
-def _read(path: Path, like: State) -> State:
-    """Reads a state as NumPy arrays, whatever devices it was saved from."""
-    restore = ocp.RestoreArgs(restore_type=np.ndarray)
-    arguments = ocp.args.PyTreeRestore(
-        like, restore_args=jax.tree.map(lambda _: restore, like)
-    )
-    return cast(State, _checkpointer().restore(path, args=arguments))
 
 
 def _place(values: State, like: State) -> State:
