@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from jaxsoftras import interruption
 
 if TYPE_CHECKING:
     import rich.progress
@@ -20,33 +26,119 @@ class ProgramError(RuntimeError):
 
 
 REPORTED = (ProgramError, ValueError, OSError, ModuleNotFoundError)
-"""Errors whose messages are written for the user. Others are bugs and keep their
-traceback."""
+"""Errors whose messages are written for the user; see also `explain`. Others are bugs
+and keep their traceback."""
 
 
 def run(
-    name: str, command: Callable[[], object], *, interrupted: str = "interrupted."
+    name: str,
+    command: Callable[[], object],
+    *,
+    interrupted: str = "interrupted.",
+    stop: interruption.Stop | None = None,
 ) -> int:
     """Runs a command and reports errors in one line on stderr.
+
+    Signals are handled while it runs; see `interruption.Stop`.
 
     Args:
         name: program name, which begins the line.
         command: the work to do.
-        interrupted: message after Ctrl-C.
+        interrupted: message after a signal.
+        stop: receives the signals, if the command wants to see them.
 
     Returns:
         The exit code: the command's own if it returns an int, or else 0; 2 after an
-        error; 130 after Ctrl-C.
+        error; 128 and the signal's number after a signal, hence 130 after Ctrl-C and
+        143 after SIGTERM.
     """
     try:
-        result = command()
-    except REPORTED as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        with (stop or interruption.Stop()).handle(name), _quiet_background():
+            result = command()
+            if sys.stdout:
+                sys.stdout.flush()  # an error of writing is reported with the others
+    except KeyboardInterrupt as error:
+        print(f"{name}: {str(error) or interrupted}", file=sys.stderr)
+        return 128 + getattr(error, "number", 2)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        print(f"{name}: {sentence}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{name}: {interrupted}", file=sys.stderr)
-        return 130
     return result if isinstance(result, int) else 0
+
+
+def explain(error: Exception) -> str | None:
+    """Explains an error to the user in one sentence; returns None if it is a bug."""
+    text = str(error)
+    if isinstance(error, BrokenPipeError):
+        return "the program that read this one's output has ended."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" at {error.filename}" if error.filename else ""
+        return f"the disk is full{where}: free some space, and start again."
+    if isinstance(error, MemoryError):
+        return f"memory does not suffice ({text or 'out of memory'})."
+    if isinstance(error, REPORTED):
+        return text
+    # JAX's errors, by their names: few programs need JAX
+    if out_of_device_memory(error):
+        return f"the memory of a device does not suffice ({text.splitlines()[0]})."
+    if isinstance(error, RuntimeError) and "Unable to initialize backend" in text:
+        return (
+            f"JAX finds no such device ({text.splitlines()[0]}): set JAX_PLATFORMS to "
+            "cpu, or install JAX for that device."
+        )
+    return None
+
+
+def out_of_device_memory(error: Exception) -> bool:
+    """Whether an array did not fit into a device's memory."""
+    return type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and str(
+        error
+    ).startswith("RESOURCE_EXHAUSTED")
+
+
+@contextlib.contextmanager
+def _quiet_background() -> Iterator[None]:
+    """Silences libraries and threads within a scope, except for bugs.
+
+    The errors of threads are raised again by those who wait for their results. Orbax
+    and TFDS raise what they log through absl.
+    """
+    logger, hook = logging.getLogger("absl"), threading.excepthook
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+
+    def report(failure: threading.ExceptHookArgs) -> None:
+        error = failure.exc_value
+        if not isinstance(error, Exception) or explain(error) is None:
+            hook(failure)
+
+    threading.excepthook = report
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        threading.excepthook = hook
+
+
+def leave(main: Callable[[], int]) -> NoReturn:
+    """Runs a program and ends the process with its exit code.
+
+    After an error the process ends whatever its threads still wait for.
+
+    Args:
+        main: the program.
+    """
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if code:
+        interruption.end_process(code)
+    sys.exit(0)
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:

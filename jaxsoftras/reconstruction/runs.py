@@ -188,6 +188,10 @@ class Checkpoints:
             with _quiet_orbax():
                 self._manager.save(step, args=ocp.args.PyTreeSave(state))
 
+    def check(self) -> None:
+        """Raises the error of a checkpoint that could not be written, if one did."""
+        self._manager.check_for_errors()
+
     def restore(self, like: State, step: int | None = None) -> State:
         """Restores a state.
 

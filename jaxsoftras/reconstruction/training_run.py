@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 import jax
 
-from jaxsoftras import config, data, terminal
-from jaxsoftras.reconstruction import feeding, gallery, monitor, runs, training
+from jaxsoftras import config, data, interruption, terminal
+from jaxsoftras.reconstruction import (
+    divergence,
+    feeding,
+    gallery,
+    monitor,
+    runs,
+    training,
+)
 
 
 def train(
-    settings: config.Config, workdir: Path, *, quiet: bool = False
+    settings: config.Config,
+    workdir: Path,
+    *,
+    quiet: bool = False,
+    stop: interruption.Stop | None = None,
 ) -> training.TrainState:
     """Trains, or resumes training, until the configured number of steps.
 
@@ -20,6 +32,9 @@ def train(
         settings: configuration of the run.
         workdir: the run folder; made if it does not exist.
         quiet: whether to print nothing.
+        stop: receives signals. From the first step on, the first signal ends the run
+            after the step at hand, with a checkpoint. If None, signals are none of
+            the function's business.
 
     Returns:
         The final state.
@@ -27,46 +42,104 @@ def train(
     Raises:
         ConfigError, RunError, DivergedError, ValueError, OSError: the message says in
             one sentence what is wrong.
+        Interrupted: ``stop`` received a signal; a checkpoint is written.
     """
     devices = training.device_mesh(settings.optim.batch_size)
     split = data.open_training_set(settings.data)
     training.check_image_size(settings, split)
     experiment = training.Experiment(settings, devices)
     runs.open_run(workdir, settings)
-    steps, log = settings.optim.steps, settings.log
-
-    with runs.Checkpoints(workdir, log.keep_checkpoints) as checkpoints:
-        start = checkpoints.latest() or 0
-        state = experiment.init(settings.seed)
-        if start:
-            like = runs.abstract(state, experiment.replicated)
-            state = checkpoints.restore(like)
-        feed = feeding.make_feed(experiment, split, start)
-        with monitor.Monitor(
-            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
-        ) as report:
-            report.message(
-                f"{workdir}: step {start} to {steps}, batches of "
-                f"{settings.optim.batch_size} on {jax.device_count()} "
-                f"{jax.devices()[0].device_kind}, {feed.description}"
+    stop = stop or interruption.Stop()
+    with runs.Checkpoints(workdir, settings.log.keep_checkpoints) as checkpoints:
+        try:
+            state, step = _run_steps(
+                settings, experiment, split, checkpoints, workdir, stop, quiet=quiet
             )
-            for step in range(start + 1, steps + 1):
-                state, metrics = feed.take_step(state)
-                report.record(step, metrics)
-                if step % log.images_every == 0 or step == steps:
-                    batch = data.sample_pairs(
-                        split,
-                        settings.optim.batch_size,
-                        seed=settings.seed,
-                        step=step - 1,
-                    )
-                    batch = jax.device_put(batch, experiment.sharded)
-                    views = gallery.training_views(experiment, state, batch)
-                    report.image("train/views", views, step)
-                if step % log.checkpoint_every == 0 or step == steps:
-                    report.check()
-                    checkpoints.save(step, state)
+        except monitor.DivergedError as error:
+            raise _explain_divergence(error, settings, split, workdir) from None
+        except Exception as error:
+            if not terminal.out_of_device_memory(error):
+                raise
+            raise terminal.ProgramError(
+                "The memory of a device does not suffice "
+                f"({str(error).splitlines()[0]}): lower optim.batch_size, or set "
+                "data.feeding=host, which keeps the images off the devices."
+            ) from None
+    if stop.number is not None and step < settings.optim.steps:
+        raise interruption.Interrupted(
+            stop.number,
+            f"stopped by {interruption.name(stop.number)} with a checkpoint at step "
+            f"{step}; the same command resumes the run.",
+        )
     return state
+
+
+def _run_steps(
+    settings: config.Config,
+    experiment: training.Experiment,
+    split: data.Split | data.Mixture,
+    checkpoints: runs.Checkpoints,
+    workdir: Path,
+    stop: interruption.Stop,
+    *,
+    quiet: bool,
+) -> tuple[training.TrainState, int]:
+    """Takes the steps that are left; returns the state and the number of steps."""
+    steps, log = settings.optim.steps, settings.log
+    start = checkpoints.latest() or 0
+    state = experiment.init(settings.seed)
+    if start:
+        state = checkpoints.restore(runs.abstract(state, experiment.replicated))
+    feed = feeding.make_feed(experiment, split, start)
+    step = start
+    with (
+        contextlib.ExitStack() as deferred,
+        monitor.Monitor(
+            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
+        ) as report,
+    ):
+        report.message(
+            f"{workdir}: step {start} to {steps}, batches of "
+            f"{settings.optim.batch_size} on {jax.device_count()} "
+            f"{jax.devices()[0].device_kind}, {feed.description}"
+        )
+        last = step == steps
+        while not last:
+            state, metrics = feed.take_step(state)
+            step += 1
+            if step == start + 1:  # now it is compiled, and there is work to save
+                deferred.enter_context(stop.defer())
+            report.record(step, metrics)
+            checkpoints.check()
+            # read once: a signal may come at any moment
+            last = step == steps or stop.number is not None
+            if step % log.images_every == 0 or step == steps:
+                batch = data.sample_pairs(
+                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
+                )
+                batch = jax.device_put(batch, experiment.sharded)
+                views = gallery.training_views(experiment, state, batch)
+                report.image("train/views", views, step)
+            if step % log.checkpoint_every == 0 or last:
+                report.check()
+                checkpoints.save(step, state)
+    return state, step
+
+
+def _explain_divergence(
+    error: monitor.DivergedError,
+    settings: config.Config,
+    split: data.Split | data.Mixture,
+    workdir: Path,
+) -> monitor.DivergedError:
+    """Writes out the batch that the error came from, and says what to do."""
+    path = workdir / f"diverged_step_{error.step}.npz"
+    divergence.save_batch(path, settings, split, error.step)
+    return monitor.DivergedError(
+        error.step,
+        f"{error}; the last good checkpoint is kept. Its batch is in {path}: inspect "
+        "it, or start a new run with a lower optim.learning_rate.",
+    )
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
@@ -106,10 +179,16 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     )
     options = parser.parse_args(arguments)
 
+    stop = interruption.Stop()
+
     def command() -> None:
         settings = config.load(options.config, options.set)
-        train(settings, options.workdir or Path("runs") / Path(options.config).stem)
+        workdir = options.workdir or Path("runs") / Path(options.config).stem
+        train(settings, workdir, stop=stop)
 
     return terminal.run(
-        prog, command, interrupted="stopped; the same command resumes the run."
+        prog,
+        command,
+        interrupted="stopped before a step; the same command resumes the run.",
+        stop=stop,
     )
