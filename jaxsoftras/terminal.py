@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn
 
@@ -52,19 +53,24 @@ def run(
         error; 128 and the signal's number after a signal, hence 130 after Ctrl-C and
         143 after SIGTERM.
     """
+    _print_any_name()
     try:
-        with (stop or interruption.Stop()).handle(name), _quiet_background():
+        with (
+            (stop or interruption.Stop()).handle(name),
+            _warnings_in_one_line(name),
+            _quiet_background(),
+        ):
             result = command()
             if sys.stdout:
                 sys.stdout.flush()  # an error of writing is reported with the others
     except KeyboardInterrupt as error:
-        print(f"{name}: {str(error) or interrupted}", file=sys.stderr)
+        print(f"{name}: {one_line(error) or interrupted}", file=sys.stderr)
         return 128 + getattr(error, "number", 2)
     except Exception as error:
         sentence = explain(error)
         if sentence is None:
             raise
-        print(f"{name}: {sentence}", file=sys.stderr)
+        print(f"{name}: {one_line(sentence)}", file=sys.stderr)
         return 2
     return result if isinstance(result, int) else 0
 
@@ -139,6 +145,43 @@ def leave(main: Callable[[], int]) -> NoReturn:
     if code:
         interruption.end_process(code)
     sys.exit(0)
+
+
+def one_line(text: object) -> str:
+    """Writes line breaks, which a file name may have, as ``\\n``.
+
+    Args:
+        text: a message, or an error.
+
+    Example:
+        >>> terminal.one_line("runs/a\\nb")
+        'runs/a\\\\nb'
+    """
+    return str(text).replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _print_any_name() -> None:
+    """Lets names be printed that the encoding of the terminal does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a caller captures the output
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line(name: str) -> Iterator[None]:
+    """Prints the project's warnings as a program prints its errors, within a scope."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if category is UserWarning and file is None:
+            print(f"{name}: {one_line(message)}", file=sys.stderr)
+        else:
+            original(message, category, filename, lineno, file, line)
+
+    original, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = original
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:

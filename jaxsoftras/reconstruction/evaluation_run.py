@@ -97,7 +97,13 @@ def evaluate(
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
     console.print(
-        f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files."
+        terminal.one_line(
+            f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ "
+            "files."
+        ),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
     return metrics
 

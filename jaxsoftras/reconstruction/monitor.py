@@ -84,7 +84,9 @@ class Monitor:
         A run outlives whoever read its output: it then prints no more.
         """
         try:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(
+                terminal.one_line(text), markup=False, highlight=False, soft_wrap=True
+            )
         except OSError as error:
             self._console.quiet = True
             self._progress.disable = True
