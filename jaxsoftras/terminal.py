@@ -11,11 +11,12 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jaxsoftras import interruption
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.progress
 
 Progress = Callable[[int, int], None]
@@ -80,9 +81,12 @@ def explain(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, BrokenPipeError):
         return "the program that read this one's output has ended."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" at {error.filename}" if error.filename else ""
-        return f"the disk is full{where}: free some space, and start again."
+    if _disk_is_full(error):
+        where = getattr(error, "filename", None)
+        return (
+            f"the disk is full{f' at {where}' if where else ''}: free some space, and "
+            "start again."
+        )
     if isinstance(error, MemoryError):
         return f"memory does not suffice ({text or 'out of memory'})."
     if isinstance(error, REPORTED):
@@ -90,12 +94,14 @@ def explain(error: Exception) -> str | None:
     # JAX's errors, by their names: few programs need JAX
     if out_of_device_memory(error):
         return f"the memory of a device does not suffice ({text.splitlines()[0]})."
-    if isinstance(error, RuntimeError) and "Unable to initialize backend" in text:
-        return (
-            f"JAX finds no such device ({text.splitlines()[0]}): set JAX_PLATFORMS to "
-            "cpu, or install JAX for that device."
-        )
     return None
+
+
+def _disk_is_full(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # libraries of other languages raise other types
+    return "No space left on device" in str(error)
 
 
 def out_of_device_memory(error: Exception) -> bool:
@@ -113,8 +119,7 @@ def _quiet_background() -> Iterator[None]:
     and TFDS raise what they log through absl.
     """
     logger, hook = logging.getLogger("absl"), threading.excepthook
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    disabled, logger.disabled = logger.disabled, True
 
     def report(failure: threading.ExceptHookArgs) -> None:
         error = failure.exc_value
@@ -125,7 +130,7 @@ def _quiet_background() -> Iterator[None]:
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.disabled = disabled
         threading.excepthook = hook
 
 
@@ -184,6 +189,21 @@ def _warnings_in_one_line(name: str) -> Iterator[None]:
         warnings.showwarning = original
 
 
+def make_console(**options: Any) -> rich.console.Console:
+    """Makes a console of rich that raises BrokenPipeError and does not exit.
+
+    Args:
+        **options: those of `rich.console.Console`.
+    """
+    import rich.console  # only programs need it
+
+    class Console(rich.console.Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich calls it while it handles the error
+
+    return Console(**options)
+
+
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
     """Columns of a progress bar, in the style that all programs share.
 
@@ -216,10 +236,9 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Progress]:
     Yields:
         The function that moves the bar.
     """
-    import rich.console  # only programs need it
-    import rich.progress
+    import rich.progress  # only programs need it
 
-    console = rich.console.Console(stderr=True)
+    console = make_console(stderr=True)
     with rich.progress.Progress(
         *bar_columns(*(["{task.fields[rate]}"] if unit else [])),
         console=console,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import rich.console
 import rich.progress
 
 from jaxsoftras import terminal
@@ -56,7 +55,7 @@ class Monitor:
         self._pending: list[tuple[int, training.Metrics]] = []
         self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
         self._events = records.EventFile(workdir / "tensorboard", start)
-        self._console = rich.console.Console(quiet=quiet)
+        self._console = terminal.make_console(quiet=quiet)
         self._progress = rich.progress.Progress(
             *terminal.bar_columns("{task.fields[rate]}  loss {task.fields[loss]}"),
             console=self._console,
