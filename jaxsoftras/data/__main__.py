@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -137,7 +136,7 @@ def _show_info(options: argparse.Namespace) -> None:
     table.add_section()
     totals = [sum(map(s.count, s.categories)) for s in splits.values()]
     table.add_row("", "all", *map(str, totals))
-    console = Console()
+    console = terminal.make_console()
     console.print(table)
     per_picture = camera_files.is_per_picture(description.read(options.folder))
     sizes = {(split.num_views, split.image_size) for split in splits.values()}

@@ -27,10 +27,9 @@ State = TypeVar("State")
 
 _ITEM = "default"  # name of Orbax's folder, also in earlier versions
 # errors of a disk, which Orbax reports within long texts of its own
-_DISK_ERRORS = [
-    os.strerror(code)
+_DISK_ERRORS = {os.strerror(errno.ENOSPC): "the disk is full"} | {
+    os.strerror(code): os.strerror(code)
     for code in (
-        errno.ENOSPC,
         errno.EDQUOT,
         errno.EFBIG,
         errno.EIO,
@@ -39,7 +38,7 @@ _DISK_ERRORS = [
         errno.EPERM,
         errno.ENAMETOOLONG,
     )
-]
+}
 
 
 class Checkpoints:
@@ -335,7 +334,7 @@ def _compare_versions(checkpoint: Path) -> str:
 def _explain(error: BaseException) -> str:
     """Reason of a failure: the disk's, if it is in the text, or else the text."""
     text = f"{error} {error.__cause__ or error.__context__ or ''}"
-    for reason in _DISK_ERRORS:
-        if reason.lower() in text.lower():
+    for name, reason in _DISK_ERRORS.items():
+        if name.lower() in text.lower():
             return reason
     return textwrap.shorten(str(error) or type(error).__name__, 200)

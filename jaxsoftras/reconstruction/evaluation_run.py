@@ -53,14 +53,15 @@ def evaluate(
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
             what is wrong.
     """
-    console = console or rich.console.Console()
+    console = console or terminal.make_console()
+    found = training.find_devices()
     trained = runs.load(workdir, step)
     settings = trained.config
     if root is not None:
         settings = config.override(settings, [f"data.root={root}", "data.sources=()"])
     split = data.open_split(settings.data, split_name)
     training.check_image_size(settings, split)
-    devices = training.device_mesh(jax.device_count())
+    devices = training.device_mesh(len(found), found)
     experiment = training.Experiment(settings, devices)
     variables = jax.device_put(trained.variables, experiment.replicated)
     sigma = float(experiment.sigma(trained.step))

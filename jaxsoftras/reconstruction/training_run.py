@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 
-from jaxsoftras import config, data, terminal
+from jaxsoftras import config, data, interruption, terminal
 from jaxsoftras.reconstruction import (
+    divergence,
     feeding,
     gallery,
     monitor,
@@ -26,6 +28,7 @@ def train(
     *,
     overrides: Sequence[str] = (),
     quiet: bool = False,
+    stop: interruption.Stop | None = None,
 ) -> training.TrainState:
     """Trains, or resumes training, until the configured number of steps.
 
@@ -35,6 +38,9 @@ def train(
         overrides: assignments that are part of the settings, kept in the run folder;
             see `run_folder.choose_config`.
         quiet: whether to print nothing.
+        stop: receives signals. From the first step on, the first signal ends the run
+            after the step at hand, with a checkpoint. If None, signals are none of
+            the function's business.
 
     Returns:
         The final state.
@@ -42,55 +48,135 @@ def train(
     Raises:
         ConfigError, RunError, DivergedError, ValueError, OSError: the message says in
             one sentence what is wrong.
+        Interrupted: ``stop`` received a signal; a checkpoint is written.
     """
-    steps, log = settings.optim.steps, settings.log
+    stop = stop or interruption.Stop()
     with (
         run_folder.claim(workdir),
-        runs.Checkpoints(workdir, log.keep_checkpoints) as checkpoints,
+        runs.Checkpoints(workdir, settings.log.keep_checkpoints) as checkpoints,
     ):
         settings = run_folder.check(workdir, settings)
         devices = training.device_mesh(settings.optim.batch_size)
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
         experiment = training.Experiment(settings, devices)
-        start = checkpoints.newest() or 0
-        state = experiment.init(settings.seed)
-        if start:
-            like = runs.abstract(state, experiment.replicated)
-            state = checkpoints.restore(like, start)
-        elif settings.init_from:
-            variables, source = runs.load_initial(settings)
-            variables = jax.device_put(variables, experiment.replicated)
-            state = state._replace(variables=variables)
-            settings = dataclasses.replace(settings, init_from=source)
-        run_folder.record(workdir, settings, start, overrides)
-        feed = feeding.make_feed(experiment, split, start)
-        with monitor.Monitor(
-            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
-        ) as report:
-            report.message(
-                f"{workdir}: step {start} to {steps}, batches of "
-                f"{settings.optim.batch_size} on {jax.device_count()} "
-                f"{jax.devices()[0].device_kind}, {feed.description}"
+        try:
+            state = _begin(settings, experiment, checkpoints, workdir, overrides)
+            state, step = _run_steps(
+                settings,
+                state,
+                experiment,
+                split,
+                checkpoints,
+                workdir,
+                stop,
+                quiet=quiet,
             )
-            for step in range(start + 1, steps + 1):
-                checkpoints.check()
-                state, metrics = feed.take_step(state)
-                report.record(step, metrics)
-                if step % log.images_every == 0 or step == steps:
-                    batch = data.sample_pairs(
-                        split,
-                        settings.optim.batch_size,
-                        seed=settings.seed,
-                        step=step - 1,
-                    )
-                    batch = jax.device_put(batch, experiment.sharded)
-                    views = gallery.training_views(experiment, state, batch)
-                    report.image("train/views", views, step)
-                if step % log.checkpoint_every == 0 or step == steps:
-                    report.check()
-                    checkpoints.save(step, state)
+        except monitor.DivergedError as error:
+            raise _explain_divergence(error, settings, split, workdir) from None
+        except Exception as error:
+            if not terminal.out_of_device_memory(error):
+                raise
+            raise terminal.ProgramError(
+                "The memory of a device does not suffice "
+                f"({str(error).splitlines()[0]}): lower optim.batch_size, or set "
+                "data.feeding=host, which keeps the images off the devices."
+            ) from None
+    if stop.number is not None and step < settings.optim.steps:
+        raise interruption.Interrupted(
+            stop.number,
+            f"stopped by {interruption.name(stop.number)} with a checkpoint at step "
+            f"{step}; the same command resumes the run.",
+        )
     return state
+
+
+def _begin(
+    settings: config.Config,
+    experiment: training.Experiment,
+    checkpoints: runs.Checkpoints,
+    workdir: Path,
+    overrides: Sequence[str],
+) -> training.TrainState:
+    """Makes or restores the state to go on from, and records the start."""
+    start = checkpoints.newest() or 0
+    state = experiment.init(settings.seed)
+    if start:
+        like = runs.abstract(state, experiment.replicated)
+        state = checkpoints.restore(like, start)
+    elif settings.init_from:
+        variables, source = runs.load_initial(settings)
+        variables = jax.device_put(variables, experiment.replicated)
+        state = state._replace(variables=variables)
+        settings = dataclasses.replace(settings, init_from=source)
+    run_folder.record(workdir, settings, start, overrides)
+    return state
+
+
+def _run_steps(
+    settings: config.Config,
+    state: training.TrainState,
+    experiment: training.Experiment,
+    split: data.Split | data.Mixture,
+    checkpoints: runs.Checkpoints,
+    workdir: Path,
+    stop: interruption.Stop,
+    *,
+    quiet: bool,
+) -> tuple[training.TrainState, int]:
+    """Takes the steps that are left; returns the state and the number of steps."""
+    steps, log = settings.optim.steps, settings.log
+    start = int(state.step)
+    feed = feeding.make_feed(experiment, split, start)
+    step = start
+    with (
+        contextlib.ExitStack() as deferred,
+        monitor.Monitor(
+            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
+        ) as report,
+    ):
+        report.message(
+            f"{workdir}: step {start} to {steps}, batches of "
+            f"{settings.optim.batch_size} on {jax.device_count()} "
+            f"{jax.devices()[0].device_kind}, {feed.description}"
+        )
+        last = step == steps
+        while not last:
+            state, metrics = feed.take_step(state)
+            step += 1
+            if step == start + 1:  # now it is compiled, and there is work to save
+                deferred.enter_context(stop.defer())
+            report.record(step, metrics)
+            checkpoints.check()
+            # read once: a signal may come at any moment
+            last = step == steps or stop.number is not None
+            if step % log.images_every == 0 or step == steps:
+                batch = data.sample_pairs(
+                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
+                )
+                batch = jax.device_put(batch, experiment.sharded)
+                views = gallery.training_views(experiment, state, batch)
+                report.image("train/views", views, step)
+            if step % log.checkpoint_every == 0 or last:
+                report.check()
+                checkpoints.save(step, state)
+    return state, step
+
+
+def _explain_divergence(
+    error: monitor.DivergedError,
+    settings: config.Config,
+    split: data.Split | data.Mixture,
+    workdir: Path,
+) -> monitor.DivergedError:
+    """Writes out the batch that the error came from, and says what to do."""
+    path = workdir / f"diverged_step_{error.step}.npz"
+    divergence.save_batch(path, settings, split, error.step)
+    return monitor.DivergedError(
+        error.step,
+        f"{error}; the last good checkpoint is kept. Its batch is in {path}: inspect "
+        "it, or start a new run with a lower optim.learning_rate.",
+    )
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
@@ -144,11 +230,16 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
             f"init_from={str(Path(options.init_from).absolute())!r}",
         ]
 
+    stop = interruption.Stop()
+
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
         settings = run_folder.choose_config(workdir, options.config, overrides)
-        train(settings, workdir, overrides=overrides)
+        train(settings, workdir, overrides=overrides, stop=stop)
 
     return terminal.run(
-        prog, command, interrupted="stopped; the same command resumes the run."
+        prog,
+        command,
+        interrupted="stopped before a step; the same command resumes the run.",
+        stop=stop,
     )

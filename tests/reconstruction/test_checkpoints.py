@@ -331,13 +331,13 @@ class TestWriteErrors:
                 opened.check()
             opened.check()
         assert str(caught.value) == (
-            f"The checkpoint {copied / 'checkpoints' / '30'} could not be written: No "
-            "space left on device; those before it are intact."
+            f"The checkpoint {copied / 'checkpoints' / '30'} could not be written: the "
+            "disk is full; those before it are intact."
         )
         assert read_files(copied) == before
 
     def test_are_raised_at_the_end(self, copied, full):
-        with pytest.raises(RunError, match="No space left"):
+        with pytest.raises(RunError, match="disk is full"):
             with Checkpoints(copied) as opened:
                 opened.save(30, make_state(30))
 
