@@ -24,7 +24,7 @@ _DAMAGE = (
 
 @contextlib.contextmanager
 def explain(path: Path) -> Iterator[None]:
-    """Turns the many errors of a missing or damaged npz file into two.
+    """Turns the many errors of a missing or damaged npz file into three.
 
     Args:
         path: the file that the block reads.
@@ -32,11 +32,14 @@ def explain(path: Path) -> Iterator[None]:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged.
+        MemoryError: the array that it declares does not fit into memory.
     """
     try:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file {path}.") from None
+    except MemoryError as error:
+        raise MemoryError(f"{path}: {error}") from None
     except (*_DAMAGE, OSError) as error:
         # zipfile takes an offset from the file and may seek to a negative one
         if isinstance(error, OSError) and error.errno != errno.EINVAL:

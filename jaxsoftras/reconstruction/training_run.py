@@ -78,12 +78,14 @@ def train(
         except monitor.DivergedError as error:
             raise _explain_divergence(error, settings, split, workdir) from None
         except Exception as error:
-            if not terminal.out_of_device_memory(error):
+            on_host = isinstance(error, MemoryError)
+            if not on_host and not terminal.out_of_device_memory(error):
                 raise
+            reason = str(error).partition("\n")[0] or "none is left"
             raise terminal.ProgramError(
-                "The memory of a device does not suffice "
-                f"({str(error).splitlines()[0]}): lower optim.batch_size, or set "
-                "data.feeding=host, which keeps the images off the devices."
+                f"Memory does not suffice ({reason}): lower optim.batch_size; "
+                "data.feeding=host keeps the images off the devices, and "
+                "data.source=prepared off the memory of the host."
             ) from None
     if stop.number is not None and step < settings.optim.steps:
         raise interruption.Interrupted(
@@ -174,11 +176,15 @@ def _explain_divergence(
 ) -> monitor.DivergedError:
     """Writes out the batch that the error came from, and says what to do."""
     path = workdir / f"diverged_step_{error.step}.npz"
-    divergence.save_batch(path, settings, split, error.step)
+    try:
+        divergence.save_batch(path, settings, split, error.step)
+        batch = f"its batch is in {path}: inspect it"
+    except OSError as failure:
+        batch = f"its batch could not be written ({failure}): free some space"
     return monitor.DivergedError(
         error.step,
-        f"{error}; the last good checkpoint is kept. Its batch is in {path}: inspect "
-        "it, or start a new run with a lower optim.learning_rate.",
+        f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
+        "with a lower optim.learning_rate.",
     )
 
 

@@ -155,6 +155,24 @@ class TestTrain:
         with runs.Checkpoints(tmp_path / "a", read_only=True) as checkpoints:
             assert checkpoints.latest() == 2
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MemoryError("Unable to allocate 24 TiB"),
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 24 TiB\nmore"),
+        ],
+    )
+    def test_memory_that_does_not_suffice(
+        self, error, cabinets, tmp_path, monkeypatch, capsys
+    ):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(feeding, "make_feed", fail)
+        assert small_run.train(workdir=tmp_path / "run", root=cabinets) == 2
+        line = error_line(capsys)
+        assert "24 TiB): lower optim.batch_size" in line and "more" not in line
+
     def test_a_run_outlives_the_reader_of_its_output(
         self, settings, tmp_path, monkeypatch, capsys
     ):
