@@ -1,9 +1,4 @@
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from unittest.mock import ANY
 
 import jax
@@ -38,30 +33,6 @@ class TestTrain:
         resumed = training_run.train(whole, tmp_path / "stopped", quiet=True)
         straight = training_run.train(whole, tmp_path / "straight", quiet=True)
         assert int(resumed.step) == int(straight.step) == 6
-        assert_same_state(resumed, straight)
-
-    @pytest.mark.slow
-    def test_killed_run_resumes_bit_for_bit(self, cabinets, tmp_path):
-        arguments = [*small_run.SMALL, f"data.root={cabinets}", "optim.steps=12"]
-        arguments += ["log.checkpoint_every=3", "log.images_every=1000"]
-        killed = tmp_path / "killed"
-        command = [sys.executable, "train.py", "--config", str(small_run.CONFIG)]
-        command += ["--workdir", str(killed), "--set", *arguments]
-        process = subprocess.Popen(
-            command, cwd=small_run.ROOT, stdout=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 120
-        while not (killed / "checkpoints" / "3").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not (killed / "checkpoints" / "12").exists()
-
-        settings = config.load(small_run.CONFIG, arguments)
-        resumed = training_run.train(settings, killed, quiet=True)
-        straight = training_run.train(settings, tmp_path / "straight", quiet=True)
-        assert int(resumed.step) == int(straight.step) == 12
         assert_same_state(resumed, straight)
 
     def test_finished_run_does_nothing(self, settings, tmp_path):
