@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from jaxsoftras import atomic
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
 
@@ -81,7 +82,8 @@ def read_description(
         FileExistsError: the folder holds something else, or other files than those of
             the data set that it describes.
     """
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+    found = atomic.list_names(root) if root.is_dir() else set()
+    if not root.exists() or (root.is_dir() and not found):
         return None
     try:
         description = json.loads((root / file_name).read_text())
@@ -91,7 +93,6 @@ def read_description(
             f"{root} exists and is not a data set with a valid {file_name}: choose "
             "another folder."
         ) from None
-    found = {path.name for path in root.iterdir()}
     if found != expected:
         raise FileExistsError(
             f"{root} is a data set with {len(expected - found)} files missing and "

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 
 from jaxsoftras import config, data, interruption, terminal
+from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
@@ -59,6 +60,8 @@ def train(
         devices = training.device_mesh(settings.optim.batch_size)
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
+        if checkpoints.latest() is None:
+            agreement.check_agreement(split)
         experiment = training.Experiment(settings, devices)
         try:
             state = _begin(settings, experiment, checkpoints, workdir, overrides)

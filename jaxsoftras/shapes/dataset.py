@@ -71,7 +71,10 @@ def write_dataset(
         for synset, those in jobs.items()
         for split, number in those
     )
-    with atomic.folder(root) as folder, ThreadPoolExecutor(1) as packer:
+    with (
+        atomic.folder(root, last=DESCRIPTION) as folder,
+        ThreadPoolExecutor(1) as packer,
+    ):
         with contextlib.closing(
             workers.map_in_order(making.make_object, calls, processes)
         ) as made:
