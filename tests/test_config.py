@@ -44,7 +44,7 @@ class TestLoad:
             (
                 "from jaxsoftras.config import *\n"
                 "def get_config(): return Config(optim=Optim(steps=-1))",
-                "optim.steps must be positive",
+                "optim.steps must be from 1",
             ),
         ],
     )

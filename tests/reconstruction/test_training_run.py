@@ -40,6 +40,9 @@ class TestTrain:
         first = training_run.train(settings, tmp_path / "run", quiet=True)
         again = training_run.train(settings, tmp_path / "run", quiet=True)
         assert_same_state(first, again)
+        shorter = config.override(settings, ["optim.steps=1"])
+        again = training_run.train(shorter, tmp_path / "run", quiet=True)
+        assert_same_state(first, again)
 
     def test_nan_stops_the_run_and_keeps_the_last_checkpoint(self, settings, tmp_path):
         settings = config.override(
