@@ -87,9 +87,10 @@ class TestResuming:
     def resume(self, workdir, *words):
         return training_run.main(["--workdir", str(workdir), *words])
 
-    def test_by_the_folder_alone(self, trained, tmp_path):
-        workdir = shutil.copytree(trained, tmp_path / "run [1]")
+    def test_by_the_folder_alone(self, trained, tmp_path, capsys):
+        workdir = shutil.copytree(trained, tmp_path / "run [red]\n")
         assert self.resume(workdir, "--set", "optim.steps=4") == 0
+        assert r"run [red]\n: step 3 to 4" in capsys.readouterr().out
         assert self.resume(workdir) == 0
         assert run_folder.read_config(workdir).optim.steps == 4
         assert sorted(path.name for path in (workdir / "checkpoints").iterdir()) == [
