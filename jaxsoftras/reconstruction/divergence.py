@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxsoftras import atomic, config, data
@@ -37,7 +38,7 @@ def save_batch(
     size, seed = settings.optim.batch_size, settings.seed
     batch = data.sample_pairs(source, size, seed=seed, step=step - 1)
     batch = augmentation.augment(
-        batch, settings.augment, seed=seed, step=np.int32(step - 1)
+        batch, settings.augment, seed=seed, step=jnp.int32(step - 1)
     )
     arrays: dict[str, Any] = {
         "images_a": batch.images_a,

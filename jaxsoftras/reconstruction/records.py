@@ -14,7 +14,7 @@ import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from tensorboardX import summary
@@ -22,6 +22,8 @@ from tensorboardX.crc32c import crc32c
 from tensorboardX.proto import event_pb2
 
 from jaxsoftras import atomic
+
+_pb: Any = event_pb2  # its classes are made when it is imported
 
 
 class MetricsFile:
@@ -91,23 +93,23 @@ class EventFile:
         place = f"{socket.gethostname()}.{os.getpid()}.{next(self._numbers)}"
         path = folder / f"events.out.tfevents.{int(time.time()):010d}.{place}"
         self._file = path.open("xb", buffering=0)
-        self._add(event_pb2.Event(file_version="brain.Event:2"))
+        self._add(_pb.Event(file_version="brain.Event:2"))
         if start:
-            log = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._add(event_pb2.Event(step=start + 1, session_log=log))
+            log = _pb.SessionLog(status=_pb.SessionLog.START)
+            self._add(_pb.Event(step=start + 1, session_log=log))
 
     def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds numbers by name."""
         for name, value in values.items():
             content = summary.scalar(name, value)
-            self._add(event_pb2.Event(step=step, summary=content))
+            self._add(_pb.Event(step=step, summary=content))
 
     def add_image(self, step: int, name: str, pixels: np.ndarray) -> None:
         """Adds an image ``[H, W, 3]`` uint8."""
         content = summary.image(name, pixels, dataformats="HWC")
-        self._add(event_pb2.Event(step=step, summary=content))
+        self._add(_pb.Event(step=step, summary=content))
 
-    def _add(self, event: event_pb2.Event) -> None:
+    def _add(self, event: Any) -> None:
         event.wall_time = time.time()
         data = event.SerializeToString()
         length = struct.pack("<Q", len(data))

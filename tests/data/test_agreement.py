@@ -2,6 +2,7 @@
 
 import functools
 import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def render(distance: float, elevation: float) -> np.ndarray:
 
 
 def open_images(images: np.ndarray, orbit: Orbit) -> Split:
-    store = types.SimpleNamespace(
+    store: Any = types.SimpleNamespace(
         num_objects=1,
         num_views=len(images),
         image_size=images.shape[-1],

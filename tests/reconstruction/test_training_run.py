@@ -1,15 +1,21 @@
+import errno
+import json
+import os
 import shutil
+import signal
 from unittest.mock import ANY
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rich.console
 
-from jaxsoftras import config
+from jaxsoftras import config, data
 from jaxsoftras.reconstruction import (
     feeding,
     monitor,
+    records,
     run_folder,
     runs,
     training,
@@ -64,11 +70,79 @@ class TestTrain:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training.Experiment, "take_step", poisoned)
             with pytest.raises(
-                monitor.DivergedError, match="Step 5 gave a loss of nan"
+                monitor.DivergedError, match=r"Step 5 gave .* nan.*diverged_step_5.npz"
             ):
                 training_run.train(settings, workdir, quiet=True)
+        split = data.open_split(settings.data, "train")
+        expected = data.sample_pairs(split, 4, seed=0, step=4)
+        with np.load(workdir / "diverged_step_5.npz") as saved:
+            np.testing.assert_array_equal(saved["images_b"], expected.images_b)
+            again = split.images(CABINET, saved["object"], saved["views"][1])
+            np.testing.assert_array_equal(saved["images_b"], again)
+            assert set(saved["category"]) == {CABINET} and saved["step"] == 5
+            cameras = split.cameras(CABINET, saved["object"], saved["views"][1])
+            for name in ("position", "focal_length"):
+                wanted = getattr(cameras, name)
+                np.testing.assert_allclose(
+                    saved[f"cameras_b.{name}"], wanted, atol=1e-6
+                )
         with runs.Checkpoints(workdir, read_only=True) as checkpoints:
             assert checkpoints.latest() == 4
+
+    def test_a_signal_ends_the_run_with_a_checkpoint(
+        self, cabinets, tmp_path, monkeypatch, capfd
+    ):
+        record = monitor.Monitor.record
+
+        def record_and_stop(self, step, metrics):
+            record(self, step, metrics)
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        words = ["optim.steps=5", "log.metrics_every=2"]
+        with monkeypatch.context() as patch:
+            patch.setattr(monitor.Monitor, "record", record_and_stop)
+            assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 143
+        assert capfd.readouterr().err == (
+            "train.py: stopped by SIGTERM with a checkpoint at step 3; the same "
+            "command resumes the run.\n"
+        )
+        with runs.Checkpoints(tmp_path / "a", read_only=True) as checkpoints:
+            assert checkpoints.latest() == 3
+        assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 0
+        assert capfd.readouterr().err == ""
+        lines = (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines] == [2, 4, 5]
+
+    def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
+        self, cabinets, tmp_path, monkeypatch, capfd
+    ):
+        add = records.EventFile._add
+
+        def add_until_full(self, event):
+            if event.step == 4:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            add(self, event)
+
+        monkeypatch.setattr(records.EventFile, "_add", add_until_full)
+        words = ["optim.steps=5", "log.metrics_every=2", "log.checkpoint_every=2"]
+        assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 2
+        assert "train.py: the disk is full" in error_line(capfd)
+        with runs.Checkpoints(tmp_path / "a", read_only=True) as checkpoints:
+            assert checkpoints.latest() == 2
+
+    def test_a_run_outlives_the_reader_of_its_output(
+        self, settings, tmp_path, monkeypatch, capsys
+    ):
+        def close(self, *_, **__):
+            if not self.quiet:
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        settings = config.override(settings, ["optim.steps=2"])
+        monkeypatch.setattr(rich.console.Console, "print", close)
+        state = training_run.train(settings, tmp_path / "a")
+        assert int(state.step) == 2
+        assert "it goes on in metrics.jsonl" in error_line(capsys)
 
     def test_reports_to_the_terminal_and_tensorboard(self, settings, tmp_path, capsys):
         settings = config.override(settings, ["optim.steps=4", "log.images_every=2"])
@@ -198,6 +272,11 @@ class TestRefusals:
         [
             ("optim.lr=1", "no configuration field 'optim.lr'"),
             ("optim.steps=many", "optim.steps must be int, not 'many'"),
+            ("optim.steps=2147483648", "steps must be from 1 to 2147483647"),
+            ("optim.decay_step=2147483648", "must be from 0 to 2147483647"),
+            ("seed=2147483648", "seed must be from 0 to 2147483647"),
+            ("seed=-1", "seed must be from 0 to 2147483647"),
+            ("data.distance=50", "The cameras of the train split do not agree"),
             ("optim.batch_size=6", "6 objects does not divide evenly among 4 devices"),
             ("data.source=web", "data.source must be one of"),
             ("data.categories=('999',)", "999"),

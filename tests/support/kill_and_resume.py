@@ -27,6 +27,8 @@ from tests.support import small_run
 
 VARYING = {"time", "steps_per_second"}  # not the same in two runs
 
+_TRAINING = 0.5  # seconds within which a process dies that has begun to train
+
 
 class Result(NamedTuple):
     """What the runs came to."""
@@ -67,6 +69,14 @@ def start(workdir: Path, arguments: Sequence[str]) -> subprocess.Popen:
     )
 
 
+def wait_for_checkpoint(process: subprocess.Popen, workdir: Path) -> None:
+    """Waits for a new checkpoint, or for the end of the process."""
+    folder = workdir / "checkpoints"
+    before = checkpoint_files.list_steps(folder)
+    while process.poll() is None and checkpoint_files.list_steps(folder) == before:
+        time.sleep(0.01)
+
+
 def check_kills(
     folder: Path, arguments: Sequence[str], kills: int, seed: int = 0
 ) -> Result:
@@ -96,7 +106,12 @@ def check_kills(
         while code is None:
             fresh, begun = not workdir.exists(), time.monotonic()
             process = start(workdir, arguments)
-            moment = moments.uniform(0, duration) if done < kills else None
+            moment = None
+            if done < kills and moments.random() < 0.5:  # most of a start is no step
+                wait_for_checkpoint(process, workdir)
+                moment = moments.uniform(0, _TRAINING)
+            elif done < kills:
+                moment = moments.uniform(0, duration)
             try:
                 code = process.wait(moment)
             except subprocess.TimeoutExpired:
@@ -105,7 +120,8 @@ def check_kills(
                 done += 1
                 steps = checkpoint_files.list_steps(workdir / "checkpoints")
                 phases[list(phases)[bool(steps)]] += 1
-                print(f"kill {done} after {moment:.2f} s, checkpoints {steps}")
+                elapsed = time.monotonic() - begun
+                print(f"kill {done} after {elapsed:.2f} s, checkpoints {steps}")
         if fresh:  # sooner than the first, which had more to compile
             duration = time.monotonic() - begun
         assert code == 0, f"a resumed run ended with {code}"
