@@ -44,7 +44,7 @@ class TestLoad:
             (
                 "from jaxsoftras.config import *\n"
                 "def get_config(): return Config(optim=Optim(steps=-1))",
-                "optim.steps must be positive",
+                "optim.steps must be from 1",
             ),
         ],
     )
@@ -101,7 +101,7 @@ class TestOverride:
         changed = config.override(config.Config(), [f"data.categories={text}"])
         assert changed.data.categories == wanted
 
-    @pytest.mark.parametrize("text", ["2024", "None", "runs/[a]", "1,2"])
+    @pytest.mark.parametrize("text", ["2024", "None", "runs/[a]", "1,2", " a\n"])
     def test_names_that_look_like_values(self, text):
         changed = config.override(config.Config(), [f"data.root={text}"])
         assert changed.data.root == text

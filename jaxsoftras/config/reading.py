@@ -160,7 +160,7 @@ def override(config: Config, settings: Iterable[str]) -> Config:
                 raise ConfigError(f"There is no configuration field {path.strip()!r}.")
             annotation = typing.get_type_hints(annotation)[group]
         annotation = typing.get_type_hints(annotation).get(name)
-        parent[name] = _parse(text.strip(), annotation)
+        parent[name] = _parse(text, annotation)
     return from_dict(Config, values)
 
 
@@ -178,7 +178,7 @@ def _parse(text: str, annotation: Any) -> Any:
         return value
     if isinstance(value, (tuple, list)) and all(isinstance(v, str) for v in value):
         return value
-    items = [item.strip() for item in text.strip("[]()").split(",")]
+    items = [item.strip() for item in text.strip(" []()").split(",")]
     return tuple(_parse(item, arguments[0]) for item in items if item)
 
 

@@ -58,7 +58,7 @@ def evaluate(
     trained = runs.load(workdir, step)
     settings = trained.config
     if root is not None:
-        settings = config.override(settings, [f"data.root={root}", "data.sources=()"])
+        settings = config.override(settings, [f"data.root={root!r}", "data.sources=()"])
     split = data.open_split(settings.data, split_name)
     training.check_image_size(settings, split)
     devices = training.device_mesh(len(found), found)

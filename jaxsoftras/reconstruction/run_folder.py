@@ -25,6 +25,7 @@ from jaxsoftras.reconstruction import checkpoint_files, provenance
 CHECKPOINTS = "checkpoints"
 _CONFIG = "config.json"
 _LOCK = ".lock"
+_TRIES = 10  # to lock a file that a process before has removed meanwhile
 # of a first start that failed, here and in earlier versions
 _LEFTOVER = re.compile(r"\.config\.json\.partial-[0-9a-f]{8}\.json|config\.tmp")
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
@@ -192,7 +193,7 @@ def _refuse_other_folders(workdir: Path) -> None:
             f"{workdir} holds checkpoints but no {_CONFIG}; put that file back, or "
             "choose another --workdir."
         )
-    ours = {_LOCK, CHECKPOINTS, provenance.FILE}
+    ours = {_LOCK, CHECKPOINTS, provenance.FILE, "lost+found"}  # the last of a disk
     if any(
         path.name not in ours and not _LEFTOVER.fullmatch(path.name)
         for path in workdir.iterdir()
@@ -205,7 +206,7 @@ def _refuse_other_folders(workdir: Path) -> None:
 def _open_lock(workdir: Path) -> int:
     """Locks a folder; the descriptor holds the lock until it is closed."""
     path = workdir / _LOCK
-    while True:
+    for _ in range(_TRIES):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(descriptor, workdir)
@@ -218,6 +219,7 @@ def _open_lock(workdir: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+    raise RunError(f"{workdir} cannot be locked: others make and remove {path}.")
 
 
 def _lock(descriptor: int, workdir: Path) -> None:

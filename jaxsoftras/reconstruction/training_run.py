@@ -145,7 +145,7 @@ def _run_steps(
             f"{settings.optim.batch_size} on {jax.device_count()} "
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
-        last = step == steps
+        last = step >= steps
         while not last:
             state, metrics = feed.take_step(state)
             step += 1
