@@ -7,9 +7,20 @@ run folder. Once the package is installed, ``jaxsoftras eval`` is the same progr
 calls `jaxsoftras.reconstruction.evaluation_run.evaluate`.
 """
 
-import sys
+import os
+import signal
 
-from jaxsoftras.reconstruction import evaluation_run
+
+def _end(number: int, _) -> None:
+    """Ends the program while it still imports JAX, which takes seconds."""
+    os.write(2, b"eval.py: interrupted.\n")
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
-    sys.exit(evaluation_run.main(prog="eval.py"))
+    signal.signal(signal.SIGINT, _end)
+
+    from jaxsoftras import terminal
+    from jaxsoftras.reconstruction import evaluation_run
+
+    terminal.leave(lambda: evaluation_run.main(prog="eval.py"))

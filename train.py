@@ -8,9 +8,20 @@ Once the package is installed, ``jaxsoftras train`` is the same program. The tra
 loop is in `jaxsoftras.reconstruction.training_run.train`.
 """
 
-import sys
+import os
+import signal
 
-from jaxsoftras.reconstruction import training_run
+
+def _end(number: int, _) -> None:
+    """Ends the program while it still imports JAX, which takes seconds."""
+    os.write(2, b"train.py: interrupted.\n")
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
-    sys.exit(training_run.main(prog="train.py"))
+    signal.signal(signal.SIGINT, _end)
+
+    from jaxsoftras import terminal
+    from jaxsoftras.reconstruction import training_run
+
+    terminal.leave(lambda: training_run.main(prog="train.py"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import jaxsoftras
+from jaxsoftras import interruption, terminal
 
 
 class Command(NamedTuple):
@@ -90,7 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     try:
-        module = importlib.import_module(COMMANDS[name].module)
+        # an import has nothing to clean up
+        with interruption.Stop().handle(f"jaxsoftras {name}", at_once=True):
+            module = importlib.import_module(COMMANDS[name].module)
     except ModuleNotFoundError as error:
         print(
             f"jaxsoftras {name}: {error}; install jaxsoftras with its dependencies.",
@@ -100,5 +103,10 @@ def main(arguments: list[str] | None = None) -> int:
     return module.main(rest, prog=f"jaxsoftras {name}")
 
 
+def run() -> NoReturn:
+    """Runs a command as a process of its own, which ends with the exit code."""
+    terminal.leave(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -3,7 +3,8 @@
 Everything is written under a hidden temporary name in the folder of its destination,
 hence on the same file system, and renamed when it is complete. A reader sees the old
 content or the new one. Nothing is flushed to the disk on purpose: the promise covers
-errors, interruptions and concurrent writers, not power failures.
+errors, interruptions and concurrent writers, not power failures. What a process that
+was killed leaves of a folder is removed when the same folder is next written.
 
 Symbolic links are followed, as by ``open``: the file or folder a link points to is
 replaced, and the link stays.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -77,33 +79,133 @@ def files(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
 
 
 @contextlib.contextmanager
-def folder(path: str | Path) -> Iterator[Path]:
+def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
     """Fills a folder under a temporary name and renames it if the block succeeds.
 
     An old folder at the destination is deleted only when the new one has taken its
     place; after an error in the block it is unchanged.
 
+    A mount point cannot be renamed. An empty one is filled in place: a folder within it
+    is, and its entries are then moved up one by one.
+
     Args:
         path: destination; its parent is made if needed.
+        last: name of the entry that is moved last then, and so tells that the others
+            are complete.
 
     Yields:
         An empty folder to fill.
 
     Raises:
-        OSError: the parent cannot be made or written to, or ``path`` is a file.
+        OSError: the parent cannot be made or written to, or ``path`` is a file, or a
+            mount point that is not empty.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "A file has that name", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _temporary_sibling(path, "partial")
+    remove_leftovers(path)
+    in_place = path.is_dir() and not _can_be_replaced(path)
+    sibling = path / path.name if in_place else path
+    partial, new = (_temporary_sibling(sibling, word) for word in ("partial", "new"))
     _check_writable(path, partial)
-    partial.mkdir()
+    new.mkdir()
+    descriptor = lock(new)
+    os.rename(new, partial)  # a leftover, to others, unless it is locked
     try:
         yield partial
-        _replace_folder(partial, path)
+        if in_place:
+            for entry in sorted(
+                partial.iterdir(), key=lambda entry: entry.name == last
+            ):
+                os.replace(entry, path / entry.name)
+        else:
+            _replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what dead processes left when they wrote a folder.
+
+    If one died between moving the old folder aside and renaming the new one, the old
+    one is put back.
+
+    Args:
+        path: the folder that they wrote.
+    """
+    for purpose in ("replaced", "partial"):
+        pattern = f".{glob.escape(path.name)}.{purpose}-*"
+        for leftover in [*path.parent.glob(pattern), *path.glob(pattern)]:
+            descriptor = lock(leftover) if leftover.is_dir() else None
+            if descriptor is None:  # somebody else holds the lock
+                continue
+            if purpose == "replaced" and not path.exists():
+                os.replace(leftover, path)
+            else:
+                shutil.rmtree(leftover, ignore_errors=True)
+            os.close(descriptor)
+
+
+def list_names(path: Path) -> set[str]:
+    """Lists the entries of a folder that somebody put there.
+
+    That excludes what dead processes left, which is removed, and the ``lost+found`` of
+    a mounted disk.
+
+    Args:
+        path: the folder.
+    """
+    remove_leftovers(path)
+    return {entry.name for entry in path.iterdir()} - {"lost+found"}
+
+
+def lock(path: Path) -> int | None:
+    """Locks a folder for the life of the process, or until the descriptor is closed.
+
+    Returns:
+        The descriptor; None if another process holds the lock, or where there are no
+        locks.
+    """
+    try:
+        import fcntl  # not on Windows
+
+        descriptor = os.open(path, os.O_RDONLY)
+    except (OSError, ImportError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _can_be_replaced(path: Path) -> bool:
+    """Whether an existing folder can be replaced by another.
+
+    Raises:
+        OSError: it can neither be replaced nor be filled in place.
+    """
+    if list_names(path):
+        if path.is_mount():
+            raise OSError(
+                errno.EBUSY,
+                "A mount point can be replaced if it is empty; choose a folder in it",
+                str(path),
+            )
+        return True
+    trial = _temporary_sibling(path, "partial")
+    try:
+        trial.mkdir()
+        os.replace(trial, path)  # an empty folder by another
+    except OSError:
+        with contextlib.suppress(OSError):
+            trial.rmdir()
+        return False
+    return True
 
 
 def _temporary_sibling(path: Path, purpose: str) -> Path:
@@ -152,18 +254,27 @@ def _replace_folder(complete: Path, path: Path) -> None:
     except OSError:
         if not path.is_dir():
             raise
-    replaced = _temporary_sibling(path, "replaced")
-    os.replace(path, replaced)
+    replaced, descriptor = _temporary_sibling(path, "replaced"), lock(path)
     try:
-        os.replace(complete, path)
-    except OSError:
-        os.replace(replaced, path)
-        raise
+        os.replace(path, replaced)
+        try:
+            os.replace(complete, path)
+        except OSError:
+            os.replace(replaced, path)
+            raise
+        _delete(replaced, path)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _delete(replaced: Path, path: Path) -> None:
+    """Deletes the folder that another took the place of."""
     try:
         shutil.rmtree(replaced)
     except OSError as error:
         warnings.warn(
             f"{path} is complete, but the folder that it replaces could not be deleted "
             f"and is left at {replaced}: {error}",
-            stacklevel=4,
+            stacklevel=5,
         )

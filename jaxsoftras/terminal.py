@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
+import logging
 import sys
+import threading
 import time
+import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from jaxsoftras import interruption
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.progress
 
 Progress = Callable[[int, int], None]
@@ -20,39 +29,182 @@ class ProgramError(RuntimeError):
 
 
 REPORTED = (ProgramError, ValueError, OSError, ModuleNotFoundError)
-"""Errors whose messages are written for the user. Others are bugs and keep their
-traceback."""
+"""Errors whose messages are written for the user; see also `explain`. Others are bugs
+and keep their traceback."""
 
 
 def run(
-    name: str, command: Callable[[], object], *, interrupted: str = "interrupted."
+    name: str,
+    command: Callable[[], object],
+    *,
+    interrupted: str = "interrupted.",
+    stop: interruption.Stop | None = None,
 ) -> int:
     """Runs a command and reports errors in one line on stderr.
+
+    Signals are handled while it runs; see `interruption.Stop`.
 
     Args:
         name: program name, which begins the line.
         command: the work to do.
-        interrupted: message after Ctrl-C.
+        interrupted: message after a signal.
+        stop: receives the signals, if the command wants to see them.
 
     Returns:
         The exit code: the command's own if it returns an int, or else 0; 2 after an
-        error; 130 after Ctrl-C.
+        error; 128 and the signal's number after a signal, hence 130 after Ctrl-C and
+        143 after SIGTERM.
     """
+    _print_any_name()
     try:
-        result = command()
-    except REPORTED as error:
-        lines = map(printable, str(error).split("\n"))
-        print(f"{name}: " + "\n".join(lines), file=sys.stderr)
+        with (
+            (stop or interruption.Stop()).handle(name),
+            _warnings_in_printable(name),
+            _quiet_background(),
+        ):
+            result = command()
+            if sys.stdout:
+                sys.stdout.flush()  # an error of writing is reported with the others
+    except KeyboardInterrupt as error:
+        print(f"{name}: {printable(error) or interrupted}", file=sys.stderr)
+        return 128 + getattr(error, "number", 2)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        print(f"{name}: {printable(sentence)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"{name}: {interrupted}", file=sys.stderr)
-        return 130
     return result if isinstance(result, int) else 0
 
 
-def printable(text: str) -> str:
-    """Writes control characters, which may stand in the names of files, as escapes."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+def explain(error: Exception) -> str | None:
+    """Explains an error to the user in one sentence; returns None if it is a bug."""
+    text = str(error)
+    if isinstance(error, BrokenPipeError):
+        return "the program that read this one's output has ended."
+    if _disk_is_full(error):
+        where = getattr(error, "filename", None)
+        return (
+            f"the disk is full{f' at {where}' if where else ''}: free some space, and "
+            "start again."
+        )
+    if isinstance(error, MemoryError):
+        return f"memory does not suffice ({text or 'out of memory'})."
+    if isinstance(error, REPORTED):
+        return text
+    # JAX's errors, by their names: few programs need JAX
+    if out_of_device_memory(error):
+        return f"the memory of a device does not suffice ({text.splitlines()[0]})."
+    return None
+
+
+def _disk_is_full(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # libraries of other languages raise other types
+    return "No space left on device" in str(error)
+
+
+def out_of_device_memory(error: Exception) -> bool:
+    """Whether an array did not fit into a device's memory."""
+    return type(error).__name__ in ("JaxRuntimeError", "XlaRuntimeError") and str(
+        error
+    ).startswith("RESOURCE_EXHAUSTED")
+
+
+@contextlib.contextmanager
+def _quiet_background() -> Iterator[None]:
+    """Silences libraries and threads within a scope, except for bugs.
+
+    The errors of threads are raised again by those who wait for their results. Orbax
+    and TFDS raise what they log through absl.
+    """
+    logger, hook = logging.getLogger("absl"), threading.excepthook
+    disabled, logger.disabled = logger.disabled, True
+
+    def report(failure: threading.ExceptHookArgs) -> None:
+        error = failure.exc_value
+        if not isinstance(error, Exception) or explain(error) is None:
+            hook(failure)
+
+    threading.excepthook = report
+    try:
+        yield
+    finally:
+        logger.disabled = disabled
+        threading.excepthook = hook
+
+
+def leave(main: Callable[[], int]) -> NoReturn:
+    """Runs a program and ends the process with its exit code.
+
+    After an error the process ends whatever its threads still wait for.
+
+    Args:
+        main: the program.
+    """
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    if code:
+        interruption.end_process(code)
+    sys.exit(0)
+
+
+def printable(text: object) -> str:
+    r"""Writes control characters, which a file name may have, as escapes: in one line.
+
+    Args:
+        text: a message, a name, or an error.
+
+    Example:
+        >>> terminal.printable("runs/a\nb")
+        'runs/a\\nb'
+    """
+    return "".join(
+        sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text)
+    )
+
+
+def _print_any_name() -> None:
+    """Lets names be printed that the encoding of the terminal does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where a caller replaced it
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _warnings_in_printable(name: str) -> Iterator[None]:
+    """Prints the project's warnings as a program prints its errors, within a scope."""
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if category is UserWarning and file is None:
+            print(f"{name}: {printable(message)}", file=sys.stderr)
+        else:
+            original(message, category, filename, lineno, file, line)
+
+    original, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = original
+
+
+def make_console(**options: Any) -> rich.console.Console:
+    """Makes a console of rich that raises BrokenPipeError and does not exit.
+
+    Args:
+        **options: those of `rich.console.Console`.
+    """
+    import rich.console  # only programs need it
+
+    class Console(rich.console.Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich calls it while it handles the error
+
+    return Console(**options)
 
 
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
@@ -87,10 +239,9 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Progress]:
     Yields:
         The function that moves the bar.
     """
-    import rich.console  # only programs need it
-    import rich.progress
+    import rich.progress  # only programs need it
 
-    console = rich.console.Console(stderr=True)
+    console = make_console(stderr=True)
     with rich.progress.Progress(
         *bar_columns(*(["{task.fields[rate]}"] if unit else [])),
         console=console,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import functools
-import sys
 from collections.abc import Callable, Sequence
 
 import jax
@@ -249,4 +248,4 @@ def _run(options: argparse.Namespace, kinds: dict[str, dict[str, Draw]]) -> None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.leave(main)

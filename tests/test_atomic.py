@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from jaxsoftras import atomic
+
+ROOT = Path(__file__).parents[1]
 
 
 def names(folder: Path) -> list[str]:
@@ -163,6 +168,88 @@ class TestFolder:
         ):
             (partial / "new.txt").write_text("new")
         assert names(path) == ["new.txt"]
+
+
+KILLED = """
+import os, sys
+from jaxsoftras import atomic
+with atomic.folder(sys.argv[1]) as partial:
+    (partial / "half.txt").write_text("half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+class TestLeftovers:
+    def test_of_a_killed_process_are_removed(self, tmp_path):
+        path = tmp_path / "set[1]"
+        subprocess.run([sys.executable, "-c", KILLED, path], cwd=ROOT)
+        assert [name.split("-")[0] for name in names(tmp_path)] == [".set[1].partial"]
+        with atomic.folder(path) as partial:
+            (partial / "new.txt").write_text("new")
+        assert names(tmp_path) == ["set[1]"]
+
+    def test_of_living_writers_stay(self, tmp_path):
+        with atomic.folder(tmp_path / "set") as first:
+            (first / "a.txt").write_text("first")
+            with atomic.folder(tmp_path / "set") as second:
+                assert first.is_dir() and second.is_dir()
+        assert names(tmp_path / "set") == ["a.txt"]
+        assert names(tmp_path) == ["set"]
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_the_old_folder_is_put_back_where_none_took_its_place(
+        self, tmp_path, there
+    ):
+        (tmp_path / ".set.replaced-0123").mkdir()
+        (tmp_path / ".set.replaced-0123" / "old.txt").touch()
+        if there:
+            (tmp_path / "set").mkdir()
+        atomic.remove_leftovers(tmp_path / "set")
+        assert names(tmp_path) == ["set"]
+        assert names(tmp_path / "set") == ([] if there else ["old.txt"])
+
+
+class TestMountPoint:
+    """A folder that cannot be renamed, nor another put in its place."""
+
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch) -> Path:
+        path, replace = tmp_path / "mount", os.replace
+        (path / "lost+found").mkdir(parents=True)
+
+        def busy(source, destination):
+            if path in (Path(source), Path(destination)):
+                raise OSError(errno.EBUSY, "Device or resource busy")
+            replace(source, destination)
+
+        monkeypatch.setattr(os, "replace", busy)
+        monkeypatch.setattr(Path, "is_mount", lambda self: self == path)
+        return path
+
+    def test_empty_one_is_filled_in_place(self, path, monkeypatch):
+        moved, busy = [], os.replace
+        monkeypatch.setattr(
+            os, "replace", lambda a, b: (busy(a, b), moved.append(Path(b).name))
+        )
+        with atomic.folder(path, last="b.json") as partial:
+            assert partial.parent == path
+            for name in ("c.npz", "b.json", "a.npz"):
+                (partial / name).touch()
+        assert names(path) == ["a.npz", "b.json", "c.npz", "lost+found"]
+        assert moved[-1] == "b.json" and names(path.parent) == ["mount"]
+
+    def test_error_leaves_it_empty(self, path):
+        with pytest.raises(ValueError, match="half"), atomic.folder(path) as partial:
+            (partial / "a.npz").touch()
+            raise ValueError("half-way")
+        assert names(path) == ["lost+found"]
+
+    def test_other_one_is_refused_before_the_work(self, path):
+        (path / "old.txt").touch()
+        with pytest.raises(OSError, match=r"choose a folder in it.*mount"):
+            with atomic.folder(path):
+                pytest.fail("the work began")
+        assert names(path) == ["lost+found", "old.txt"]
 
 
 @pytest.mark.parametrize("write", [atomic.file, atomic.folder])

@@ -35,6 +35,7 @@ class TestLoad:
             ("def get_config(): return 1", "must define get_config"),
             ("1 / 0", "ZeroDivisionError"),
             ("def f(:", "SyntaxError"),
+            ("def get_config(): return {}['x']", "KeyError"),
             (
                 "from jaxsoftras.config import *\n"
                 "def get_config(): return Config(optim=Optim(steps=2.5))",
@@ -43,7 +44,7 @@ class TestLoad:
             (
                 "from jaxsoftras.config import *\n"
                 "def get_config(): return Config(optim=Optim(steps=-1))",
-                "optim.steps must be positive",
+                "optim.steps must be from 1",
             ),
         ],
     )
@@ -83,6 +84,29 @@ class TestOverride:
         assert changed.loss == config.Config().loss
 
     @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("table", ("table",)),
+            ("[table]", ("table",)),
+            ("table,chair", ("table", "chair")),
+            ("['table', \"chair\"]", ("table", "chair")),
+            ("02691156", ("02691156",)),
+            ("7", ("7",)),
+            ("(7, 8)", ("7", "8")),
+            ("()", ()),
+            ("", ()),
+        ],
+    )
+    def test_categories_as_they_are_typed(self, text, wanted):
+        changed = config.override(config.Config(), [f"data.categories={text}"])
+        assert changed.data.categories == wanted
+
+    @pytest.mark.parametrize("text", ["2024", "None", "runs/[a]", "1,2", " a\n"])
+    def test_names_that_look_like_values(self, text):
+        changed = config.override(config.Config(), [f"data.root={text}"])
+        assert changed.data.root == text
+
+    @pytest.mark.parametrize(
         ("setting", "message"),
         [
             ("optim.lr=1", "no configuration field 'optim.lr'; optim has steps"),
@@ -96,7 +120,7 @@ class TestOverride:
             ("optim.learning_rate=1e999", "must be float, not inf"),
             ("optim.batch_size=0", "batch_size must be positive"),
             ("model.encoder=vgg", "one of 'baseline', 'resnet', 'attention'"),
-            ("model.channels=64", "a tuple of int, not 64"),
+            ("model.channels=big", r"a tuple of int, not \('big',\)"),
             ("model.channels=()", "must not be empty"),
             ("model.image_size=0", "sizes of model must be positive"),
             ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
@@ -116,7 +140,7 @@ class TestFiles:
         config.save(settings, tmp_path / "config.json")
         assert config.read(tmp_path / "config.json") == settings
 
-    @pytest.mark.parametrize("content", [b'{"seed": ', b"\xff\xfe", b""])
+    @pytest.mark.parametrize("content", [b'{"seed": ', b"\xff\xfe", b"", b"[]"])
     def test_damaged_file(self, content, tmp_path):
         (tmp_path / "config.json").write_bytes(content)
         with pytest.raises(config.ConfigError, match="damaged"):

@@ -13,6 +13,9 @@ class ConfigError(ValueError):
     """An unusable configuration; the message says why and what to do."""
 
 
+_COUNTABLE = 2**31  # numbers of steps, and seeds, are int32 on the devices
+
+
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
@@ -179,14 +182,21 @@ class Optim:
     """Factor of learning rate and sigma from ``decay_step`` on."""
 
     def __post_init__(self):
-        _require(self.steps > 0, "optim.steps must be positive.")
+        _require(
+            0 < self.steps < _COUNTABLE,
+            f"optim.steps must be from 1 to {_COUNTABLE - 1}.",
+        )
         _require(self.batch_size > 0, "optim.batch_size must be positive.")
         _require(self.learning_rate > 0, "optim.learning_rate must be positive.")
         _require(
             0 <= self.beta1 < 1 and 0 <= self.beta2 < 1,
             "optim.beta1 and optim.beta2 must lie in [0, 1).",
         )
-        _require(self.decay_step >= 0, "optim.decay_step must not be negative.")
+        _require(
+            0 <= self.decay_step < _COUNTABLE,
+            f"optim.decay_step must be from 0 to {_COUNTABLE - 1}; with optim.steps or "
+            "more, nothing decays.",
+        )
         _require(self.decay_factor > 0, "optim.decay_factor must be positive.")
 
 
@@ -230,7 +240,15 @@ class Config:
     log: Log = Log()
     seed: int = 0
     """Seed of the initial parameters, of the choice of objects and views, and of their
-    changes."""
+    changes; from 0 to 2^31 - 1."""
+    init_from: str = ""
+    """Run whose parameters this one begins with, ``RUN`` or ``RUN:STEP``; empty to draw
+    them by the seed."""
+
+    def __post_init__(self):
+        _require(
+            0 <= self.seed < _COUNTABLE, f"seed must be from 0 to {_COUNTABLE - 1}."
+        )
 
 
 RESUMABLE = frozenset(

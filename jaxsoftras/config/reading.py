@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import json
 import math
+import os
 import re
 import runpy
 import types
@@ -136,7 +137,8 @@ def override(config: Config, settings: Iterable[str]) -> Config:
     Args:
         config: the configuration to change.
         settings: assignments such as ``optim.learning_rate=3e-4``; values are Python
-            literals, and strings need no quotes.
+            literals. Strings need no quotes, and tuples of one no comma:
+            ``data.categories=table``, ``data.categories=[table,chair]``.
 
     Returns:
         The changed configuration.
@@ -150,18 +152,41 @@ def override(config: Config, settings: Iterable[str]) -> Config:
         path, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set takes path.to.field=value, not {setting!r}.")
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
         *groups, name = path.strip().split(".")
-        parent = values
+        parent, annotation = values, Config
         for group in groups:
             parent = parent.get(group)
             if not isinstance(parent, dict):
                 raise ConfigError(f"There is no configuration field {path.strip()!r}.")
-        parent[name] = value
+            annotation = typing.get_type_hints(annotation)[group]
+        annotation = typing.get_type_hints(annotation).get(name)
+        parent[name] = _parse(text, annotation)
     return from_dict(Config, values)
+
+
+def _parse(text: str, annotation: Any) -> Any:
+    """Reads a value as it is typed on a command line; `_convert` checks it."""
+    value = _evaluate(text)
+    if annotation is str:
+        return value if isinstance(value, str) else text
+    arguments = typing.get_args(annotation)
+    if typing.get_origin(annotation) is not tuple or dataclasses.is_dataclass(
+        arguments[0]
+    ):
+        return value
+    if isinstance(value, (tuple, list)) and arguments[0] is not str:
+        return value
+    if isinstance(value, (tuple, list)) and all(isinstance(v, str) for v in value):
+        return value
+    items = [item.strip() for item in text.strip(" []()").split(",")]
+    return tuple(_parse(item, arguments[0]) for item in items if item)
+
+
+def _evaluate(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
 
 
 def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
@@ -181,7 +206,8 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
     if not Path(path).is_file():
         raise ConfigError(f"There is no configuration file {str(path)!r}.")
     try:
-        namespace = runpy.run_path(str(path))
+        get_config = runpy.run_path(str(path)).get("get_config")
+        config = get_config() if callable(get_config) else None
     except ConfigError:
         raise
     except Exception as error:
@@ -189,8 +215,6 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
             f"{path} is not a configuration file: running it raised "
             f"{type(error).__name__}: {error}."
         ) from error
-    get_config = namespace.get("get_config")
-    config = get_config() if callable(get_config) else None
     if not isinstance(config, Config):
         raise ConfigError(
             f"{path} must define get_config() and return a jaxsoftras.config.Config."
@@ -200,9 +224,12 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
 
 
 def save(config: Config, path: str | Path) -> None:
-    """Writes a configuration as JSON, whole or not at all."""
-    with atomic.file(path) as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    """Writes a configuration as JSON to the disk, whole or not at all."""
+    text = json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+    with atomic.file(path) as partial, partial.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(path: str | Path) -> Config:
@@ -212,9 +239,11 @@ def read(path: str | Path) -> Config:
         ConfigError: the file is damaged, or has unknown fields or wrong values.
     """
     try:
-        values = json.loads(Path(path).read_text())
-    except ValueError as error:  # not JSON, or not text
+        values = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:  # not JSON, or not text
         raise ConfigError(f"{path} is damaged: {error}.") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} is damaged: it holds no groups of fields.")
     return from_dict(Config, values)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from jaxsoftras import config, cores, terminal
@@ -247,8 +245,8 @@ def _run(options: argparse.Namespace) -> None:
                 numbers = zip(result, _COLUMNS.values(), strict=True)
                 texts = [form.format(number) for number, form in numbers]
                 table.add_row(label, str(threads), *texts)
-    Console().print(table)
+    terminal.make_console().print(table)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    terminal.leave(main)

@@ -233,6 +233,11 @@ def _check_arguments(
         raise ValueError(
             f"The data set must not lie among the meshes: {out} is within {root}."
         )
+    if out.is_mount():
+        raise ValueError(
+            f"{out} is a mount point, which the finished data set could not replace: "
+            "choose a folder in it."
+        )
 
 
 def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
@@ -332,7 +337,7 @@ def _describe(
 
 def _pack(out: Path, made: Made) -> None:
     """Replaces the folder by the packed data set."""
-    with atomic.folder(out) as folder:
+    with atomic.folder(out, last=description.FILE) as folder:
         for key, splits in made.described["objects"].items():
             for split, entries in splits.items():
                 examples = made.read(key, split)

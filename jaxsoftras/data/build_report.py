@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
             shard=options.shard,
             progress=progress,
         )
-    print_report(report, Path(options.out), options.shard, Console())
+    print_report(report, Path(options.out), options.shard, terminal.make_console())
     return 0 if report.total else 1
 
 

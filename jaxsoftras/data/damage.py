@@ -24,7 +24,7 @@ _DAMAGE = (
 
 @contextlib.contextmanager
 def explain(path: Path) -> Iterator[None]:
-    """Turns the many errors of a missing or damaged npz file into two.
+    """Turns the many errors of a missing or damaged npz file into three.
 
     Args:
         path: the file that the block reads.

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jaxsoftras import atomic
 from jaxsoftras.data.split import ALL_SPLITS
 
 FILE = "dataset.json"
@@ -158,7 +159,7 @@ def check_replaceable(
         for key, splits in about.objects.items():
             for split in splits:
                 ours.update(name_files(key, split))
-    if foreign := sorted({path.name for path in root.iterdir()} - ours):
+    if foreign := sorted(atomic.list_names(root) - ours):
         raise FileExistsError(
             f"{root} holds other files than those of a data set {kind}, such as "
             f"{foreign[0]}: choose another folder."

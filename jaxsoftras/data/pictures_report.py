@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             progress=progress,
         )
-    print_report(report, Path(options.out), Console())
+    print_report(report, Path(options.out), terminal.make_console())
     return 0 if report.objects else 1
 
 

@@ -108,7 +108,7 @@ def write(
             "notes": [list(row) for row in report.notes],
         },
     }
-    with atomic.folder(out) as folder:
+    with atomic.folder(out, last=description.FILE) as folder:
         for key, splits in groups.items():
             for split, members in splits.items():
                 _write_files(folder, key, split, members, most, options.size)

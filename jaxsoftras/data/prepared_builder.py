@@ -19,7 +19,9 @@ from __future__ import annotations
 import abc
 import contextlib
 import io
+import os
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,6 +30,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
+from jaxsoftras import atomic
 from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.tfds_packages import tfds
@@ -288,6 +291,7 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
     check_new(data_dir)
     # TFDS prints lines about downloads
     with (
+        _claim(Path(data_dir) / kind.name),
         contextlib.redirect_stdout(io.StringIO()),
         tempfile.TemporaryDirectory() as temp,
     ):
@@ -307,10 +311,24 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
             ) from error
         finally:
             tfds.display_progress_bar(enable=True)
-            # TFDS leaves an empty folder behind if it fails
-            with contextlib.suppress(OSError):
-                (Path(data_dir) / kind.name).rmdir()
     return builder
+
+
+@contextlib.contextmanager
+def _claim(folder: Path) -> Iterator[None]:
+    """Removes what dead processes left of a data set, unless another one writes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = atomic.lock(folder)
+    if lock is not None:
+        for leftover in folder.glob("incomplete.*"):  # TFDS names them so
+            shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # empty if it failed
 
 
 def part_name(split: str, key: str) -> str:

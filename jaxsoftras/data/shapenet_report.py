@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from jaxsoftras import terminal
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import download
@@ -103,7 +101,7 @@ def _convert_renderings(options: argparse.Namespace) -> None:
         images=options.images,
         bar=terminal.progress_bar,
     )
-    print_files(Console(), "left out", "reason", builder.left_out)
+    print_files(terminal.make_console(), "left out", "reason", builder.left_out)
     _print_end(options.out)
 
 
@@ -120,7 +118,7 @@ def _convert_core(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         bar=terminal.progress_bar,
     )
-    console = Console()
+    console = terminal.make_console()
     print_files(console, "left out", "reason", builder.report.left_out)
     print_files(console, "built, but", "note", builder.report.notes)
     _print_end(options.out)

@@ -63,7 +63,7 @@ def add_show_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_info(options: argparse.Namespace) -> None:
     """Prints what the headers of the files say."""
-    print_summary(show.summarize(source.describe(options.folder)), Console())
+    print_summary(show.summarize(source.describe(options.folder)), terminal.make_console())
 
 
 def run_show(options: argparse.Namespace) -> None:
@@ -92,7 +92,7 @@ def run_show(options: argparse.Namespace) -> None:
         content = {**dataclasses.asdict(summary), "findings": found}
         print(json.dumps(content, indent=1, ensure_ascii=False))
         return
-    console = Console()
+    console = terminal.make_console()
     print_summary(summary, console)
     print_findings(findings, console)
     if options.out:

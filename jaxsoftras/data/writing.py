@@ -20,6 +20,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from jaxsoftras import atomic
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
 
@@ -83,7 +84,8 @@ def read_description(
         FileExistsError: the folder holds something else, a data set of another version,
             or other files than those of the data set that it describes.
     """
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+    files = atomic.list_names(root) if root.is_dir() else set()
+    if not root.exists() or (root.is_dir() and not files):
         return None
     try:
         description = json.loads((root / file_name).read_text())
@@ -100,7 +102,6 @@ def read_description(
             f"version {version}: remove it, choose another folder, or read it as it "
             'is, with data.source "npz".'
         )
-    files = {path.name for path in root.iterdir()}
     if files != expected:
         raise FileExistsError(
             f"{root} is a data set with {len(expected - files)} files missing and "

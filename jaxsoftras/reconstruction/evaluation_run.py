@@ -53,14 +53,15 @@ def evaluate(
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
             what is wrong.
     """
-    console = console or rich.console.Console()
+    console = console or terminal.make_console()
+    found = training.find_devices()
     trained = runs.load(workdir, step)
     settings = trained.config
     if root is not None:
-        settings = config.override(settings, [f"data.root={root}", "data.sources=()"])
+        settings = config.override(settings, [f"data.root={root!r}", "data.sources=()"])
     split = data.open_split(settings.data, split_name)
     training.check_image_size(settings, split)
-    devices = training.device_mesh(jax.device_count())
+    devices = training.device_mesh(len(found), found)
     experiment = training.Experiment(settings, devices)
     variables = jax.device_put(trained.variables, experiment.replicated)
     sigma = float(experiment.sigma(trained.step))
@@ -97,7 +98,13 @@ def evaluate(
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
     console.print(
-        f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files."
+        terminal.printable(
+            f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ "
+            "files."
+        ),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
     return metrics
 

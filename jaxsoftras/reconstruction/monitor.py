@@ -1,23 +1,31 @@
-"""Reports of a run: a progress bar, TensorBoard events, and an alarm for NaN."""
+"""Reports of a run: a progress bar, metrics, TensorBoard events, an alarm for NaN."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-import rich.console
 import rich.progress
-import tensorboardX
 
 from jaxsoftras import terminal
-from jaxsoftras.reconstruction import training
+from jaxsoftras.reconstruction import records, training
 
 
 class DivergedError(terminal.ProgramError):
-    """A loss or gradient that is no longer finite."""
+    """A loss or gradient that is no longer finite.
+
+    Attributes:
+        step: number of the step that gave it, from 1.
+    """
+
+    def __init__(self, step: int, message: str):
+        """Makes an error of a step."""
+        super().__init__(message)
+        self.step = step
 
 
 class Monitor:
@@ -32,19 +40,22 @@ class Monitor:
         """Opens the reports of a run.
 
         Args:
-            workdir: the run folder; events go to ``tensorboard/`` in it.
+            workdir: the run folder; metrics go to ``metrics.jsonl`` and events to
+                ``tensorboard/`` in it.
             start: number of steps taken so far.
             steps: total number of steps.
             every: number of steps between reports.
             quiet: whether to print nothing.
+
+        Raises:
+            OSError: the files cannot be written.
         """
         self._every = every
         self._steps = steps
         self._pending: list[tuple[int, training.Metrics]] = []
-        self._writer = tensorboardX.SummaryWriter(
-            str(workdir / "tensorboard"), purge_step=start or None
-        )
-        self._console = rich.console.Console(quiet=quiet)
+        self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
+        self._events = records.EventFile(workdir / "tensorboard", start)
+        self._console = terminal.make_console(quiet=quiet)
         self._progress = rich.progress.Progress(
             *terminal.bar_columns("{task.fields[rate]}  loss {task.fields[loss]}"),
             console=self._console,
@@ -61,13 +72,28 @@ class Monitor:
         return self
 
     def __exit__(self, *_) -> None:
-        """Removes the progress bar and completes the event file."""
+        """Removes the progress bar and closes the files."""
         self._progress.stop()
-        self._writer.close()
+        self._metrics.close()
+        self._events.close()
 
     def message(self, text: str) -> None:
-        """Prints a line above the progress bar."""
-        self._console.print(text, highlight=False)
+        """Prints a line above the progress bar.
+
+        A run outlives whoever read its output: it then prints no more.
+        """
+        try:
+            self._console.print(
+                terminal.printable(text), markup=False, highlight=False, soft_wrap=True
+            )
+        except OSError as error:
+            self._console.quiet = True
+            self._progress.disable = True
+            print(
+                f"Nobody reads the progress any more ({error.strerror}): it goes on in "
+                "metrics.jsonl.",
+                file=sys.stderr,
+            )
 
     def record(self, step: int, metrics: training.Metrics) -> None:
         """Records the metrics of a step, and reports them at intervals.
@@ -78,6 +104,7 @@ class Monitor:
 
         Raises:
             DivergedError: see `check`.
+            OSError: the report cannot be written.
         """
         self._pending.append((step, metrics))
         if step % self._every == 0 or step == self._steps:
@@ -98,9 +125,9 @@ class Monitor:
         for step, metrics in values:
             if not math.isfinite(metrics.loss + metrics.gradient_norm):
                 raise DivergedError(
+                    step,
                     f"Step {step} gave a loss of {metrics.loss:g} and a gradient of "
-                    f"norm {metrics.gradient_norm:g}; the last good checkpoint is "
-                    "kept. Lower optim.learning_rate, or inspect the data of that step."
+                    f"norm {metrics.gradient_norm:g}",
                 )
         return values[-1][1]
 
@@ -109,9 +136,10 @@ class Monitor:
         now = time.monotonic()
         rate = (step - last_step) / max(now - last_time, 1e-9)
         self._reported = (step, now)
-        for name, value in metrics._asdict().items():
-            self._writer.add_scalar(f"train/{name}", value, step)
-        self._writer.add_scalar("train/steps_per_second", rate, step)
+        values = {name: float(value) for name, value in metrics._asdict().items()}
+        values["steps_per_second"] = rate
+        self._metrics.add(step, values)
+        self._events.add_scalars(step, {f"train/{k}": v for k, v in values.items()})
         remaining = (self._steps - step) / rate
         self._progress.update(
             self._task,
@@ -127,4 +155,4 @@ class Monitor:
 
     def image(self, name: str, pixels: np.ndarray, step: int) -> None:
         """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""
-        self._writer.add_image(name, pixels, step, dataformats="HWC")
+        self._events.add_image(step, name, pixels)

@@ -13,7 +13,16 @@ from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxsoftras import camera, config, data, losses, mesh, models, rasterization
+from jaxsoftras import (
+    camera,
+    config,
+    data,
+    losses,
+    mesh,
+    models,
+    rasterization,
+    terminal,
+)
 from jaxsoftras.data import rig
 from jaxsoftras.reconstruction import augmentation
 
@@ -58,6 +67,22 @@ class Metrics(NamedTuple):
     sigma: jax.Array
 
 
+def find_devices() -> list[Any]:
+    """Lists the devices of JAX.
+
+    Raises:
+        ProgramError: there is none of the kind that was asked for.
+    """
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or ["no backend"])[0]
+        raise terminal.ProgramError(
+            f"JAX finds no device of the kind that JAX_PLATFORMS names ({reason}): set "
+            "it to cpu, or install JAX for that kind."
+        ) from error
+
+
 def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
     """Arranges devices along one axis, ``"data"``.
 
@@ -68,7 +93,7 @@ def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
     Raises:
         ValueError: a batch does not divide evenly among the devices.
     """
-    devices = jax.devices() if devices is None else devices
+    devices = find_devices() if devices is None else devices
     count = len(devices)
     if batch_size % count:
         raise ValueError(

@@ -78,7 +78,10 @@ def write_dataset(
         for split, number in those
     )
     files = len(jobs) * len(ALL_SPLITS)
-    with atomic.folder(root) as folder, ThreadPoolExecutor(files) as packers:
+    with (
+        atomic.folder(root, last=DESCRIPTION) as folder,
+        ThreadPoolExecutor(files) as packers,
+    ):
         with _make(calls, image_size, renderer, processes) as made:
             packed = _pack(folder, jobs, made, packers, progress)
         for done in packed:

@@ -42,10 +42,12 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert {path.name for path in folder.iterdir()} == names
 
 
-def test_repeats_byte_for_byte(trained, evaluated):
+def test_repeats_byte_for_byte(trained, evaluated, capfd):
     paths = [path for path in (trained / "eval" / "test").iterdir()]
     before = [path.read_bytes() for path in paths]
     assert evaluate("--workdir", trained) == 0
+    # no word of a library
+    assert capfd.readouterr().err == "evaluating: 1 in all\n"
     assert [path.read_bytes() for path in paths] == before
 
 

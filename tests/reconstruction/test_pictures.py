@@ -11,7 +11,7 @@ from tests.support import picture_folders, small_run
 def test_pictures_of_ones_own(tmp_path, capsys):
     root = tmp_path / "in"
     for place, count in (("train/a", 5), ("train/b", 3), ("test/c", 4), ("test/d", 3)):
-        picture_folders.write_object(root / "mugs" / place, count)
+        picture_folders.write_object(root / "mugs" / place, count, unit_box=True)
     for name in ("1.png", "2.png"):  # one picture is left
         (root / "mugs" / "test" / "d" / name).unlink()
     options = Options(size=16, keep_frame=True)

@@ -3,23 +3,24 @@ import json
 import logging
 import shutil
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import runs, training
-
-
-def read_files(folder):
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from jaxsoftras.reconstruction import run_folder, runs, training
+from tests.support.folders import read_files
 
 
 def assert_same_leaves(a, b):
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+def write_config(workdir, settings):
+    workdir.mkdir()
+    config.save(settings, workdir / "config.json")
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ class TestLoad:
     def test_does_not_depend_on_the_optimiser(self, copied, tmp_path):
         trained = runs.load(copied)
         other = tmp_path / "other"
-        runs.open_run(other, trained.config)
+        write_config(other, trained.config)
         state = {"step": 5, "variables": trained.variables, "opt_state": {"x": 1.0}}
         with runs.Checkpoints(other) as checkpoints:
             checkpoints.save(5, state)
@@ -69,33 +70,20 @@ class TestLoad:
         assert not list(tmp_path.iterdir())
 
     def test_refuses_a_run_without_checkpoints(self, settings, tmp_path):
-        runs.open_run(tmp_path / "run", settings)
+        write_config(tmp_path / "run", settings)
         with pytest.raises(runs.RunError, match="There is no checkpoint in"):
             runs.load(tmp_path / "run")
         assert [p.name for p in (tmp_path / "run").iterdir()] == ["config.json"]
 
     def test_refuses_a_step_that_was_not_saved(self, trained):
-        with pytest.raises(runs.RunError, match="no checkpoint of step 7 in"):
+        with pytest.raises(runs.RunError, match="of step 7 in .* but of 3"):
             runs.load(trained, step=7)
 
-    @pytest.mark.parametrize("damage", ["data", "metadata", "all", "missing"])
-    def test_refuses_a_damaged_checkpoint(self, damage, copied):
-        folder = copied / "checkpoints" / "3" / "default"
-        metadata = folder / "_METADATA"
-        match damage:
-            case "missing":
-                metadata.unlink()
-            case "metadata":
-                metadata.write_bytes(metadata.read_bytes()[:100])
-            case "data":
-                for path in (folder / "d").iterdir():
-                    path.write_bytes(path.read_bytes()[:100])
-            case "all":
-                for path in filter(Path.is_file, folder.rglob("*")):
-                    path.write_bytes(b"")
-        with pytest.raises(runs.RunError, match="is damaged") as caught:
+    def test_refuses_a_damaged_checkpoint(self, copied):
+        (copied / "checkpoints" / "3" / "default" / "_METADATA").unlink()
+        with pytest.raises(runs.RunError, match="damaged .* only: 3 ") as caught:
             runs.load(copied)
-        assert str(copied / "checkpoints" / "3") in str(caught.value)
+        assert str(copied / "checkpoints") in str(caught.value)
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize("change", [{"latent": 4}, {"hidden": [16, 8]}])
@@ -104,7 +92,7 @@ class TestLoad:
         content = json.loads(path.read_text())
         content["model"].update(change)
         path.write_text(json.dumps(content))
-        with pytest.raises(runs.RunError, match="of another version"):
+        with pytest.raises(runs.RunError, match="of another network, optim"):
             runs.load(copied)
 
     @pytest.mark.parametrize("step", [3, 7])
@@ -120,43 +108,8 @@ class TestLoad:
             logger.setLevel(before)
 
 
-class TestOpenRun:
-    def test_writes_a_configuration_that_is_read_back(self, settings, tmp_path):
-        runs.open_run(tmp_path / "new" / "run", settings)
-        assert runs.read_config(tmp_path / "new" / "run") == settings
-
-    def test_resumes_with_other_reports(self, settings, tmp_path):
-        runs.open_run(tmp_path / "run", settings)
-        changed = config.override(settings, ["optim.steps=9", "log.metrics_every=1"])
-        runs.open_run(tmp_path / "run", changed)
-        assert runs.read_config(tmp_path / "run") == changed
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            ("model.latent=4", "model.latent: 8 there, 4 here"),
-            ("model.image_size=32", "model.image_size: 16 there, 32 here"),
-        ],
-    )
-    def test_refuses_a_run_of_another_configuration(
-        self, change, message, settings, tmp_path
-    ):
-        runs.open_run(tmp_path / "run", settings)
-        before = read_files(tmp_path)
-        with pytest.raises(runs.RunError, match=message) as caught:
-            runs.open_run(tmp_path / "run", config.override(settings, [change]))
-        assert "--workdir" in str(caught.value)
-        assert read_files(tmp_path) == before
-
-    def test_refuses_a_folder_of_other_files(self, settings, tmp_path):
-        (tmp_path / "thesis.txt").write_text("precious")
-        with pytest.raises(runs.RunError, match="not a run folder"):
-            runs.open_run(tmp_path, settings)
-        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
 def test_config_of_a_run_names_the_network(trained):
-    assert runs.read_config(trained).model == config.Model(
+    assert run_folder.read_config(trained).model == config.Model(
         image_size=16,
         channels=(4, 8),
         hidden=(16,),

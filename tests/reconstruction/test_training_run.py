@@ -1,17 +1,28 @@
+import errno
+import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
+from unittest.mock import ANY
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rich.console
 
-from jaxsoftras import config
-from jaxsoftras.reconstruction import monitor, runs, training, training_run
+from jaxsoftras import config, data
+from jaxsoftras.reconstruction import (
+    feeding,
+    monitor,
+    records,
+    run_folder,
+    runs,
+    training,
+    training_run,
+)
 from tests.support import small_run
+from tests.support.folders import read_files
 from tests.support.small_run import CABINET, error_line
 
 
@@ -30,34 +41,13 @@ class TestTrain:
         assert int(resumed.step) == int(straight.step) == 6
         assert_same_state(resumed, straight)
 
-    @pytest.mark.slow
-    def test_killed_run_resumes_bit_for_bit(self, cabinets, tmp_path):
-        arguments = [*small_run.SMALL, f"data.root={cabinets}", "optim.steps=12"]
-        arguments += ["log.checkpoint_every=3", "log.images_every=1000"]
-        killed = tmp_path / "killed"
-        command = [sys.executable, "train.py", "--config", str(small_run.CONFIG)]
-        command += ["--workdir", str(killed), "--set", *arguments]
-        process = subprocess.Popen(
-            command, cwd=small_run.ROOT, stdout=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 120
-        while not (killed / "checkpoints" / "3").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert not (killed / "checkpoints" / "12").exists()
-
-        settings = config.load(small_run.CONFIG, arguments)
-        resumed = training_run.train(settings, killed, quiet=True)
-        straight = training_run.train(settings, tmp_path / "straight", quiet=True)
-        assert int(resumed.step) == int(straight.step) == 12
-        assert_same_state(resumed, straight)
-
     def test_finished_run_does_nothing(self, settings, tmp_path):
         settings = config.override(settings, ["optim.steps=2"])
         first = training_run.train(settings, tmp_path / "run", quiet=True)
         again = training_run.train(settings, tmp_path / "run", quiet=True)
+        assert_same_state(first, again)
+        shorter = config.override(settings, ["optim.steps=1"])
+        again = training_run.train(shorter, tmp_path / "run", quiet=True)
         assert_same_state(first, again)
 
     def test_nan_stops_the_run_and_keeps_the_last_checkpoint(self, settings, tmp_path):
@@ -80,11 +70,97 @@ class TestTrain:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training.Experiment, "take_step", poisoned)
             with pytest.raises(
-                monitor.DivergedError, match="Step 5 gave a loss of nan"
+                monitor.DivergedError, match=r"Step 5 gave .* nan.*diverged_step_5.npz"
             ):
                 training_run.train(settings, workdir, quiet=True)
+        split = data.open_split(settings.data, "train")
+        expected = data.sample_pairs(split, 4, seed=0, step=4)
+        with np.load(workdir / "diverged_step_5.npz") as saved:
+            np.testing.assert_array_equal(saved["images_b"], expected.images_b)
+            again = split.images(CABINET, saved["object"], saved["views"][1])
+            np.testing.assert_array_equal(saved["images_b"], again)
+            assert set(saved["category"]) == {CABINET} and saved["step"] == 5
+            cameras = split.cameras(CABINET, saved["object"], saved["views"][1])
+            for name in ("position", "focal_length"):
+                wanted = getattr(cameras, name)
+                np.testing.assert_allclose(
+                    saved[f"cameras_b.{name}"], wanted, atol=1e-6
+                )
         with runs.Checkpoints(workdir, read_only=True) as checkpoints:
             assert checkpoints.latest() == 4
+
+    def test_a_signal_ends_the_run_with_a_checkpoint(
+        self, cabinets, tmp_path, monkeypatch, capfd
+    ):
+        record = monitor.Monitor.record
+
+        def record_and_stop(self, step, metrics):
+            record(self, step, metrics)
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        words = ["optim.steps=5", "log.metrics_every=2"]
+        with monkeypatch.context() as patch:
+            patch.setattr(monitor.Monitor, "record", record_and_stop)
+            assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 143
+        assert capfd.readouterr().err == (
+            "train.py: stopped by SIGTERM with a checkpoint at step 3; the same "
+            "command resumes the run.\n"
+        )
+        with runs.Checkpoints(tmp_path / "a", read_only=True) as checkpoints:
+            assert checkpoints.latest() == 3
+        assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 0
+        assert capfd.readouterr().err == ""
+        lines = (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["step"] for line in lines] == [2, 4, 5]
+
+    def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
+        self, cabinets, tmp_path, monkeypatch, capfd
+    ):
+        add = records.EventFile._add
+
+        def add_until_full(self, event):
+            if event.step == 4:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            add(self, event)
+
+        monkeypatch.setattr(records.EventFile, "_add", add_until_full)
+        words = ["optim.steps=5", "log.metrics_every=2", "log.checkpoint_every=2"]
+        assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 2
+        assert "train.py: the disk is full" in error_line(capfd)
+        with runs.Checkpoints(tmp_path / "a", read_only=True) as checkpoints:
+            assert checkpoints.latest() == 2
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MemoryError("Unable to allocate 24 TiB"),
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 24 TiB\nmore"),
+        ],
+    )
+    def test_memory_that_does_not_suffice(
+        self, error, cabinets, tmp_path, monkeypatch, capsys
+    ):
+        def fail(*_):
+            raise error
+
+        monkeypatch.setattr(feeding, "make_feed", fail)
+        assert small_run.train(workdir=tmp_path / "run", root=cabinets) == 2
+        line = error_line(capsys)
+        assert "24 TiB): lower optim.batch_size" in line and "more" not in line
+
+    def test_a_run_outlives_the_reader_of_its_output(
+        self, settings, tmp_path, monkeypatch, capsys
+    ):
+        def close(self, *_, **__):
+            if not self.quiet:
+                raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        settings = config.override(settings, ["optim.steps=2"])
+        monkeypatch.setattr(rich.console.Console, "print", close)
+        state = training_run.train(settings, tmp_path / "a")
+        assert int(state.step) == 2
+        assert "it goes on in metrics.jsonl" in error_line(capsys)
 
     def test_reports_to_the_terminal_and_tensorboard(self, settings, tmp_path, capsys):
         settings = config.override(settings, ["optim.steps=4", "log.images_every=2"])
@@ -97,6 +173,115 @@ class TestTrain:
         assert config.read(tmp_path / "run" / "config.json") == settings
 
 
+class TestResuming:
+    """By the program, with fewer words than the run was started with."""
+
+    def resume(self, workdir, *words):
+        return training_run.main(["--workdir", str(workdir), *words])
+
+    def test_by_the_folder_alone(self, trained, tmp_path, capsys):
+        workdir = shutil.copytree(trained, tmp_path / "run [red]\n")
+        assert self.resume(workdir, "--set", "optim.steps=4") == 0
+        assert r"run [red]\n: step 3 to 4" in capsys.readouterr().out
+        assert self.resume(workdir) == 0
+        assert run_folder.read_config(workdir).optim.steps == 4
+        assert sorted(path.name for path in (workdir / "checkpoints").iterdir()) == [
+            "3",
+            "4",
+        ]
+
+    def test_by_the_file_without_its_overrides(self, trained, tmp_path):
+        workdir = shutil.copytree(trained, tmp_path / "run")
+        before = (workdir / "config.json").read_bytes()
+        assert self.resume(workdir, "--config", str(small_run.CONFIG)) == 0
+        assert (workdir / "config.json").read_bytes() == before
+
+    def test_uses_the_checkpoint_before_a_damaged_one(self, settings, tmp_path):
+        whole = config.override(settings, ["optim.steps=4", "log.checkpoint_every=2"])
+        workdir = tmp_path / "run"
+        state = training_run.train(whole, workdir, quiet=True)
+        (workdir / "checkpoints" / "4" / "default" / "_METADATA").unlink()
+        with pytest.warns(UserWarning, match="4 is damaged, is now damaged-4"):
+            again = training_run.train(whole, workdir, quiet=True)
+        assert_same_state(state, again)
+
+    def test_what_does_not_fit_changes_nothing(self, trained, tmp_path, capsys):
+        workdir = shutil.copytree(trained, tmp_path / "run")
+        (workdir / "config.json").write_bytes(
+            (trained / "config.json")
+            .read_bytes()
+            .replace(b'"latent": 8', b'"latent": 4')
+        )
+        before = read_files(workdir)
+        assert self.resume(workdir, "--set", "optim.steps=9") == 2
+        line = error_line(capsys)
+        assert "3 is sound but of another network" in line and "float32[8, 16]" in line
+        assert read_files(workdir) == {**before, workdir / ".lock": ANY}
+
+    def test_needs_a_run_or_a_file(self, tmp_path, capsys):
+        assert self.resume(tmp_path / "run") == 2
+        assert "start one with --config" in error_line(capsys)
+        with pytest.raises(SystemExit):
+            training_run.main([])
+        assert "--workdir of a run to resume" in capsys.readouterr().err
+
+
+class TestInitFrom:
+    def start(self, workdir, root, source, *settings):
+        words = [*small_run.SMALL, f"data.root={root}", "optim.steps=1", *settings]
+        return training_run.main(
+            ["--config", str(small_run.CONFIG), "--workdir", str(workdir)]
+            + ["--init-from", str(source), "--set", *words]
+        )
+
+    def test_begins_with_the_network_of_a_run(
+        self, trained, cabinets, settings, tmp_path, monkeypatch
+    ):
+        workdir = tmp_path / "run"
+        seen = []
+        make_feed = feeding.make_feed
+
+        def spy(experiment, split, start):
+            feed = make_feed(experiment, split, start)
+            take_step = feed.take_step
+
+            def first(state):
+                seen.append(jax.tree.map(np.array, state))
+                return take_step(state)
+
+            monkeypatch.setattr(feed, "take_step", first)
+            return feed
+
+        monkeypatch.setattr(feeding, "make_feed", spy)
+        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        (state,) = seen
+        assert_same_state(state.variables, runs.load(trained).variables)
+        assert int(state.step) == 0
+        assert not any(np.any(x) for x in jax.tree.leaves(state.opt_state))
+        saved = run_folder.read_config(workdir)
+        assert saved.init_from == f"{trained.resolve()}:3"
+        # the same command again resumes, and so does the folder alone
+        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        assert training_run.main(["--workdir", str(workdir)]) == 0
+        assert run_folder.read_config(workdir) == saved and len(seen) == 1
+
+    @pytest.mark.parametrize(
+        ("source", "setting", "message"),
+        [
+            ("{}", "model.latent=4", "does not fit (model.latent: 8 there, 4 here)"),
+            ("{}:2", "seed=0", "no checkpoint of step 2"),
+            ("{}x", "seed=0", "is not a run folder"),
+        ],
+    )
+    def test_refusals(
+        self, source, setting, message, trained, cabinets, tmp_path, capsys
+    ):
+        source = source.format(trained)
+        assert self.start(tmp_path / "run", cabinets, source, setting) == 2
+        assert message in error_line(capsys)
+        assert not (tmp_path / "run").exists()
+
+
 class TestRefusals:
     """Exit code 2, one sentence, and no run folder."""
 
@@ -105,6 +290,11 @@ class TestRefusals:
         [
             ("optim.lr=1", "no configuration field 'optim.lr'"),
             ("optim.steps=many", "optim.steps must be int, not 'many'"),
+            ("optim.steps=2147483648", "steps must be from 1 to 2147483647"),
+            ("optim.decay_step=2147483648", "must be from 0 to 2147483647"),
+            ("seed=2147483648", "seed must be from 0 to 2147483647"),
+            ("seed=-1", "seed must be from 0 to 2147483647"),
+            ("data.distance=50", "The cameras of the train split do not agree"),
             ("optim.batch_size=6", "6 objects does not divide evenly among 4 devices"),
             ("data.source=web", "data.source must be one of"),
             ("data.categories=('999',)", "999"),

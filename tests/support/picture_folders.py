@@ -67,12 +67,20 @@ def save_rgba(path: Path, covered: np.ndarray) -> None:
     Image.fromarray(np.concatenate([color, alpha], axis=-1)).save(path)
 
 
-def write_object(folder: Path, count: int = 6) -> dict[str, Any]:
-    """Writes pictures from all around with a camera file; returns its entries."""
+def write_object(
+    folder: Path, count: int = 6, *, unit_box: bool = False
+) -> dict[str, Any]:
+    """Writes pictures from all around with a camera file; returns its entries.
+
+    In the unit box, the ellipsoid is moved to the origin and made smaller: the pictures
+    are the same.
+    """
     entries = {}
     for number in range(count):
         view = pose(360 / count * number, 20 - 40 * (number % 2))
         save_rgba(folder / f"{number}.png", mask(*view))
+        if unit_box:
+            view = view[0], (view[1] + view[0] @ CENTER) / (2 * RADII.max())
         entries[f"{number}.png"] = entry(*view)
     write_cameras(folder, entries)
     return entries

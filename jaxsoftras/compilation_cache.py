@@ -1,0 +1,57 @@
+"""The cache of compiled programs, which a second start does not compile again.
+
+JAX keeps in it what took more than a second to compile, by the program, its shapes, the
+device and the versions of JAX and XLA. Nothing is ever removed: delete the folder when
+it has become too large.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--no-compilation-cache``, as ``options.compilation_cache``."""
+    parser.add_argument(
+        "--no-compilation-cache",
+        action="store_false",
+        dest="compilation_cache",
+        help="compile anew, and keep nothing in the user's cache for the next start "
+        "(JAX_COMPILATION_CACHE_DIR names another folder)",
+    )
+
+
+def enable() -> Path:
+    """Turns the cache on, for the programs of this package.
+
+    Its folder is that of JAX_COMPILATION_CACHE_DIR or, if there is none, in
+    XDG_CACHE_HOME or ``~/.cache``. Programs for a CPU are kept apart by its
+    instruction set, since a home may be shared by different machines.
+
+    Returns:
+        The folder, which JAX makes when it has something to keep.
+    """
+    if named := getattr(jax.config, "jax_compilation_cache_dir", None):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base, "jaxsoftras", "compiled")
+    if jax.default_backend() == "cpu":
+        folder /= f"cpu-{_instruction_set()}"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    return folder
+
+
+def _instruction_set() -> str:
+    """A word for the instructions that the CPU has."""
+    lines = _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
+    kinds = [line for line in lines if line.startswith(("flags", "Features"))][:1]
+    text = " ".join([platform.machine(), platform.processor(), *kinds])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,77 @@
+"""Provenance of a run: ``environment.jsonl``, with one line for each start."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxsoftras
+
+FILE = "environment.jsonl"
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def list_versions() -> dict[str, str]:
+    """Versions of this package, of Python, and of the packages that a run uses."""
+    return {
+        "jaxsoftras": jaxsoftras.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def record_start(
+    workdir: Path, *, step: int, seed: int, overrides: Sequence[str]
+) -> None:
+    """Appends a line about this process to the run folder.
+
+    Args:
+        workdir: the run folder.
+        step: number of steps taken before.
+        seed: seed of the run.
+        overrides: assignments of ``--set``.
+    """
+    devices = jax.devices()
+    entry = {
+        "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "step": step,
+        "seed": seed,
+        "command": sys.argv,
+        "set": list(overrides),
+        "folder": os.getcwd(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "devices": f"{len(devices)} {devices[0].device_kind}",
+        "platform": platform.platform(),
+        "versions": list_versions(),
+    }
+    path = workdir / FILE
+    torn = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+    with path.open("a", encoding="ascii") as file:
+        file.write("\n" * torn + json.dumps(entry) + "\n")
+
+
+def read_overrides(workdir: Path) -> list[str]:
+    """Assignments of ``--set`` in all starts of a run, the later ones last."""
+    return [text for entry in _read(workdir) for text in entry.get("set", ())]
+
+
+def _read(workdir: Path) -> Iterator[dict[str, Any]]:
+    path = workdir / FILE
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # the process was killed while it wrote the line
+            continue
+        if isinstance(entry, dict):
+            yield entry

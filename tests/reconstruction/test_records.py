@@ -1,0 +1,94 @@
+"""Files that grow with a run, and the resumes of it."""
+
+import json
+import struct
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+from tensorboardX.proto import event_pb2
+from tensorboardX.record_writer import masked_crc32c
+
+from jaxsoftras.reconstruction import records
+
+_pb: Any = event_pb2
+
+
+def read_steps(path) -> list[int]:
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+
+
+class TestMetricsFile:
+    @pytest.fixture
+    def path(self, tmp_path):
+        file = records.MetricsFile(tmp_path / "metrics.jsonl", 0)
+        for step in (10, 20, 30):
+            file.add(step, {"loss": step / 7})
+        file.close()
+        return tmp_path / "metrics.jsonl"
+
+    def test_holds_a_line_a_report(self, path):
+        line = json.loads(path.read_text().splitlines()[1])
+        assert line["step"] == 20 and line["loss"] == 20 / 7 and line["time"] > 1e9
+
+    @pytest.mark.parametrize("start, kept", [(0, []), (20, [10, 20]), (25, [10, 20])])
+    def test_steps_that_are_taken_again_are_removed(self, path, start, kept):
+        file = records.MetricsFile(path, start)
+        file.add(99, {})
+        file.close()
+        assert read_steps(path) == [*kept, 99]
+
+    @pytest.mark.parametrize("torn", [b'{"step": 40, "lo', b'{"step": 40}', b"\0\0"])
+    def test_a_torn_line_is_removed(self, path, torn):
+        with path.open("ab") as file:
+            file.write(torn)
+        records.MetricsFile(path, 50).close()
+        assert read_steps(path) == [10, 20, 30]
+
+
+def read_events(folder) -> list[Any]:
+    """Reads all events, and compares their checksums with another implementation."""
+    events = []
+    for path in sorted(folder.iterdir()):
+        data = path.read_bytes()
+        while data:
+            length, check = struct.unpack_from("<QI", data)
+            content, data = data[12 : 12 + length], data[12 + length :]
+            assert check == masked_crc32c(struct.pack("<Q", length))
+            assert struct.unpack_from("<I", data)[0] == masked_crc32c(content)
+            events.append(_pb.Event.FromString(content))
+            data = data[4:]
+    return events
+
+
+def test_events_of_a_resumed_run(tmp_path):
+    for start in (0, 3):
+        file = records.EventFile(tmp_path / "tensorboard", start)
+        file.add_scalars(start + 1, {"train/loss": 0.5})
+        file.add_image(start + 1, "train/views", np.zeros((4, 6, 3), np.uint8))
+        file.close()
+    first, second = (
+        [e for e in read_events(tmp_path / "tensorboard") if e.step == n]
+        for n in (1, 4)
+    )
+    assert [e.summary.value[0].tag for e in first] == ["train/loss", "train/views"]
+    assert first[0].summary.value[0].simple_value == 0.5
+    assert first[1].summary.value[0].image.width == 6
+    # what the first run wrote of step 4 and later is no longer shown
+    assert second[0].session_log.status == _pb.SessionLog.START
+    assert len(second) == 3
+
+
+def test_a_full_disk_takes_a_part_and_then_fails():
+    taken = []
+
+    def write(data: bytes) -> int:
+        if taken:
+            raise OSError(28, "No space left on device")
+        taken.append(data[:3])
+        return 3
+
+    file: Any = types.SimpleNamespace(write=write)
+    with pytest.raises(OSError, match="No space"):
+        records._write(file, b"four")

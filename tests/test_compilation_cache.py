@@ -1,0 +1,62 @@
+"""The cache of compiled programs."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxsoftras import compilation_cache
+
+PROGRAM = """
+import jax, jax.numpy as jnp
+from jaxsoftras import compilation_cache
+print(compilation_cache.enable())
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+hits = []
+jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))
+jax.jit(lambda x: jnp.sin(x) + 1)(jnp.ones(3))
+print(hits.count("/jax/compilation_cache/cache_hits"))
+"""
+
+
+def run(**settings: str) -> tuple[Path, int]:
+    """Runs `PROGRAM`: the folder, and how many programs came from it."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**environment, "JAX_PLATFORMS": "cpu", **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not done.stderr
+    folder, hits = done.stdout.splitlines()
+    return Path(folder), int(hits)
+
+
+def test_second_start_compiles_nothing(tmp_path):
+    folder, hits = run(XDG_CACHE_HOME=str(tmp_path))
+    assert folder.parent == tmp_path / "jaxsoftras" / "compiled" and hits == 0
+    assert any(folder.iterdir())
+    again, hits = run(XDG_CACHE_HOME=str(tmp_path))
+    assert again == folder and hits > 0
+
+
+@pytest.mark.slow
+def test_folder_of_the_user(tmp_path):
+    folder, _ = run(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"))
+    assert folder == tmp_path / "mine" and any(folder.iterdir())
+
+
+def test_option():
+    parser = argparse.ArgumentParser()
+    compilation_cache.add_argument(parser)
+    assert parser.parse_args([]).compilation_cache
+    assert not parser.parse_args(["--no-compilation-cache"]).compilation_cache

@@ -1,0 +1,93 @@
+"""Errors of programs: one sentence, an exit code, and an end."""
+
+import errno
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from jaxsoftras import terminal
+
+ROOT = Path(__file__).parents[1]
+JaxRuntimeError = type("JaxRuntimeError", (RuntimeError,), {})
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (terminal.ProgramError("say so."), "say so."),
+        (ValueError("two\nlines"), "two\\nlines"),
+        (OSError(errno.ENOSPC, "No space", "x.npz"), "the disk is full at x.npz: free"),
+        (terminal.ProgramError("No space left on device [28]"), "the disk is full: fr"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "output has ended"),
+        (
+            MemoryError("Unable to allocate 24 TiB"),
+            "not suffice (Unable to allocate 24",
+        ),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: 9 GB\nmore"), "device does not suffice"),
+    ],
+)
+def test_one_sentence(error, sentence, capsys):
+    def fail() -> None:
+        raise error
+
+    assert terminal.run("p", fail) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("p: ") and sentence in line
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), JaxRuntimeError("INTERNAL: x")])
+def test_bugs_are_raised(error):
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        terminal.run("p", fail)
+
+
+def test_threads_say_nothing_of_what_others_report(capsys):
+    def fail() -> None:
+        raise OSError("no space")
+
+    def command() -> None:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+
+    assert terminal.run("p", command) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_console_without_a_reader_raises():
+    class Closed:
+        encoding = "utf-8"
+
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self): ...
+
+    with pytest.raises(BrokenPipeError):
+        terminal.make_console(file=Closed()).print("x")
+
+
+def test_no_thread_keeps_a_failed_program_alive():
+    code = (
+        "import threading\n"
+        "from jaxsoftras import terminal\n"
+        "def main():\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    raise KeyError('a bug')\n"
+        "terminal.leave(main)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr and "a bug" in result.stderr
