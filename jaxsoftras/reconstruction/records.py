@@ -94,9 +94,8 @@ class EventFile:
         path = folder / f"events.out.tfevents.{int(time.time()):010d}.{place}"
         self._file = path.open("xb", buffering=0)
         self._add(_pb.Event(file_version="brain.Event:2"))
-        if start:
-            log = _pb.SessionLog(status=_pb.SessionLog.START)
-            self._add(_pb.Event(step=start + 1, session_log=log))
+        log = _pb.SessionLog(status=_pb.SessionLog.START)
+        self._add(_pb.Event(step=start + 1, session_log=log))
 
     def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds numbers by name."""

@@ -68,16 +68,18 @@ def test_events_of_a_resumed_run(tmp_path):
         file.add_scalars(start + 1, {"train/loss": 0.5})
         file.add_image(start + 1, "train/views", np.zeros((4, 6, 3), np.uint8))
         file.close()
-    first, second = (
-        [e for e in read_events(tmp_path / "tensorboard") if e.step == n]
-        for n in (1, 4)
-    )
-    assert [e.summary.value[0].tag for e in first] == ["train/loss", "train/views"]
-    assert first[0].summary.value[0].simple_value == 0.5
-    assert first[1].summary.value[0].image.width == 6
-    # what the first run wrote of step 4 and later is no longer shown
-    assert second[0].session_log.status == _pb.SessionLog.START
-    assert len(second) == 3
+    for number in (1, 4):
+        began, scalar, image = (
+            event
+            for event in read_events(tmp_path / "tensorboard")
+            if event.step == number
+        )
+        # what earlier files hold of this step and later ones is no longer shown
+        assert began.session_log.status == _pb.SessionLog.START
+        assert scalar.summary.value[0].tag == "train/loss"
+        assert scalar.summary.value[0].simple_value == 0.5
+        assert image.summary.value[0].tag == "train/views"
+        assert image.summary.value[0].image.width == 6
 
 
 def test_a_full_disk_takes_a_part_and_then_fails():
