@@ -15,6 +15,8 @@ from pathlib import Path
 
 import jax
 
+from jaxsoftras import terminal
+
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -30,7 +32,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def enable() -> Path:
-    """Turns the cache on, for the programs of this package.
+    """Turns the cache on, for the programs of this package, and says where it is.
 
     Its folder is that of JAX_COMPILATION_CACHE_DIR or, if there is none, in
     XDG_CACHE_HOME or ``~/.cache``. Programs for a CPU are kept apart by its
@@ -39,13 +41,18 @@ def enable() -> Path:
     Returns:
         The folder, which JAX makes when it has something to keep.
     """
-    if named := getattr(jax.config, "jax_compilation_cache_dir", None):
-        return Path(named)
+    named = getattr(jax.config, "jax_compilation_cache_dir", None)
+    folder = Path(named) if named else _choose_folder()
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    print(f"compiled programs are kept in {terminal.printable(folder)}")
+    return folder
+
+
+def _choose_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base, "jaxsoftras", "compiled")
     if jax.default_backend() == "cpu":
         folder /= f"cpu-{_instruction_set()}"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
     return folder
 
 

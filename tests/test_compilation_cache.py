@@ -13,7 +13,7 @@ from jaxsoftras import compilation_cache
 PROGRAM = """
 import jax, jax.numpy as jnp
 from jaxsoftras import compilation_cache
-print(compilation_cache.enable())
+print(compilation_cache.enable(), flush=True)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 hits = []
 jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))
@@ -37,7 +37,8 @@ def run(**settings: str) -> tuple[Path, int]:
         check=True,
     )
     assert not done.stderr
-    folder, hits = done.stdout.splitlines()
+    said, folder, hits = done.stdout.splitlines()
+    assert said == f"compiled programs are kept in {folder}"
     return Path(folder), int(hits)
 
 

@@ -63,7 +63,9 @@ def add_show_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_info(options: argparse.Namespace) -> None:
     """Prints what the headers of the files say."""
-    print_summary(show.summarize(source.describe(options.folder)), terminal.make_console())
+    print_summary(
+        show.summarize(source.describe(options.folder)), terminal.make_console()
+    )
 
 
 def run_show(options: argparse.Namespace) -> None:

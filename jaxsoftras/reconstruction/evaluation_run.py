@@ -12,7 +12,15 @@ import rich.console
 import rich.markup
 import rich.table
 
-from jaxsoftras import atomic, config, data, meshfile, models, terminal
+from jaxsoftras import (
+    atomic,
+    compilation_cache,
+    config,
+    data,
+    meshfile,
+    models,
+    terminal,
+)
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import evaluation, gallery, runs, training
 
@@ -178,14 +186,18 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         action="store_true",
         help="print the mean IoU of the initial parameters as well",
     )
+    compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
-    return terminal.run(
-        prog,
-        lambda: evaluate(
+
+    def command() -> None:
+        if options.compilation_cache:
+            compilation_cache.enable()
+        evaluate(
             options.workdir,
             options.split,
             step=options.step,
             untrained=options.untrained,
             root=options.data,
-        ),
-    )
+        )
+
+    return terminal.run(prog, command)

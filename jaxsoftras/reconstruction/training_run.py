@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jax
 
-from jaxsoftras import config, data, interruption, terminal
+from jaxsoftras import compilation_cache, config, data, interruption, terminal
 from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
@@ -229,6 +229,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         metavar="FIELD=VALUE",
         help="override fields, such as optim.learning_rate=3e-4",
     )
+    compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
     if not options.config and not options.workdir:
         parser.error("--config, or --workdir of a run to resume, is needed")
@@ -244,6 +245,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
         settings = run_folder.choose_config(workdir, options.config, overrides)
+        if options.compilation_cache:
+            compilation_cache.enable()
         train(settings, workdir, overrides=overrides, stop=stop)
 
     return terminal.run(
