@@ -81,10 +81,7 @@ def read_example(task: Task) -> Example:
             "deleted. Build again."
         ) from None
     except Exception as error:  # zipfile and numpy raise many types
-        raise ValueError(
-            f"{path} is damaged ({error}): delete it and {path.stem}.json, and build "
-            "again."
-        ) from error
+        raise ValueError(f"{path} is damaged: delete it and build again.") from error
 
 
 def run(task: Task) -> Outcome:

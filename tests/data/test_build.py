@@ -262,7 +262,7 @@ def test_damaged_or_pickled_objects_are_refused(meshes, tmp_path):
     for content in (b"PK\3\4", pickle.dumps({"images": [1]})):
         for path in (tmp_path / "set" / ".partial").glob("*.npz"):
             path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"is damaged .*: delete it and"):
+        with pytest.raises(ValueError, match="is damaged: delete it and"):
             make(meshes, tmp_path / "set")
 
 
