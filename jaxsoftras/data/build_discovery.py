@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.categories import name_keys
 from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
@@ -84,10 +84,7 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
         )
     used = {found.key for found in found.objects}
     check_distinct(sorted(used), root)
-    for key in sorted(used):
-        name = CATEGORIES.get(key, key)
-        # a synset beside a folder of the same name keeps its number
-        found.names[key] = key if name in used else name
+    found.names = name_keys(sorted(used))
     return found
 
 
