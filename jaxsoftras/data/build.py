@@ -342,5 +342,4 @@ def _pack(out: Path, made: Made) -> None:
             for split, entries in splits.items():
                 examples = made.read(key, split)
                 write_one_by_one(folder, key, split, examples, len(entries))
-        text = json.dumps(made.described, indent=1, ensure_ascii=False) + "\n"
-        (folder / description.FILE).write_text(text, encoding="utf-8")
+        description.write(folder, made.described)

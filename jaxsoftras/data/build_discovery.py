@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.categories import name_keys
 from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
@@ -66,15 +66,7 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
         ValueError: shares that are negative or do not add up to 1, a sub-folder whose
             name cannot be that of a category, or two whose names are too much alike.
     """
-    if (
-        len(fractions) != len(SPLITS)
-        or min(fractions) < 0
-        or not abs(sum(fractions) - 1) <= 1e-6  # finds NaN, too
-    ):
-        raise ValueError(
-            "The shares of train, val and test must be three numbers that add up to 1, "
-            f"not {' '.join(map(str, fractions))}."
-        )
+    check_fractions(fractions)
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
     found = Discovery()
@@ -92,11 +84,21 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
         )
     used = {found.key for found in found.objects}
     check_distinct(sorted(used), root)
-    for key in sorted(used):
-        name = CATEGORIES.get(key, key)
-        # a synset beside a folder of the same name keeps its number
-        found.names[key] = key if name in used else name
+    found.names = name_keys(sorted(used))
     return found
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raises ValueError unless these are shares of train, val and test."""
+    if (
+        len(fractions) != len(SPLITS)
+        or min(fractions) < 0
+        or not abs(sum(fractions) - 1) <= 1e-6  # finds NaN, too
+    ):
+        raise ValueError(
+            "The shares of train, val and test must be three numbers that add up to 1, "
+            f"not {' '.join(map(str, fractions))}."
+        )
 
 
 def choose_split(name: str, fractions: Sequence[float]) -> str:
@@ -131,12 +133,11 @@ def read_metadata(path: Path) -> dict[str, dict[str, Any]]:
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
-        return {
-            entry["file"]: {
-                name: value for name, value in entry.items() if isinstance(value, str)
-            }
+        texts = [
+            {name: value for name, value in entry.items() if isinstance(value, str)}
             for entry in entries
-        }
+        ]
+        return {entry["file"]: entry for entry in texts}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError(
             f'{path} must be a JSON list of {{"file": ..., "license": ..., ...}}.'

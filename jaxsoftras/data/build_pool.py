@@ -57,9 +57,9 @@ def find_outcome(task: Task) -> Outcome | None:
     """
     try:
         record = json.loads(task.kept.with_suffix(".json").read_text())
-        if record["stamp"] != _stamp(task.source):
-            return None
-        return Outcome(record["error"], tuple(record["notes"]))
+        outcome = Outcome(record["error"], tuple(record["notes"]))
+        there = outcome.error or task.kept.with_suffix(".npz").exists()
+        return outcome if there and record["stamp"] == _stamp(task.source) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -76,12 +76,12 @@ def read_example(task: Task) -> Example:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Example(arrays["images"], arrays["voxels"])
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(
+            f"{path} is missing: another build has packed this folder, or the file was "
+            "deleted. Build again."
+        ) from None
     except Exception as error:  # zipfile and numpy raise many types
-        raise ValueError(
-            f"{path} is damaged ({error}): delete it and {path.stem}.json, and build "
-            "again."
-        ) from error
+        raise ValueError(f"{path} is damaged: delete it and build again.") from error
 
 
 def run(task: Task) -> Outcome:
@@ -157,7 +157,11 @@ def _keep_made(task: Task, make: Callable[[], tuple[Example, list[str]]]) -> Out
 
 
 def _keep_error(task: Task, error: Exception) -> Outcome:
-    return _keep(task, Outcome(build_object.explain(error, task.source)))
+    outcome = Outcome(build_object.explain(error, task.source))
+    # the machine, not the mesh: another time it may go well
+    if isinstance(error, (MemoryError, OSError)):
+        return outcome
+    return _keep(task, outcome)
 
 
 def _keep(task: Task, outcome: Outcome) -> Outcome:

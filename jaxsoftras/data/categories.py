@@ -8,7 +8,7 @@ lists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 CATEGORIES: dict[str, str] = {
     "02691156": "airplane",
@@ -49,6 +49,18 @@ def sort_keys(names: Mapping[str, str]) -> tuple[str, ...]:
         return ranks.get(key, len(ranks)), names[key], key
 
     return tuple(sorted(names, key=rank))
+
+
+def name_keys(keys: Collection[str]) -> dict[str, str]:
+    """Names categories by key: a synset by its meaning, unless that is a key as well.
+
+    Example:
+        >>> from jaxsoftras.data import categories
+        >>> categories.name_keys(["03001627", "04379243", "table"])
+        {'03001627': 'chair', '04379243': '04379243', 'table': 'table'}
+    """
+    names = {key: CATEGORIES.get(key, key) for key in keys}
+    return {key: key if name in keys else name for key, name in names.items()}
 
 
 def label(keys: Iterable[str], names: Mapping[str, str]) -> str:

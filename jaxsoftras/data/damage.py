@@ -46,6 +46,8 @@ def explain(path: Path) -> Iterator[None]:
         # zipfile takes an offset from the file and may seek to a negative one
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
+        # numpy would have the user unpickle the file
+        reason = "not an array" if "allow_pickle" in str(error) else error
         raise ValueError(
-            f"{path} is damaged or not an npz file ({error}); fetch it again."
+            f"{path} is damaged or not an npz file ({reason}); fetch or make it again."
         ) from error

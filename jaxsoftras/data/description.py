@@ -84,6 +84,17 @@ def read(root: str | Path) -> Description | None:
     return parse(content, path)
 
 
+def write(folder: Path, content: Mapping[str, Any]) -> None:
+    """Writes the description of a data set into its folder.
+
+    Args:
+        folder: existing folder.
+        content: see the module; JSON must be able to hold it.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    (folder / FILE).write_text(text, encoding="utf-8")
+
+
 def parse(content: Any, where: str | Path) -> Description:
     """Checks the content of a ``dataset.json``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -36,13 +37,14 @@ class Mixture:
             weights: a positive number for each, of any sum.
 
         Raises:
-            ValueError: the splits differ in image size; another number of weights, or
-                one that is not positive.
+            ValueError: the splits differ in image size; another number of weights, one
+                that is not positive, or an infinite sum.
         """
-        if len(splits) != len(weights) or not all(weight > 0 for weight in weights):
+        positive = all(weight > 0 for weight in weights)
+        if len(splits) != len(weights) or not positive or sum(weights) == math.inf:
             raise ValueError(
-                f"{len(splits)} splits need as many positive weights, not "
-                f"{list(weights)}."
+                f"{len(splits)} splits need as many positive weights of a finite sum, "
+                f"not {list(weights)}."
             )
         first, *others = splits
         for other in others:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxsoftras.data import colmap, picture_cameras
-from jaxsoftras.data.build_discovery import choose_split
+from jaxsoftras.data.build_discovery import check_fractions, choose_split
 from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.picture_cameras import normalize
 from jaxsoftras.data.split import ALL_SPLITS
@@ -61,9 +61,10 @@ def discover(root: Path, fractions: tuple[float, float, float]) -> Found:
 
     Raises:
         FileNotFoundError: there is no such folder, or no object in it.
-        ValueError: a category that files cannot be named after, or two whose names are
-            too much alike.
+        ValueError: shares that are negative or do not add up to 1, a category that
+            files cannot be named after, or two whose names are too much alike.
     """
+    check_fractions(fractions)
     if not root.is_dir():
         raise FileNotFoundError(f"There is no folder {root}.")
     found = Found()

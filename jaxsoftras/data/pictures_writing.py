@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from jaxsoftras import atomic
 from jaxsoftras.data import camera_files, description, picture_objects
 from jaxsoftras.data.camera_files import CameraArrays
-from jaxsoftras.data.categories import CATEGORIES
+from jaxsoftras.data.categories import name_keys
 from jaxsoftras.data.picture_files import PictureObject
 from jaxsoftras.data.picture_objects import Options
 from jaxsoftras.data.split import ALL_SPLITS
@@ -87,13 +86,10 @@ def write(
         }
         for key, splits in groups.items()
     }
-    # a synset is shown as what it means, unless a folder has that name
-    names = {key: CATEGORIES.get(key, key) for key in groups}
-    names = {key: key if name in groups else name for key, name in names.items()}
     described = {
         "format": description.FORMAT,
         "version": description.VERSION,
-        "categories": names,
+        "categories": name_keys(groups),
         "camera": camera_files.PER_PICTURE,
         "voxels": False,
         "frame": (_KEPT if options.keep_frame else _NORMALIZED)
@@ -112,8 +108,7 @@ def write(
         for key, splits in groups.items():
             for split, members in splits.items():
                 _write_files(folder, key, split, members, most, options.size)
-        text = json.dumps(described, indent=1, ensure_ascii=False) + "\n"
-        (folder / description.FILE).write_text(text, encoding="utf-8")
+        description.write(folder, described)
 
 
 def _write_files(

@@ -287,6 +287,7 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
     Raises:
         FileExistsError: the folder has a prepared data set already.
         FileNotFoundError, ValueError: as the builder.
+        OSError: a file cannot be written: a full disk, or a long name of a category.
     """
     check_new(data_dir)
     # TFDS prints lines about downloads
@@ -302,6 +303,10 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
                 download_dir=temp,
                 download_config=tfds.download.DownloadConfig(try_download_gcs=False),
             )
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:  # the writer of ArrayRecord's files
+                raise
+            raise OSError(f"{data_dir} could not be written: {error}") from error
         except ModuleNotFoundError as error:
             # nothing else on this path imports TensorFlow
             raise ValueError(

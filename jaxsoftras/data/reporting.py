@@ -57,16 +57,26 @@ def name_splits(used: Iterable[str]) -> tuple[str, ...]:
 
 
 def print_files(
-    console: Console, title: str, header: str, rows: Sequence[tuple[str, str]]
+    console: Console,
+    title: str,
+    header: str,
+    rows: Sequence[tuple[str, str]],
+    all_in: str = f"{description.FILE}, if complete",
 ) -> None:
-    """Prints a table of files and what is to be said of them, if there are any."""
+    """Prints a table of files and what is to be said of them, if there are any.
+
+    Args:
+        console: where to.
+        title: header of the column of files.
+        header: header of the other column.
+        rows: the files, of which the first few are printed.
+        all_in: the file that names all of them.
+    """
     if not rows:
         return
     table = Table(title, header)
     for file, text in rows[:_ROWS]:
         table.add_row(as_text(file), as_text(text))
     if len(rows) > _ROWS:
-        table.add_row(
-            f"and {len(rows) - _ROWS} more", f"see {description.FILE}, if complete"
-        )
+        table.add_row(f"and {len(rows) - _ROWS} more", f"see {all_in}")
     console.print(table)

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from jaxsoftras import terminal
-from jaxsoftras.cores import count_cores
 from jaxsoftras.data import download
 from jaxsoftras.data.build_object import Options
-from jaxsoftras.data.reporting import print_files
+from jaxsoftras.data.reporting import add_jobs, print_files
+
+_ALL_IN = "metadata.json of the prepared data set"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,13 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take voxels from binvox files where there are some, or make all from the "
         "meshes (default: binvox)",
     )
-    form.add_argument(
-        "--jobs",
-        type=int,
-        default=count_cores(),
-        metavar="N",
-        help="processes (default: one for each core)",
-    )
+    add_jobs(form)
     form.set_defaults(run=_convert_core)
     _add_out(form)
 
@@ -101,7 +96,9 @@ def _convert_renderings(options: argparse.Namespace) -> None:
         images=options.images,
         bar=terminal.progress_bar,
     )
-    print_files(terminal.make_console(), "left out", "reason", builder.left_out)
+    print_files(
+        terminal.make_console(), "left out", "reason", builder.left_out, _ALL_IN
+    )
     _print_end(options.out)
 
 
@@ -119,8 +116,8 @@ def _convert_core(options: argparse.Namespace) -> None:
         bar=terminal.progress_bar,
     )
     console = terminal.make_console()
-    print_files(console, "left out", "reason", builder.report.left_out)
-    print_files(console, "built, but", "note", builder.report.notes)
+    print_files(console, "left out", "reason", builder.report.left_out, _ALL_IN)
+    print_files(console, "built, but", "note", builder.report.notes, _ALL_IN)
     _print_end(options.out)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxsoftras.data import accelerated_meshes, build_pool, description
+from jaxsoftras.data import accelerated_meshes, build_object, build_pool, description
 from jaxsoftras.data.__main__ import main
 from jaxsoftras.data.build import Report, build
 from jaxsoftras.data.build_object import Options, make_object
@@ -153,6 +153,37 @@ def test_meshes_that_were_mended_are_made_again(meshes, tmp_path):
     assert report.made == 1 and report.total == 7 and not report.left_out
 
 
+def test_lack_of_memory_is_not_kept(meshes, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build_object, "make_object", fail)
+        report = make(meshes, tmp_path / "set", shard=(1, 1))
+    assert {reason for _, reason in report.left_out} == {
+        "it needs more memory than there is"
+    }
+    assert make(meshes, tmp_path / "set").total == 6
+
+
+def test_objects_that_were_deleted_are_made_again(built, meshes, tmp_path, monkeypatch):
+    make(meshes, tmp_path / "set", shard=(1, 1))
+    kept = tmp_path / "set" / ".partial"
+    next(kept.glob("*.npz")).unlink()
+    report = make(meshes, tmp_path / "set")
+    assert report.made == 1 and arrays(tmp_path / "set") == arrays(built[0])
+
+    def pack(*_):
+        """Another build packs and deletes the objects just before this one."""
+        shutil.rmtree(kept)
+        yield from ()
+
+    make(meshes, tmp_path / "set", shard=(1, 1))
+    monkeypatch.setattr(build_pool, "run_all", pack)
+    with pytest.raises(FileNotFoundError, match="another build has packed this folder"):
+        make(meshes, tmp_path / "set")
+
+
 def test_parts_by_several_programs(built, meshes, tmp_path):
     parts = [make(meshes, tmp_path / "set", shard=(n, 3)) for n in (3, 1, 2)]
     assert [part.made for part in parts] == [2, 3, 2]
@@ -231,7 +262,7 @@ def test_damaged_or_pickled_objects_are_refused(meshes, tmp_path):
     for content in (b"PK\3\4", pickle.dumps({"images": [1]})):
         for path in (tmp_path / "set" / ".partial").glob("*.npz"):
             path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"is damaged .*: delete it and"):
+        with pytest.raises(ValueError, match="is damaged: delete it and"):
             make(meshes, tmp_path / "set")
 
 
@@ -291,6 +322,8 @@ def test_nothing_to_build_is_exit_code_1(tmp_path, capsys):
     # nothing in a name is read as a style, an emoji or a control sequence
     assert r"\x1b[31m\n:car:.obj" in shown
     assert run(tmp_path / "nowhere", tmp_path / "set") == 2
+    # a part may have none; a job array goes on
+    assert run(tmp_path / "meshes", tmp_path / "set", "--shard", "1/2") == 0
 
 
 def test_parts_are_named_by_two_numbers(meshes, tmp_path, capsys):

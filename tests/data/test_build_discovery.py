@@ -196,7 +196,14 @@ def test_metadata(tmp_path):
     path.write_text(json.dumps([entry]))
     expected = {"mug/a.obj": {"file": "mug/a.obj", "license": "CC0-1.0"}}
     assert read_metadata(path) == expected
-    for text in ("{", "3", '{"a": 1}', '[{"license": "x"}]', "[" * 100_000):
+    for text in (
+        "{",
+        "3",
+        '{"a": 1}',
+        '[{"license": "x"}]',
+        "[" * 100_000,
+        '[{"file": 1}]',
+    ):
         path.write_text(text)
         with pytest.raises(ValueError, match="must be a JSON list"):
             read_metadata(path)

@@ -76,7 +76,7 @@ def test_batches_have_one_type_whatever_they_are_drawn_from(second):
 
 def test_what_does_not_mix():
     split = make_split(1, {"03001627": 2}, Orbit())
-    for weights in ([1.0], [1.0, 0.0], [1.0, np.nan]):
+    for weights in ([1.0], [1.0, 0.0], [1.0, np.nan], [np.inf, 1.0]):
         with pytest.raises(ValueError, match="2 splits need as many positive weights"):
             Mixture([split, split], weights)
     large = make_split(1, {"03001627": 2}, Orbit())

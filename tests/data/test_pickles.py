@@ -90,8 +90,9 @@ def test_whole_files(name, payload, tmp_path):
     path = tmp_path / "files" / name
     path.parent.mkdir()
     path.write_bytes(pickle.dumps(payload))
-    with pytest.raises((ValueError, OSError)):
+    with pytest.raises((ValueError, OSError)) as caught:
         READERS[name](path)
+    assert "allow_pickle" not in str(caught.value)  # no advice to unpickle it
 
 
 @pytest.mark.parametrize("name", [name for name in READERS if name.endswith("npz")])
@@ -101,8 +102,9 @@ def test_arrays_of_objects(name, payload, tmp_path):
     names = ["counts", "K", "R", "t"] if name == "cameras.npz" else ["images"]
     arrays: dict[str, Any] = dict.fromkeys(names, np.array([payload], object))
     np.savez(path, **arrays)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError) as caught:
         READERS[name](path)
+    assert "allow_pickle" not in str(caught.value)
 
 
 def test_prepared_files(payload, tmp_path):

@@ -142,6 +142,11 @@ class TestLayout:
         with pytest.raises(ValueError, match="at least one process, not 0"):
             import_pictures(eggs, tmp_path / "set", KEEP, jobs=0)
 
+    @pytest.mark.parametrize("shares", [(0.5, 2.0, np.nan), (1.0, 1.0, 0.0)])
+    def test_shares_are_checked(self, shares, eggs, tmp_path):
+        with pytest.raises(ValueError, match="add up to 1"):
+            import_pictures(eggs, tmp_path / "set", KEEP, fractions=shares)
+
     @pytest.mark.parametrize(
         "place", ["masks/0.png", "mask/0.png", "masks/0.jpg.png", "0_mask.png"]
     )

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Split, open_split, pair_batches, sample_pairs
+from jaxsoftras.data import Split, description, open_split, pair_batches, sample_pairs
 from tests.support.npz_files import (
     COUNTS,
     VIEWS,
@@ -155,6 +155,20 @@ def test_category_too_large_to_sort_without_tensorflow(roots, tmp_path, monkeypa
     monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 0)
     with pytest.raises(ValueError, match="exceeds the 1 GB"):
         prepared.prepare(roots[0], tmp_path / "out")
+
+
+def test_errors_of_the_disk_are_told(tmp_path):
+    name = 60 * "\N{CJK UNIFIED IDEOGRAPH-8336}"
+    for key in ("images", "voxels"):
+        shape = (1, VIEWS, 4, 8, 8) if key == "images" else (1, 32, 32, 32)
+        dtype = np.uint8 if key == "images" else np.bool_
+        np.savez(tmp_path / f"{name}_test_{key}.npz", np.zeros(shape, dtype))
+    about = {"format": description.FORMAT, "version": description.VERSION}
+    about |= {"categories": {name: name}, "objects": {name: {"test": [{"name": "a"}]}}}
+    (tmp_path / description.FILE).write_text(json.dumps(about))
+    with pytest.raises(OSError, match="out could not be written: .*name too long"):
+        prepared.prepare(tmp_path, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_existing_data_set_is_not_overwritten(roots):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxsoftras.data import download
+from jaxsoftras.data import download, reporting
 from jaxsoftras.data.__main__ import main
 from tests.support import shapenet_files as files
 
@@ -45,13 +45,15 @@ def test_softras_is_fetched_and_the_archive_deleted(tmp_path, monkeypatch, capsy
     assert "prepared files, 24 views of 64 x 64 pixels" in capsys.readouterr().out
 
 
-def test_core(tmp_path, capsys):
+def test_core(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(reporting, "_ROWS", 0)
     out = tmp_path / "out"
     folder = files.make_core(tmp_path / "in", 2)
     words = ["--meshes", folder, "--out", out, "--jobs", "1", "--voxels", "mesh"]
     assert run("core", *words) == 0
     printed = capsys.readouterr().out
     assert "left out" in printed and "built, but" not in printed
+    assert "see metadata.json" in printed
     assert [path.name for path in out.iterdir()] == ["shapenet_core"]
 
 
