@@ -322,6 +322,7 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
 @contextlib.contextmanager
 def _claim(folder: Path) -> Iterator[None]:
     """Removes what dead processes left of a data set, unless another one writes it."""
+    made = not folder.parent.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = atomic.lock(folder)
     if lock is not None:
@@ -334,6 +335,8 @@ def _claim(folder: Path) -> Iterator[None]:
             os.close(lock)
         with contextlib.suppress(OSError):
             folder.rmdir()  # empty if it failed
+            if made:
+                folder.parent.rmdir()
 
 
 def part_name(split: str, key: str) -> str:

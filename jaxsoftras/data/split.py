@@ -178,7 +178,7 @@ class Split:
         images = []
         wanted = zip(objects.tolist(), views.tolist(), strict=True)
         for number, pairs in itertools.groupby(wanted, key=lambda pair: pair[0]):
-            images += store.images(number, [view for _, view in pairs])
+            images.extend(store.images(number, [view for _, view in pairs]))
         return join_images(images, self.image_size)
 
     def cameras(self, category: str, objects: np.ndarray, views: np.ndarray) -> Camera:

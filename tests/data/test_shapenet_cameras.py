@@ -72,7 +72,7 @@ def turned(name: str) -> np.ndarray:
         ("world_mat_3", turned("world_mat_3"), "of picture 3 that is .* pixels off"),
         ("camera_mat_3", np.diag([4.0, 4, 1, 1]), "of picture 3 that is .* pixels off"),
         ("scale_mat_3", np.diag([2.0, 2, 2, 1]), "a scale_mat_3 that is not the iden"),
-        ("camera_mat_3", np.array([{}]), "damaged or not an npz file .*allow_pickle"),
+        ("camera_mat_3", np.array([{}]), "damaged or not an npz file"),
         ("world_mat_3", np.zeros(10**5), "damaged or not .*larger than a matrix"),
     ],
 )
