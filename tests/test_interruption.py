@@ -11,6 +11,18 @@ import pytest
 from jaxsoftras import interruption, terminal
 
 
+@pytest.fixture(autouse=True)
+def handled():
+    """Nothing is ignored, as it is where the tests run under nohup."""
+    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+    for number in before:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def send(number: int) -> None:
     os.kill(os.getpid(), number)
 

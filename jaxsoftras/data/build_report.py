@@ -16,6 +16,7 @@ from jaxsoftras.data.build_object import AXES, Options
 from jaxsoftras.data.categories import sort_keys
 from jaxsoftras.data.reporting import (
     add_jobs,
+    add_renderer,
     add_splits,
     as_text,
     name_splits,
@@ -67,13 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data set's description; a file is named by its path in --meshes",
     )
     add_jobs(parser)
-    parser.add_argument(
-        "--renderer",
-        choices=["numpy", "jax"],
-        default="numpy",
-        help="numpy gives the same images on every machine; jax is faster with a GPU, "
-        "but slow without, and a few pixels on edges differ (default: %(default)s)",
-    )
+    add_renderer(parser)
     parser.add_argument(
         "--shard",
         type=_parse_shard,

@@ -10,6 +10,7 @@ it may also say that there are no voxels, or that each picture has a camera of i
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -238,17 +239,22 @@ class _ArrayFile:
     member: str
     shape: tuple[int, ...]
 
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[IO[bytes]]:
+        with (
+            damage.explain(self.path),
+            zipfile.ZipFile(self.path) as archive,
+            archive.open(self.member) as member,
+        ):
+            yield member
+
     def load(self) -> np.ndarray:
         """Reads the array.
 
         Raises:
             ValueError: a damaged file.
         """
-        with (
-            damage.explain(self.path),
-            zipfile.ZipFile(self.path) as archive,
-            archive.open(self.member) as member,
-        ):
+        with self._open() as member:
             return np.lib.format.read_array(member, allow_pickle=False)
 
     def rows(self) -> Iterator[np.ndarray]:
@@ -257,11 +263,7 @@ class _ArrayFile:
         Raises:
             ValueError: a damaged file.
         """
-        with (
-            damage.explain(self.path),
-            zipfile.ZipFile(self.path) as archive,
-            archive.open(self.member) as member,
-        ):
+        with self._open() as member:
             _, dtype, columns_first = _read_header(member)
             if columns_first:  # no row is in one place
                 yield from self.load()

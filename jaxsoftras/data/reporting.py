@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +14,7 @@ from jaxsoftras import terminal
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
+from jaxsoftras.data.zbuffer import Renderer
 
 _ROWS = 40  # of a table of files
 
@@ -38,6 +40,17 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=count_cores(),
         metavar="N",
         help="processes (default: one for each core)",
+    )
+
+
+def add_renderer(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that chooses the renderer."""
+    parser.add_argument(
+        "--renderer",
+        choices=get_args(Renderer),
+        default="numpy",
+        help="numpy gives the same images on every machine; jax is faster with a GPU, "
+        "but slow without, and a few pixels on edges differ (default: %(default)s)",
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import os
 import re
 import socket
@@ -224,6 +223,11 @@ def _open_lock(workdir: Path) -> int:
 
 def _lock(descriptor: int, workdir: Path) -> None:
     try:
+        import fcntl  # not on Windows
+    except ImportError:
+        _warn_of_no_locks(workdir, "this system offers none")
+        return
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = re.match(r"(\d+) (.+)", os.read(descriptor, 1000).decode())
@@ -237,8 +241,12 @@ def _lock(descriptor: int, workdir: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        warnings.warn(
-            f"The file system of {workdir} has no locks ({error.strerror}): take care "
-            "that no other process trains in it.",
-            stacklevel=4,
-        )
+        _warn_of_no_locks(workdir, error.strerror)
+
+
+def _warn_of_no_locks(workdir: Path, reason: str | None) -> None:
+    warnings.warn(
+        f"The file system of {workdir} has no locks ({reason}): take care that no "
+        "other process trains in it.",
+        stacklevel=5,
+    )

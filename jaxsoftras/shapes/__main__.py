@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxsoftras import atomic, terminal
+from jaxsoftras.data.reporting import add_renderer
 from jaxsoftras.shapes.dataset import write_dataset
 from jaxsoftras.shapes.sheet import contact_sheet
 
@@ -70,13 +71,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="processes that make objects, which plays no part in the result (default: "
         "one for each core)",
     )
-    parser.add_argument(
-        "--renderer",
-        choices=["numpy", "jax"],
-        default="numpy",
-        help="numpy gives the same images on every machine; jax is faster with a GPU, "
-        "but slow without, and a few pixels on edges differ (default: %(default)s)",
-    )
+    add_renderer(parser)
     parser.add_argument(
         "--sheet",
         type=Path,

@@ -57,6 +57,19 @@ def coded() -> Split:
     )
 
 
+def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The objects whose images are read from now on, in this order."""
+    read = []
+    original = CodedStore.images
+
+    def images(self, number, views):
+        read.append(number)
+        return original(self, number, views)
+
+    monkeypatch.setattr(CodedStore, "images", images)
+    return read
+
+
 def view_numbers(batch: PairBatch) -> tuple[np.ndarray, np.ndarray]:
     a, b = batch.cameras_a, batch.cameras_b
     assert isinstance(a, OrbitViews) and isinstance(b, OrbitViews)
@@ -122,14 +135,7 @@ def test_rows_of_a_batch_are_those_of_the_whole_batch(coded, monkeypatch):
     """And nothing else is read."""
     rows = np.array([1, 2, 5])
     whole = sample_pairs(coded, 8, seed=3, step=2)
-    read = []
-    original = CodedStore.images
-
-    def images(self, number, views):
-        read.append(number)
-        return original(self, number, views)
-
-    monkeypatch.setattr(CodedStore, "images", images)
+    read = record_reads(monkeypatch)
     part = sample_pairs(coded, 8, seed=3, step=2, rows=rows)
     expected = jax.tree.map(lambda array: array[rows], whole)
     jax.tree.map(np.testing.assert_array_equal, part, expected)
@@ -258,14 +264,7 @@ def test_background_threads_end_with_the_iterator(coded, how):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_prefetching_is_limited(coded, monkeypatch, threads):
-    drawn = []
-    original = CodedStore.images
-
-    def images(self, number, views):
-        drawn.append(number)
-        return original(self, number, views)
-
-    monkeypatch.setattr(CodedStore, "images", images)
+    drawn = record_reads(monkeypatch)
     # one object: one call a batch
     batches = pair_batches(coded, 1, seed=0, threads=threads)
     next(batches)

@@ -1,4 +1,4 @@
-"""Pictures of an ellipsoid with masks and cameras, in folders."""
+"""Pictures of an ellipsoid with masks and cameras, and data sets of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from jaxsoftras import config, data
+from jaxsoftras.data.picture_objects import Options
+from jaxsoftras.data.pictures import import_pictures
+from jaxsoftras.data.pictures_writing import Report
+
 CENTER, RADII = np.array([0.5, -1.0, 2.0]), np.array([1.5, 1.0, 0.5])
+SIZE = 32  # of the images of data sets
+KEEP = Options(size=SIZE, keep_frame=True)  # needs no carving
 WIDTH, HEIGHT = 48, 40
 INTRINSICS = np.array([[70.0, 0, 25.0], [0, 66.0, 18.0], [0, 0, 1]])
 
@@ -88,3 +95,10 @@ def write_object(
 
 def write_cameras(folder: Path, entries: dict[str, Any]) -> None:
     (folder / "cameras.json").write_text(json.dumps({"pictures": entries}))
+
+
+def take(root: Path, options: Options = KEEP) -> tuple[Report, data.Split | None]:
+    """Makes a data set of a folder beside it: what came of it, and the training set."""
+    report = import_pictures(root, root.parent / "set", options)
+    settings = config.Data(root=str(root.parent / "set"))
+    return report, data.open_split(settings, "train") if report.objects else None
