@@ -126,6 +126,9 @@ class TestOverride:
             ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
             ("render.sigma=-1.0", "render.sigma must be positive"),
             ("data.half_fov=90", "half_fov"),
+            ("augment.color=1", "'augment.color' is a group of fields"),
+            ("augment.color.contrast=1.5", "color.contrast must be from 0 to 1"),
+            ("augment.color.hue=-1", "color.hue must be from 0 to 180"),
         ],
     )
     def test_mistakes(self, setting, message):

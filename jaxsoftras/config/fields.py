@@ -201,11 +201,40 @@ class Optim:
 
 
 @dataclasses.dataclass(frozen=True)
+class Color:
+    """Random changes of the colours of an object, alike in all of its images.
+
+    Silhouettes and backgrounds stay as they are.
+    """
+
+    brightness: float = 0.0
+    """Colours are multiplied by up to 1 plus or minus this, which is from 0 to 1."""
+    contrast: float = 0.0
+    """Differences from medium grey are multiplied by up to 1 plus or minus this."""
+    saturation: float = 0.0
+    """Differences from grey of the same luma are multiplied by up to 1 plus or minus
+    this."""
+    hue: float = 0.0
+    """Hues are turned by up to this, either way, degrees from 0 to 180. A turn by 120
+    exchanges red, green and blue."""
+
+    def __post_init__(self):
+        for name in ("brightness", "contrast", "saturation"):
+            _require(
+                0 <= getattr(self, name) <= 1,
+                f"augment.color.{name} must be from 0 to 1.",
+            )
+        _require(0 <= self.hue <= 180, "augment.color.hue must be from 0 to 180.")
+
+
+@dataclasses.dataclass(frozen=True)
 class Augment:
     """Random changes of the training images; the paper makes none."""
 
     mirror: bool = False
     """Show every second object as its mirror image in the plane x = 0."""
+    color: Color = Color()
+    """Changes of the colours."""
 
 
 @dataclasses.dataclass(frozen=True)

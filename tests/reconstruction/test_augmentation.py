@@ -11,6 +11,7 @@ from jaxsoftras.reconstruction import augmentation
 from jaxsoftras.shapes.catalogue import make_shape
 
 MIRROR = config.Augment(mirror=True)
+COLOR = config.Augment(color=config.Color(0.5, 0.5, 0.5, 180))
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,46 @@ def test_mirrored_images_show_the_mirrored_object():
     seen = expected[views.numbers % 24][..., ::-1]
     # samples on an edge may fall to either side
     assert np.abs(got.astype(int) - seen).mean() < 0.1 < got.std()
+
+
+class TestColor:
+    def test_objects_change_and_their_silhouettes_and_backgrounds_do_not(self):
+        rng = np.random.default_rng(0)
+        alpha = rng.choice([0, 100, 255], (40, 1, 4, 4))
+        color = rng.integers(0, 256, (40, 3, 4, 4)) * alpha // 255
+        color = np.where(alpha == 0, 7, color)
+        images = np.concatenate([color, alpha], 1).astype(np.uint8)
+        views = rig.OrbitViews(np.arange(40), rig.SOFTRAS_RIG)
+        batch = data.PairBatch(images, images, views, views)
+        changed = change(batch, COLOR)
+        assert changed.images_a.dtype == np.uint8
+        np.testing.assert_array_equal(changed.images_a, changed.images_b)
+        np.testing.assert_array_equal(changed.images_a[:, 3:], alpha)
+        got = np.asarray(changed.images_a[:, :3])
+        where = np.broadcast_to(alpha, got.shape)
+        assert (got[where == 0] == 7).all()
+        assert (got <= where)[where > 0].all()
+        difference = np.abs(got.astype(int) - color).mean(axis=(1, 2, 3))
+        assert difference.min() > 1 and np.ptp(difference) > 10
+        again = change(batch, COLOR).images_a
+        np.testing.assert_array_equal(again, changed.images_a)
+        for other in ({"step": 1}, {"seed": 1}):
+            assert (change(batch, COLOR, **other).images_a != changed.images_a).any()
+
+    @pytest.mark.parametrize(
+        ("name", "strength", "number", "expected"),
+        [
+            ("brightness", 0.5, -1, [0.3, 0.2, 0.1]),
+            ("contrast", 0.5, 1, [0.65, 0.35, 0.05]),
+            ("saturation", 1, -1, [0.437] * 3),  # the luma
+            ("hue", 120, 1, [0.2, 0.6, 0.4]),
+            ("hue", 120, 0, [0.6, 0.4, 0.2]),
+        ],
+    )
+    def test_each_by_hand(self, name, strength, number, expected):
+        settings = config.Color(**{name: strength})
+        matrix = augmentation.color_matrices(settings, jnp.full((1, 4), number))[0]
+        opaque = matrix @ np.array([0.6, 0.4, 0.2, 1])
+        np.testing.assert_allclose(opaque, expected, atol=1e-5)
+        edge = matrix @ np.array([0.3, 0.2, 0.1, 0.5])
+        np.testing.assert_allclose(edge, opaque / 2, atol=1e-6)
