@@ -128,6 +128,8 @@ class TestOverride:
             ("data.half_fov=90", "half_fov"),
             ("augment.color=1", "'augment.color' is a group of fields"),
             ("augment.color.contrast=1.5", "color.contrast must be from 0 to 1"),
+            ("augment.scale=-0.1", "augment.scale must be from 0 to 1"),
+            ("augment.shift=0.6", "augment.shift must be from 0 to 0.5"),
             ("augment.color.hue=-1", "color.hue must be from 0 to 180"),
         ],
     )

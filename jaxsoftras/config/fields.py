@@ -235,6 +235,16 @@ class Augment:
     """Show every second object as its mirror image in the plane x = 0."""
     color: Color = Color()
     """Changes of the colours."""
+    scale: float = 0.0
+    """Images are enlarged or reduced by a factor up to 1 plus this, at most 2, and
+    their cameras with them. Those whose object touches the border stay as they are."""
+    shift: float = 0.0
+    """Images are moved by up to this part of their width and of their height, at most
+    0.5, and their cameras with them. See ``scale``."""
+
+    def __post_init__(self):
+        _require(0 <= self.scale <= 1, "augment.scale must be from 0 to 1.")
+        _require(0 <= self.shift <= 0.5, "augment.shift must be from 0 to 0.5.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,6 @@ Each is drawn by seed and step alone, so that a resumed run makes the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +17,7 @@ from jaxsoftras.data.threefry import random_bits
 # 0 with the same key.
 _MIRROR = 2**31
 _COLOR = _MIRROR + 2**24
+_FRAME = _COLOR + 2**24
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of R'G'B', ITU-R BT.601
 
@@ -41,7 +40,16 @@ def augment(
     if settings.color != config.Color():
         numbers = _draw_uniform(_COLOR, count, 4, seed, step)
         matrices = color_matrices(settings.color, numbers)
-        batch = _map_images(batch, lambda images: _recolor(images, matrices))
+        batch = batch._replace(
+            images_a=_recolor(jnp.asarray(batch.images_a), matrices),
+            images_b=_recolor(jnp.asarray(batch.images_b), matrices),
+        )
+    if settings.scale or settings.shift:
+        numbers = _draw_uniform(_FRAME, 2 * count, 3, seed, step)
+        numbers = numbers.reshape(2, count, 3)
+        a, cameras_a = _reframe(batch.images_a, batch.cameras_a, settings, numbers[0])
+        b, cameras_b = _reframe(batch.images_b, batch.cameras_b, settings, numbers[1])
+        batch = data.PairBatch(a, b, cameras_a, cameras_b)
     return batch
 
 
@@ -62,13 +70,6 @@ def _draw_uniform(
     bits = jnp.stack(_draw(first, count * half, seed, step), axis=-1)
     numbers = (bits.reshape(count, 2 * half) >> 8).astype(jnp.float32)
     return numbers[:, :width] * 2**-23 - 1
-
-
-def _map_images(
-    batch: data.PairBatch, change: Callable[[jax.Array], jax.Array]
-) -> data.PairBatch:
-    a, b = change(jnp.asarray(batch.images_a)), change(jnp.asarray(batch.images_b))
-    return batch._replace(images_a=a, images_b=b)
 
 
 def _mirror(batch: data.PairBatch, chosen: jax.Array) -> data.PairBatch:
@@ -134,3 +135,59 @@ def _recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
     color = jnp.clip(jnp.round(color), 0, alpha)
     color = jnp.where(alpha > 0, color, rgba[:, :3])
     return jnp.concatenate([color, alpha], axis=1).astype(jnp.uint8)
+
+
+def _reframe(
+    images: jax.Array | np.ndarray,
+    cameras: rig.Viewpoints,
+    settings: config.Augment,
+    numbers: jax.Array,
+) -> tuple[jax.Array, rig.Viewpoints]:
+    """Enlarges and moves images, and what their cameras see.
+
+    An image whose object touches the border stays: nobody knows how the object goes on
+    beyond it.
+
+    Args:
+        images: ``[B, 4, S, S]`` uint8.
+        cameras: with leading axes ``[B]``.
+        settings: the largest changes.
+        numbers: ``[B, 3]`` parts of them, -1 to 1: of the scale and of both shifts.
+    """
+    images = jnp.asarray(images)
+    alpha = images[:, 3]
+    rim = jnp.stack([alpha[:, 0], alpha[:, -1], alpha[..., 0], alpha[..., -1]])
+    numbers = jnp.where(jnp.any(rim > 0, axis=(0, 2))[:, None], 0, numbers)
+    factor = (1 + settings.scale) ** numbers[:, 0]
+    shift = 2 * settings.shift * numbers[:, 1:]  # an image is 2 wide in NDC
+    return resample(images, factor, shift), rig.zoom(cameras, factor, shift)
+
+
+def resample(images: jax.Array, factor: jax.Array, shift: jax.Array) -> jax.Array:
+    """Enlarges and moves images; what was outside is empty.
+
+    Colours are multiplied by coverage, and both are interpolated linearly; reduced
+    images average the pixels that fall together.
+
+    Args:
+        images: ``[B, C, H, W]`` uint8.
+        factor: ``[B]``, positive.
+        shift: ``[B, 2]`` NDC; see `jaxsoftras.data.rig.zoom`.
+    """
+    height, width = images.shape[-2:]
+    # of y and x, in pixels from the corner at the top left
+    scale = jnp.stack([factor, factor], axis=-1)
+    size = jnp.array([height, width], jnp.float32)
+    offset = (1 - scale + shift[:, ::-1] * jnp.array([-1, 1])) * size / 2
+    resampled = jax.vmap(
+        lambda image, scale, offset: jax.image.scale_and_translate(
+            image,
+            image.shape,
+            (1, 2),
+            scale,
+            offset,
+            "linear",
+            precision=jax.lax.Precision.HIGHEST,
+        )
+    )(images.astype(jnp.float32), scale, offset)
+    return jnp.round(resampled).astype(jnp.uint8)
