@@ -17,6 +17,7 @@ from jaxsoftras.reconstruction import (
     feeding,
     gallery,
     monitor,
+    optimization,
     run_folder,
     runs,
     training,
@@ -60,6 +61,7 @@ def train(
         devices = training.device_mesh(settings.optim.batch_size)
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
+        optimization.check_end(settings)
         if checkpoints.latest() is None:
             agreement.check_agreement(split)
         experiment = training.Experiment(settings, devices)
@@ -112,7 +114,7 @@ def _begin(
     elif settings.init_from:
         variables, source = runs.load_initial(settings)
         variables = jax.device_put(variables, experiment.replicated)
-        state = state._replace(variables=variables)
+        state = experiment.begin(variables)
         settings = dataclasses.replace(settings, init_from=source)
     run_folder.record(workdir, settings, start, overrides)
     return state
