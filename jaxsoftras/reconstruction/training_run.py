@@ -17,6 +17,7 @@ from jaxsoftras.reconstruction import (
     feeding,
     gallery,
     monitor,
+    profiling,
     run_folder,
     runs,
     training,
@@ -30,6 +31,7 @@ def train(
     overrides: Sequence[str] = (),
     quiet: bool = False,
     stop: interruption.Stop | None = None,
+    profile: int = 0,
 ) -> training.TrainState:
     """Trains, or resumes training, until the configured number of steps.
 
@@ -42,6 +44,8 @@ def train(
         stop: receives signals. From the first step on, the first signal ends the run
             after the step at hand, with a checkpoint. If None, signals are none of
             the function's business.
+        profile: number of steps to trace after a warm-up; see
+            `jaxsoftras.reconstruction.profiling`.
 
     Returns:
         The final state.
@@ -74,6 +78,7 @@ def train(
                 workdir,
                 stop,
                 quiet=quiet,
+                profile=profile,
             )
         except monitor.DivergedError as error:
             raise _explain_divergence(error, settings, split, workdir) from None
@@ -128,6 +133,7 @@ def _run_steps(
     stop: interruption.Stop,
     *,
     quiet: bool,
+    profile: int,
 ) -> tuple[training.TrainState, int]:
     """Takes the steps that are left; returns the state and the number of steps."""
     steps, log = settings.optim.steps, settings.log
@@ -146,12 +152,19 @@ def _run_steps(
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
         last = step >= steps
+        profiler = None
+        if profile and not last:
+            profiler = profiling.Profiler(workdir, start, profile)
+            deferred.enter_context(profiler)
         while not last:
             state, metrics = feed.take_step(state)
             step += 1
             if step == start + 1:  # now it is compiled, and there is work to save
                 deferred.enter_context(stop.defer())
             report.record(step, metrics)
+            if profiler:
+                for line in profiler.after_step(step, state):
+                    report.message(line)
             checkpoints.check()
             # read once: a signal may come at any moment
             last = step == steps or stop.number is not None
@@ -229,8 +242,20 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         metavar="FIELD=VALUE",
         help="override fields, such as optim.learning_rate=3e-4",
     )
+    parser.add_argument(
+        "--profile",
+        type=int,
+        nargs="?",
+        const=50,
+        default=0,
+        metavar="STEPS",
+        help="trace STEPS steps after a warm-up (default: 50), and print the largest "
+        "kernels; both go to profile/ in the run folder",
+    )
     compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
+    if options.profile < 0:
+        parser.error("--profile needs a positive number of steps")
     if not options.config and not options.workdir:
         parser.error("--config, or --workdir of a run to resume, is needed")
     overrides = options.set
@@ -247,7 +272,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         settings = run_folder.choose_config(workdir, options.config, overrides)
         if options.compilation_cache:
             compilation_cache.enable()
-        train(settings, workdir, overrides=overrides, stop=stop)
+        train(
+            settings,
+            workdir,
+            overrides=overrides,
+            stop=stop,
+            profile=options.profile,
+        )
 
     return terminal.run(
         prog,
