@@ -28,5 +28,5 @@ def get_config() -> Config:
             )
         ),
         optim=Optim(steps=10_000),
-        log=Log(checkpoint_every=1_000),
+        log=Log(checkpoint_every=1_000, validate_every=1_000, validate_views=0),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +16,12 @@ from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
-    gallery,
     monitor,
     profiling,
     run_folder,
     runs,
     training,
+    watching,
 )
 
 
@@ -114,6 +115,7 @@ def _begin(
     if start:
         like = runs.abstract(state, experiment.replicated)
         state = checkpoints.restore(like, start)
+        checkpoints.best()  # if it is damaged, another one takes its place
     elif settings.init_from:
         variables, source = runs.load_initial(settings)
         variables = jax.device_put(variables, experiment.replicated)
@@ -151,7 +153,10 @@ def _run_steps(
             f"{settings.optim.batch_size} on {jax.device_count()} "
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
-        last = step >= steps
+        watcher = watching.Watcher(experiment, split, report, checkpoints)
+        if watcher.validates(start) and checkpoints.score(start) is None:
+            watcher.validate(start, state.variables)  # the run was cut off before
+        last, begun = step >= steps, time.monotonic()
         profiler = None
         if profile and not last:
             profiler = profiling.Profiler(workdir, start, profile)
@@ -168,16 +173,15 @@ def _run_steps(
             checkpoints.check()
             # read once: a signal may come at any moment
             last = step == steps or stop.number is not None
-            if step % log.images_every == 0 or step == steps:
-                batch = data.sample_pairs(
-                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
-                )
-                batch = jax.device_put(batch, experiment.sharded)
-                views = gallery.training_views(experiment, state, batch)
-                report.image("train/views", views, step)
+            if watcher.shows(step):
+                watcher.show(step, state)
             if step % log.checkpoint_every == 0 or last:
                 report.check()
                 checkpoints.save(step, state)
+            if watcher.validates(step) and stop.number is None:
+                watcher.validate(step, state.variables)
+        if step > start:
+            report.message(watcher.summarize(step - start, time.monotonic() - begun))
     return state, step
 
 
