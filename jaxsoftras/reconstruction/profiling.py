@@ -147,8 +147,15 @@ def read_kernels(path: Path) -> list[Kernel]:
         path: a file ``.xplane.pb``.
 
     Returns:
-        Kernels; calls and seconds are means over the devices of the process.
+        Kernels; calls and seconds are means over the devices in the trace.
     """
+    with warnings.catch_warnings():
+        # Python 3.12 and later, of the classes of jaxlib
+        warnings.filterwarnings("ignore", "builtin type", DeprecationWarning)
+        return _read_kernels(path)
+
+
+def _read_kernels(path: Path) -> list[Kernel]:
     planes = list(jax.profiler.ProfileData.from_file(str(path)).planes)
     devices = [plane for plane in planes if plane.name.startswith("/device:")]
     # a device's streams hold kernels; its other lines repeat them, by operation
@@ -160,10 +167,16 @@ def read_kernels(path: Path) -> list[Kernel]:
     if streams:
         events = (_read_stream(line) for lines in streams.values() for line in lines)
         return _sum_up(events, len(streams))
-    hosts = [plane for plane in planes if plane.name == "/host:CPU"]
+    operations = [
+        event
+        for plane in planes
+        if plane.name == "/host:CPU"
+        for line in plane.lines
+        for event in _read_operations(line)
+    ]
+    ordinals = {ordinal for _, _, ordinal in operations}
     return _sum_up(
-        (_read_operations(line) for plane in hosts for line in plane.lines),
-        jax.local_device_count(),
+        [((name, duration) for name, duration, _ in operations)], len(ordinals)
     )
 
 
@@ -172,12 +185,12 @@ def _read_stream(line: Any) -> Iterator[tuple[str, float]]:
     return ((event.name, event.duration_ns) for event in line.events)
 
 
-def _read_operations(line: Any) -> Iterator[tuple[str, float]]:
-    """Names and nanoseconds of XLA's operations on one thread of a CPU."""
+def _read_operations(line: Any) -> Iterator[tuple[str, float, int]]:
+    """Names, nanoseconds and devices of XLA's operations on one thread of a CPU."""
     for event in line.events:
-        operation = dict(event.stats).get("hlo_op")
-        if operation == event.name and not _CONTROL.match(event.name):
-            yield event.name, event.duration_ns
+        stats = dict(event.stats)
+        if stats.get("hlo_op") == event.name and not _CONTROL.match(event.name):
+            yield event.name, event.duration_ns, stats["device_ordinal"]
 
 
 def _sum_up(lines: Iterable[Iterable[tuple[str, float]]], devices: int) -> list[Kernel]:
@@ -202,7 +215,7 @@ def format_kernels(
     rows: int | None = None,
     width: int | None = None,
 ) -> list[str]:
-    r"""Formats a table of kernels: name, calls and microseconds a step, share.
+    r"""Formats a table of kernels: calls and microseconds a step, share, name.
 
     Args:
         kernels: kernels, the longest first.
@@ -218,9 +231,9 @@ def format_kernels(
         ... ]
         >>> print(*profiling.format_kernels(kernels, 10, "Steps 11 to 20"), sep="\n")
         Steps 11 to 20; kernels: 0.400 ms in 6.0 calls
-        kernel  calls a step  us a step   share
-        gemm             2.0      300.0   75.0%
-        add              4.0      100.0   25.0%
+        calls a step  us a step   share  kernel
+                 2.0      300.0   75.0%  gemm
+                 4.0      100.0   25.0%  add
     """
     total = sum(kernel.seconds for kernel in kernels)
     calls = sum(kernel.calls for kernel in kernels)
@@ -232,17 +245,15 @@ def format_kernels(
             sum(kernel.seconds for kernel in rest),
         )
         shown = [*shown, merged]
-    names = [_shorten(kernel.name, width) for kernel in shown]
-    column = max(map(len, ["kernel", *names]))
     lines = [
         f"{title}; kernels: {1e3 * total / steps:.3f} ms in {calls / steps:.1f} calls",
-        f"{'kernel':{column}}  calls a step  us a step   share",
+        "calls a step  us a step   share  kernel",
     ]
-    for name, kernel in zip(names, shown, strict=True):
+    for kernel in shown:
         microseconds, share = 1e6 * kernel.seconds / steps, kernel.seconds / total
         lines.append(
-            f"{name:{column}}  {kernel.calls / steps:12.1f}  {microseconds:9.1f}  "
-            f"{share:6.1%}"
+            f"{kernel.calls / steps:12.1f}  {microseconds:9.1f}  {share:6.1%}  "
+            f"{_shorten(kernel.name, width)}"
         )
     return lines
 

@@ -153,7 +153,7 @@ def _run_steps(
             f"{settings.optim.batch_size} on {jax.device_count()} "
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
-        watcher = watching.Watcher(experiment, split, report, checkpoints)
+        watcher = watching.Watcher(experiment, settings, split, report, checkpoints)
         if watcher.validates(start) and checkpoints.score(start) is None:
             watcher.validate(start, state.variables)  # the run was cut off before
         last, begun = step >= steps, time.monotonic()

@@ -72,8 +72,8 @@ class Validator:
         self,
         experiment: training.Experiment,
         split: data.Split,
-        objects: int,
-        views: int,
+        objects: int = 0,
+        views: int = 0,
     ):
         """Chooses objects and input views, evenly among those that there are.
 
@@ -201,8 +201,14 @@ class Validator:
         return _Group(images, inputs, occupied, cameras, counts)
 
 
-def open_validator(experiment: training.Experiment) -> Validator | None:
+def open_validator(
+    experiment: training.Experiment, settings: config.Config
+) -> Validator | None:
     """Opens the validation split of a configuration.
+
+    Args:
+        experiment: functions of the configuration.
+        settings: the configuration.
 
     Returns:
         The validator; None if ``log.validate_every`` is 0, or with a warning where
@@ -211,7 +217,6 @@ def open_validator(experiment: training.Experiment) -> Validator | None:
     Raises:
         ConfigError: images of another size than the network is made for.
     """
-    settings = experiment.config
     log = settings.log
     if not log.validate_every:
         return None

@@ -8,7 +8,7 @@ import warnings
 
 import jax
 
-from jaxsoftras import data, models
+from jaxsoftras import config, data, models
 from jaxsoftras.reconstruction import (
     gallery,
     monitor,
@@ -26,6 +26,7 @@ class Watcher:
     def __init__(
         self,
         experiment: training.Experiment,
+        settings: config.Config,
         source: data.Split | data.Mixture,
         report: monitor.Monitor,
         checkpoints: runs.Checkpoints,
@@ -34,19 +35,21 @@ class Watcher:
 
         Args:
             experiment: functions of the configuration of the run.
+            settings: the configuration.
             source: the objects that it is trained on.
             report: where images and validations are recorded.
             checkpoints: those of the run, which are given the scores.
         """
-        self._experiment, self._source = experiment, source
+        self._experiment, self._settings = experiment, settings
+        self._source = source
         self._report, self._checkpoints = report, checkpoints
         self._previews: previews.Previews | None = None
-        self.validator = validation.open_validator(experiment)
-        _warn_of_intervals(experiment)
+        self.validator = validation.open_validator(experiment, settings)
+        _warn_of_intervals(settings)
 
     def shows(self, step: int) -> bool:
         """Tells whether images are made after a step."""
-        settings = self._experiment.config
+        settings = self._settings
         return step % settings.log.images_every == 0 or step == settings.optim.steps
 
     def show(self, step: int, state: training.TrainState) -> None:
@@ -56,7 +59,7 @@ class Watcher:
             step: number of steps taken.
             state: state after them.
         """
-        experiment, settings = self._experiment, self._experiment.config
+        experiment, settings = self._experiment, self._settings
         batch = data.sample_pairs(
             self._source, settings.optim.batch_size, seed=settings.seed, step=step - 1
         )
@@ -73,7 +76,7 @@ class Watcher:
 
     def validates(self, step: int) -> bool:
         """Tells whether a step is validated: at intervals, and the last one."""
-        settings = self._experiment.config
+        settings = self._settings
         if self.validator is None or step == 0:
             return False
         return step % settings.log.validate_every == 0 or step == settings.optim.steps
@@ -115,8 +118,8 @@ class Watcher:
         return ", ".join(parts)
 
 
-def _warn_of_intervals(experiment: training.Experiment) -> None:
-    log, steps = experiment.config.log, experiment.config.optim.steps
+def _warn_of_intervals(settings: config.Config) -> None:
+    log, steps = settings.log, settings.optim.steps
     every = log.validate_every
     if every and max(every, log.checkpoint_every) < steps:
         if math.lcm(every, log.checkpoint_every) >= steps:
