@@ -70,6 +70,8 @@ class Profiler:
     def after_step(self, step: int, state: Any) -> list[str]:
         """Begins or ends the trace when it is time to.
 
+        An error of the profiler or the disk is a warning: the run goes on.
+
         Args:
             step: number of steps taken.
             state: result of the latest one, which the trace waits for.
@@ -80,16 +82,27 @@ class Profiler:
         self._calls += 1
         if self._done:
             return []
+        try:
+            return self._trace(step, state)
+        except (OSError, RuntimeError, ValueError) as error:
+            self._done = True
+            warnings.warn(
+                f"There is no profile: {str(error).partition(chr(10))[0]}; the run "
+                "goes on.",
+                stacklevel=2,
+            )
+            return []
+
+    def _trace(self, step: int, state: Any) -> list[str]:
         if self._first is None:
             # the second call may compile as well, for other shardings
             if step >= self._start + _WARM_UP and self._calls > 2:
                 jax.block_until_ready(state)
                 self._begin(step)
-            return []
-        if step < self._first + self._steps:
-            return []
-        jax.block_until_ready(state)
-        return self._end(step)
+        elif step >= self._first + self._steps:
+            jax.block_until_ready(state)
+            return self._end(step)
+        return []
 
     def _begin(self, step: int) -> None:
         options = jax.profiler.ProfileOptions()

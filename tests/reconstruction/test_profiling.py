@@ -30,8 +30,8 @@ def test_kernels_of_gpus_are_means_over_devices(devices, tmp_path):
     path = tmp_path / "a.xplane.pb"
     path.write_bytes(ProfileData.text_proto_to_serialized_xspace(text))
     gemm, copy = profiling.read_kernels(path)
-    assert gemm == profiling.Kernel("gemm", 2, pytest.approx(4e-6))
-    assert copy == profiling.Kernel("MemcpyH2D", 2, pytest.approx(1e-6))
+    assert gemm == ("gemm", 2, pytest.approx(4e-6))
+    assert copy == ("MemcpyH2D", 2, pytest.approx(1e-6))
 
 
 def test_the_table_has_a_row_for_the_rest():
@@ -72,3 +72,13 @@ def test_a_run_that_is_too_short(tmp_path):
     with pytest.warns(UserWarning, match="no profile: it needs 10 steps and 4 more"):
         with profiling.Profiler(tmp_path, 0, 4) as profiler:
             assert not profiler.after_step(1, jnp.ones(1))
+
+
+def test_an_error_does_not_end_the_run(tmp_path):
+    (tmp_path / "profile").touch()
+    with profiling.Profiler(tmp_path, 0, 4) as profiler:
+        assert not profiler.after_step(1, ())
+        assert not profiler.after_step(2, ())
+        with pytest.warns(UserWarning, match="no profile: .*File exists.*goes on"):
+            assert not profiler.after_step(11, ())
+        assert not profiler.after_step(15, ())

@@ -1,4 +1,6 @@
+import copy
 import functools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,16 +11,20 @@ from jaxsoftras.reconstruction import evaluation, training, validation
 from tests.support.small_run import CABINET
 
 
-class WithoutVoxels:
-    """A store as `CategoryStore`, of pictures."""
+def take_voxels(split) -> splits.Split:
+    """Makes a split of pictures of one with voxels."""
+    (key,) = split.categories
+    store: Any = copy.copy(split.store(key))
+    store.has_voxels = False
+    return splits.Split("train", {key: store})
 
-    has_voxels = False
 
-    def __init__(self, store):
-        self._store = store
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
+def share_store(split, names: dict[str, str]) -> splits.Split:
+    """Makes a split whose categories all have the objects of one."""
+    stores: dict[str, splits.CategoryStore] = {
+        key: split.store(CABINET) for key in names
+    }
+    return splits.Split("train", stores, names)
 
 
 @pytest.fixture(params=["iou", "silhouette_iou"])
@@ -27,8 +33,7 @@ def measured(request, settings):
     experiment = training.Experiment(settings, training.device_mesh(4))
     split = data.open_split(settings.data, "train")
     if request.param == "silhouette_iou":
-        store = WithoutVoxels(split.store(CABINET))
-        split = splits.Split("train", {CABINET: store})
+        split = take_voxels(split)
     variables = experiment.init(0).variables
     scores = evaluation.score_split(experiment, variables, split, 1e-4)[CABINET]
     expected = np.asarray(getattr(scores, request.param))
@@ -58,8 +63,7 @@ def test_all_of_a_split(settings):
 def test_objects_with_fewer_pictures(settings, monkeypatch):
     """A single picture has no other to compare with; two have two input views."""
     experiment = training.Experiment(settings, training.device_mesh(4))
-    split = data.open_split(settings.data, "train")
-    split = splits.Split("train", {CABINET: WithoutVoxels(split.store(CABINET))})
+    split = take_voxels(data.open_split(settings.data, "train"))
     monkeypatch.setattr(split, "view_counts", lambda _: np.array([24, 1, 2]))
     validator = validation.Validator(experiment, split, views=4)
     assert validator.part == "2 of 3 objects, 4 of 24 views"
@@ -77,8 +81,7 @@ def test_objects_with_fewer_pictures(settings, monkeypatch):
 
 def test_categories_of_one_name_are_told_apart(settings):
     split = data.open_split(settings.data, "train")
-    stores = dict.fromkeys(("a", "b", "c"), split.store(CABINET))
-    split = splits.Split("train", stores, {"a": "mug", "b": "mug", "c": "cup"})
+    split = share_store(split, {"a": "mug", "b": "mug", "c": "cup"})
     assert validation._name_categories(split) == {"c": "cup", "a": "a", "b": "b"}
 
 
@@ -107,8 +110,7 @@ class TestOpening:
 def test_categories_are_read_together(settings):
     experiment = training.Experiment(settings, training.device_mesh(4))
     split = data.open_split(settings.data, "train")
-    stores = dict.fromkeys(("a", "b"), split.store(CABINET))
-    split = splits.Split("train", stores, {"a": "a", "b": "b"})
+    split = share_store(split, {"a": "a", "b": "b"})
     validator = validation.Validator(experiment, split, objects=1, views=2)
     group = validator._load([("a", 0), ("b", 0), ("b", 2)])
     expected = split.images("a", np.array([0, 0, 2, 2]), np.array([0, 12, 0, 12]))

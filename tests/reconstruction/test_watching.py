@@ -1,6 +1,8 @@
 """Validation, the best checkpoint and images in a training run."""
 
 import json
+import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from jaxsoftras.reconstruction import (
     validation,
     watching,
 )
+from jaxsoftras.reconstruction.previews import Previews
 from tests.reconstruction.test_records import read_events
 from tests.support.small_run import CABINET
 
@@ -113,7 +116,7 @@ class TestPreviews:
     def test_rows(self, settings):
         experiment = training.Experiment(settings, training.device_mesh(4))
         split = data.open_split(settings.data, "train")
-        shown = previews.Previews(experiment, {"train": split, "val": split})
+        shown = Previews(experiment, {"train": split, "val": split})
         images = shown.draw(experiment.init(0).variables)
         assert set(images) == {"train", "val"}
         rows, side = split.count(CABINET), 128  # fewer than a preview could have
@@ -136,13 +139,10 @@ class TestPreviews:
         ],
     )
     def test_objects_are_of_many_categories(self, counts, expected, monkeypatch):
-        class Split:
-            def count(self, key):
-                return counts[key]
-
-        groups = [(Split(), key) for key in range(len(counts))]
-        monkeypatch.setattr(
-            previews.Mixture, "of", lambda _: type("", (), {"groups": groups})
+        split = types.SimpleNamespace(count=lambda key: counts[key])
+        mixture: Any = types.SimpleNamespace(
+            groups=[(split, key) for key in range(len(counts))]
         )
+        monkeypatch.setattr(previews.Mixture, "of", lambda source: source)
         monkeypatch.setattr(previews, "_read", lambda _, key, number: (key, number))
-        assert previews._choose(groups) == expected
+        assert previews._choose(mixture) == expected
