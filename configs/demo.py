@@ -26,5 +26,7 @@ def get_config() -> Config:
             learning_rate=1e-3,
             decay_step=800,
         ),
-        log=Log(metrics_every=50, images_every=250, checkpoint_every=250),
+        log=Log(
+            metrics_every=50, images_every=250, checkpoint_every=250, validate_every=250
+        ),
     )

@@ -31,5 +31,5 @@ def get_config() -> Config:
             )
         ),
         optim=Optim(steps=10_000, learning_rate=2e-4, ema=0.999),
-        log=Log(checkpoint_every=1_000),
+        log=Log(checkpoint_every=1_000, validate_every=1_000, validate_views=0),
     )

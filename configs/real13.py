@@ -21,5 +21,5 @@ def get_config() -> Config:
     return Config(
         data=Data(root=(found or _PLACES)[0]),
         optim=Optim(steps=6_000),
-        log=Log(checkpoint_every=1_000),
+        log=Log(checkpoint_every=1_000, validate_every=1_000, validate_views=0),
     )

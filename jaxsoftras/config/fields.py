@@ -295,12 +295,20 @@ class Log:
     checkpoint_every: int = 10_000
     """Steps between checkpoints."""
     keep_checkpoints: int = 3
-    """Number of checkpoints to keep, the newest ones."""
+    """Number of checkpoints to keep, the newest ones. The one with the best validation
+    is kept besides."""
+    validate_every: int = 5_000
+    """Steps between validations on the split ``val``, of which the last step has one;
+    0 for none. The best checkpoint is chosen among those of validated steps."""
+    validate_objects: int = 50
+    """Objects of each category to validate on, evenly chosen; 0 for all."""
+    validate_views: int = 4
+    """Views of each object to validate on, evenly chosen; 0 for all."""
 
     def __post_init__(self):
-        _require(
-            min(dataclasses.astuple(self)) > 0, "All fields of log must be positive."
-        )
+        for name, value in dataclasses.asdict(self).items():
+            least = 0 if name.startswith("validate_") else 1
+            _require(value >= least, f"log.{name} must be {least} or more.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -339,6 +347,7 @@ RESUMABLE = frozenset(
         "log.images_every",
         "log.checkpoint_every",
         "log.keep_checkpoints",
+        "log.validate_every",
         "render.implementation",
     }
 )

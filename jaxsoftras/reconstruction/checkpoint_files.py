@@ -58,7 +58,7 @@ def seal(checkpoint: Path, versions: Mapping[str, str]) -> None:
     }
     manifest = checkpoint / MANIFEST
     content = {"versions": dict(versions), "files": files}
-    content["blake2b"] = _checksum_of(content)
+    content["blake2b"] = checksum_of(content)
     manifest.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
     folders = [path for path in checkpoint.rglob("*") if path.is_dir()]
     for path in (*paths, manifest, *folders, checkpoint):
@@ -78,7 +78,7 @@ def read_versions(checkpoint: Path) -> dict[str, str]:
     """Versions that wrote a sound checkpoint; none if it has no manifest."""
     if not (checkpoint / MANIFEST).exists():
         return {}
-    return _read_manifest(checkpoint)["versions"]
+    return read_checked(checkpoint / MANIFEST)["versions"]
 
 
 def find_damage(checkpoint: Path) -> str | None:
@@ -95,7 +95,7 @@ def find_damage(checkpoint: Path) -> str | None:
     """
     name = MANIFEST
     try:
-        files = _read_manifest(checkpoint)["files"]
+        files = read_checked(checkpoint / MANIFEST)["files"]
         for name, entry in files.items():
             size = (checkpoint / name).stat().st_size
             if size != entry["bytes"]:
@@ -136,13 +136,13 @@ def remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _read_manifest(checkpoint: Path) -> dict[str, Any]:
-    """Reads a manifest, or raises ValueError if it is not as it was written."""
-    content = json.loads((checkpoint / MANIFEST).read_bytes())
+def read_checked(path: Path) -> dict[str, Any]:
+    """Reads an object of JSON, or raises ValueError if its checksum is another."""
+    content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
-        raise ValueError("not a manifest")
-    if content.pop("blake2b", None) != _checksum_of(content):
-        raise ValueError("a manifest that has changed")
+        raise ValueError("not an object")
+    if content.pop("blake2b", None) != checksum_of(content):
+        raise ValueError("changed since it was written")
     return content
 
 
@@ -151,5 +151,6 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def _checksum_of(content: Mapping[str, Any]) -> str:
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """Checksum of an object of JSON."""
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode()).hexdigest()

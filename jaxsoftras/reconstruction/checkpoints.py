@@ -7,39 +7,29 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import errno
 import functools
-import os
-import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxsoftras import atomic
-from jaxsoftras.reconstruction import checkpoint_files, orbax_format, provenance
+from jaxsoftras.reconstruction import (
+    checkpoint_errors,
+    checkpoint_files,
+    checkpoint_scores,
+    orbax_format,
+    provenance,
+)
 from jaxsoftras.reconstruction.run_folder import CHECKPOINTS, RunError
 
 State = TypeVar("State")
 
 _ITEM = "default"  # name of Orbax's folder, also in earlier versions
-# errors of a disk, which Orbax reports within long texts of its own
-_DISK_ERRORS = {os.strerror(errno.ENOSPC): "the disk is full"} | {
-    os.strerror(code): os.strerror(code)
-    for code in (
-        errno.EDQUOT,
-        errno.EFBIG,
-        errno.EIO,
-        errno.EROFS,
-        errno.EACCES,
-        errno.EPERM,
-        errno.ENAMETOOLONG,
-    )
-}
 
 
 class Checkpoints:
@@ -53,7 +43,8 @@ class Checkpoints:
 
         Args:
             workdir: the run folder.
-            keep: number of checkpoints to keep, the newest ones.
+            keep: number of checkpoints to keep, the newest ones; and the best one, if
+                any has a score.
             read_only: whether to leave the folder untouched. Otherwise the caller has
                 claimed it; see `run_folder.claim`.
         """
@@ -61,7 +52,7 @@ class Checkpoints:
         self._keep = keep
         self._read_only = read_only
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoints")
-        self._writing: concurrent.futures.Future[None] | None = None
+        self._writing: list[concurrent.futures.Future[None]] = []
         if not read_only:
             checkpoint_files.remove_leftovers(self._folder)
 
@@ -77,15 +68,9 @@ class Checkpoints:
         Raises:
             RunError: all checkpoints are damaged.
         """
-        damaged: dict[int, str] = {}
-        while steps := set(checkpoint_files.list_steps(self._folder)) - set(damaged):
-            step = max(steps)
-            damage = self._find_damage(step)
-            if damage is None:
-                self._pass_over(damaged, step)
-                return step
-            if (self._folder / str(step)).exists():  # not removed by a training run
-                damaged[step] = damage
+        step, damaged = self._find_sound(sorted)
+        if step is not None:
+            return step
         aside = checkpoint_files.list_damaged(self._folder)
         if damaged or aside:
             names = [f"{step} ({damaged[step]})" for step in sorted(damaged)] + aside
@@ -95,11 +80,56 @@ class Checkpoints:
             )
         return None
 
-    def find(self, step: int | None = None) -> int:
+    def best(self) -> int | None:
+        """Step of the sound checkpoint with the highest score, if any has a score.
+
+        Of equal scores, the first counts. A warning names damaged ones, which are
+        renamed unless `read_only`, and damaged scores.
+        """
+        step, damaged = self._find_sound(self._rank)
+        if step is None:
+            self._pass_over(damaged, "no other one has a score")
+        checkpoint_scores.warn_of_damage(self._folder)
+        return step
+
+    def peek_best(self) -> int | None:
+        """Step of the checkpoint with the highest score, verified or not."""
+        steps = self._rank(checkpoint_files.list_steps(self._folder))
+        return steps[-1] if steps else None
+
+    def _rank(self, steps: Iterable[int]) -> list[int]:
+        return checkpoint_scores.rank(self._folder, steps)
+
+    def score(self, step: int) -> float | None:
+        """Score of a checkpoint; None if it has none, or a damaged one."""
+        return checkpoint_scores.find(self._folder, step)
+
+    def _find_sound(
+        self, rank: Callable[[Iterable[int]], list[int]]
+    ) -> tuple[int | None, dict[int, str]]:
+        """Finds the last of the ranked steps that is sound, and passes over others.
+
+        Returns:
+            The step, and None if there is none; the damaged ones that were tried.
+        """
+        damaged: dict[int, str] = {}
+        while steps := rank(
+            set(checkpoint_files.list_steps(self._folder)) - set(damaged)
+        ):
+            step = steps[-1]
+            damage = self._find_damage(step)
+            if damage is None:
+                self._pass_over(damaged, f"that of step {step} is used")
+                return step, {}
+            if (self._folder / str(step)).exists():  # not removed by a training run
+                damaged[step] = damage
+        return None, damaged
+
+    def find(self, step: int | Literal["best"] | None = None) -> int:
         """Step of a sound checkpoint.
 
         Args:
-            step: the wanted step; see `newest` if None.
+            step: the wanted step, or ``"best"``; see `best`, and `newest` if None.
 
         Raises:
             RunError: there is no such checkpoint, or it is damaged.
@@ -111,6 +141,14 @@ class Checkpoints:
                     f"There is no checkpoint in {self._folder}; train first."
                 )
             return step
+        if step == "best":
+            best = self.best()
+            if best is None:
+                raise RunError(
+                    f"No sound checkpoint in {self._folder} has a score; choose "
+                    "another one, or train with log.validate_every."
+                )
+            return best
         steps = checkpoint_files.list_steps(self._folder)
         if step not in steps:
             raise RunError(
@@ -138,7 +176,20 @@ class Checkpoints:
         if step not in checkpoint_files.list_steps(self._folder):
             # copies, for on a CPU the next step writes to the memory of its state
             copied = jax.tree.map(np.array, jax.device_get(state))
-            self._writing = self._thread.submit(self._write, step, copied)
+            self._writing = [self._thread.submit(self._write, step, copied)]
+
+    def add_score(self, step: int, score: float) -> None:
+        """Gives a score to a checkpoint that is or will be written; in the background.
+
+        To be called after `save`, if at all, and before the next one, lest the
+        checkpoint be removed as an old one before it is known to be the best. Without a
+        checkpoint of that step, nothing happens.
+
+        Args:
+            step: step of the checkpoint.
+            score: the higher the better.
+        """
+        self._writing.append(self._thread.submit(self._write_score, step, score))
 
     def check(self) -> None:
         """Reports an error of writing in the background, without waiting.
@@ -146,8 +197,10 @@ class Checkpoints:
         Raises:
             RunError: the checkpoint could not be written; the others are intact.
         """
-        if self._writing is not None and self._writing.done():
-            self.wait()
+        done = [writing for writing in self._writing if writing.done()]
+        self._writing = [each for each in self._writing if each not in done]
+        for writing in done:
+            writing.result()
 
     def wait(self) -> None:
         """Waits until the last checkpoint is written.
@@ -155,9 +208,9 @@ class Checkpoints:
         Raises:
             RunError: see `check`.
         """
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            writing.result()
+        writing, self._writing = self._writing, []
+        for each in writing:
+            each.result()
 
     def restore(self, like: State, step: int | None = None) -> State:
         """Restores a state.
@@ -174,7 +227,7 @@ class Checkpoints:
         step = self.find(step)
         with self._explaining(step):
             saved = orbax_format.read_structure(self._item(step))
-        self._check_fit(step, saved, like)
+        checkpoint_errors.check_fit(self._folder / str(step), saved, like)
         with self._explaining(step):
             values = orbax_format.read(self._item(step), like)
         return _place(values, like)
@@ -198,7 +251,8 @@ class Checkpoints:
         group = wanted
         for part in groups:
             saved, group = saved.get(part, {}), group.get(part, {})
-        self._check_fit(step, saved.get(last, {}), like)
+        checkpoint = self._folder / str(step)
+        checkpoint_errors.check_fit(checkpoint, saved.get(last, {}), like)
         group[last] = like
         with self._explaining(step):
             values = orbax_format.read(self._item(step), wanted)
@@ -221,7 +275,7 @@ class Checkpoints:
         )
         return None
 
-    def _pass_over(self, damaged: dict[int, str], step: int) -> None:
+    def _pass_over(self, damaged: dict[int, str], instead: str) -> None:
         """Reports damaged checkpoints, and sets them aside."""
         for number, damage in damaged.items():
             checkpoint = self._folder / str(number)
@@ -229,9 +283,9 @@ class Checkpoints:
             if not self._read_only:
                 place = f", is now {checkpoint_files.set_aside(checkpoint).name}"
             warnings.warn(
-                f"The checkpoint {checkpoint} is damaged{place}, and that of step "
-                f"{step} is used: {damage}.",
-                stacklevel=3,
+                f"The checkpoint {checkpoint} is damaged{place}, and {instead}: "
+                f"{damage}.",
+                stacklevel=4,
             )
 
     def _write(self, step: int, state: Any) -> None:
@@ -242,13 +296,33 @@ class Checkpoints:
                 orbax_format.write(partial / _ITEM, state)
                 checkpoint_files.seal(partial, provenance.list_versions())
             checkpoint_files.flush(self._folder)
-            for old in checkpoint_files.list_steps(self._folder)[: -self._keep]:
-                checkpoint_files.remove(self._folder / str(old))
+            self._remove_old()
+        except Exception as error:
+            reason = checkpoint_errors.explain(error)
+            raise RunError(
+                f"The checkpoint {checkpoint} could not be written: {reason}; those "
+                "before it are intact."
+            ) from error
+
+    def _write_score(self, step: int, score: float) -> None:
+        """Writes a score and removes the checkpoint that is no longer the best."""
+        checkpoint = self._folder / str(step)
+        if not checkpoint.is_dir():
+            return
+        try:
+            checkpoint_scores.write(checkpoint, score)
+            self._remove_old()
         except Exception as error:
             raise RunError(
-                f"The checkpoint {checkpoint} could not be written: {_explain(error)}; "
-                "those before it are intact."
+                f"The score of the checkpoint {checkpoint} could not be written: "
+                f"{checkpoint_errors.explain(error)}; the checkpoints are intact."
             ) from error
+
+    def _remove_old(self) -> None:
+        best = self.peek_best()
+        for old in checkpoint_files.list_steps(self._folder)[: -self._keep]:
+            if old != best:
+                checkpoint_files.remove(self._folder / str(old))
 
     def _item(self, step: int) -> Path:
         return self._folder / str(step) / _ITEM
@@ -262,25 +336,11 @@ class Checkpoints:
             raise
         except Exception as error:
             checkpoint = self._folder / str(step)
+            reason = checkpoint_errors.explain(error)
             raise RunError(
-                f"The checkpoint {checkpoint} cannot be read: {_explain(error)}"
-                f"{_compare_versions(checkpoint)}."
+                f"The checkpoint {checkpoint} cannot be read: {reason}"
+                f"{checkpoint_errors.compare_versions(checkpoint)}."
             ) from error
-
-    def _check_fit(self, step: int, saved: Any, like: Any) -> None:
-        """Raises RunError if a saved state has other leaves, shapes or dtypes."""
-        there, here = _list_leaves(saved), _list_leaves(orbax_format.describe(like))
-        names = there.keys() | here.keys()
-        differ = sorted(name for name in names if there.get(name) != here.get(name))
-        if differ:
-            name, checkpoint = differ[0], self._folder / str(step)
-            more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
-            raise RunError(
-                f"The checkpoint {checkpoint} is sound but of another network, "
-                f"optimiser or version: {name} is {there.get(name, 'absent')} there "
-                f"and {here.get(name, 'absent')} here{more}"
-                f"{_compare_versions(checkpoint)}."
-            )
 
     def __enter__(self) -> Checkpoints:
         """Returns the checkpoints, which are open already."""
@@ -314,33 +374,3 @@ def _place(values: State, like: State) -> State:
         return jax.device_put(value, wanted.sharding)
 
     return jax.tree.map(place, values, like)
-
-
-def _list_leaves(tree: Any) -> dict[str, str]:
-    leaves, _ = jax.tree.flatten_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="."): (
-            f"{np.dtype(x.dtype).name}{list(x.shape)}"
-        )
-        for path, x in leaves
-    }
-
-
-def _compare_versions(checkpoint: Path) -> str:
-    """Names the packages that have other versions than wrote a checkpoint."""
-    there, here = checkpoint_files.read_versions(checkpoint), provenance.list_versions()
-    differ = [
-        f"{name} {version} there, {here.get(name, 'none')} here"
-        for name, version in there.items()
-        if version != here.get(name)
-    ]
-    return f" ({'; '.join(differ)})" if differ else ""
-
-
-def _explain(error: BaseException) -> str:
-    """Reason of a failure: the disk's, if it is in the text, or else the text."""
-    text = f"{error} {error.__cause__ or error.__context__ or ''}"
-    for name, reason in _DISK_ERRORS.items():
-        if name.lower() in text.lower():
-            return reason
-    return textwrap.shorten(str(error) or type(error).__name__, 200)

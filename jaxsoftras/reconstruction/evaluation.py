@@ -80,13 +80,7 @@ def _load_group(split: data.Split, category: str, objects: np.ndarray) -> _Group
 
     occupied = None
     if split.has_voxels(category):
-        occupied = split.voxels(category, objects)
-        if occupied.shape[-1] != voxels.RESOLUTION:
-            raise ValueError(
-                f"The data set has voxels of {occupied.shape[-1]} cells a side, and IoU"
-                f" is measured with {voxels.RESOLUTION}: build the data set with "
-                f"--resolution {voxels.RESOLUTION}."
-            )
+        occupied = read_voxels(split, category, objects)
     partners = _partners(number, objects, counts)
     return _Group(
         images=by_object(split.images(category, *which)),
@@ -97,34 +91,77 @@ def _load_group(split: data.Split, category: str, objects: np.ndarray) -> _Group
     )
 
 
-def _silhouette_iou(
-    experiment: training.Experiment, vertices: jax.Array, group: _Group
+def read_voxels(split: data.Split, category: str, objects: np.ndarray) -> np.ndarray:
+    """Reads true voxels ``[n, 32, 32, 32]`` bool of objects.
+
+    Raises:
+        ValueError: they have another resolution than `voxels.voxelize`.
+    """
+    occupied = split.voxels(category, objects)
+    if occupied.shape[-1] != voxels.RESOLUTION:
+        raise ValueError(
+            f"The data set has voxels of {occupied.shape[-1]} cells a side, and IoU"
+            f" is measured with {voxels.RESOLUTION}: build the data set with "
+            f"--resolution {voxels.RESOLUTION}."
+        )
+    return occupied
+
+
+def voxel_iou(
+    experiment: training.Experiment, vertices: jax.Array, occupied: jax.Array
 ) -> jax.Array:
-    """Mean IoU ``[g, N]`` of silhouettes of meshes ``[g, N, V, 3]`` in other views.
+    """IoU ``[g, v]`` of meshes ``[g, v, V, 3]`` with voxels ``[g, 32, 32, 32]``."""
+    predicted = voxels.voxelize(vertices, jnp.asarray(experiment.network.faces))
+    return voxels.iou(predicted, jnp.asarray(occupied)[:, None])
+
+
+def silhouette_iou(
+    experiment: training.Experiment,
+    vertices: jax.Array,
+    inputs: jax.Array,
+    images: jax.Array,
+    cameras: rig.Viewpoints,
+    counts: jax.Array,
+) -> jax.Array:
+    """Mean IoU of silhouettes of meshes in the views that the network did not see.
 
     A pixel belongs to a mesh that covers its centre, and to the object if its coverage
     is at least a half.
-    """
-    target = group.images[:, :, 3] >= 128
-    views = jnp.arange(target.shape[1])
-    seen = views < group.counts[:, None]
 
-    def compare(view: jax.Array) -> jax.Array:
-        mesh = jnp.broadcast_to(vertices[:, view, None], (*target.shape[:2], *tail))
+    Args:
+        experiment: functions of the configuration.
+        vertices: ``[g, v, V, 3]`` meshes, model frame.
+        inputs: ``[v]`` or ``[g, v]`` number of the view that each is made from.
+        images: ``[g, N, 4, S, S]`` uint8, all views of the objects.
+        cameras: of the images, with leading axes ``[g, N]``.
+        counts: ``[g]`` number of views; images beyond it count for nothing.
+
+    Returns:
+        ``[g, v]``, from 0 to 1; 0 for an object with a single view.
+    """
+    target = images[:, :, 3] >= 128
+    views = jnp.arange(target.shape[1])
+    seen = views < counts[:, None]
+
+    def compare(column: tuple[jax.Array, jax.Array]) -> jax.Array:
+        meshes, view = column
+        meshes = jnp.broadcast_to(meshes[:, None], (*target.shape[:2], *tail))
         covered = experiment.cover(
-            mesh.reshape(-1, *tail),
-            jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), group.cameras),
+            meshes.reshape(-1, *tail),
+            jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), cameras),
         ).reshape(target.shape)
         both = jnp.sum(covered & target, axis=(2, 3))
         either = jnp.sum(covered | target, axis=(2, 3))
         iou = jnp.where(either > 0, both / jnp.maximum(either, 1), 1.0)
-        others = seen & (views != view)
+        others = seen & (views != view[:, None])
         total = jnp.sum(jnp.where(others, iou, 0), axis=1)
         return total / jnp.maximum(jnp.sum(others, axis=1), 1)
 
     tail = vertices.shape[2:]
-    # one input view after another, as the renders of all would take N times the memory
-    return jnp.moveaxis(jax.lax.map(compare, views), 0, 1)
+    inputs = jnp.broadcast_to(inputs, vertices.shape[:2])
+    # one input view after another, as the renders of all would take v times the memory
+    columns = jnp.moveaxis(vertices, 1, 0), jnp.moveaxis(inputs, 1, 0)
+    return jnp.moveaxis(jax.lax.map(compare, columns), 0, 1)
 
 
 @functools.lru_cache(maxsize=1)  # trained and untrained variables share it
@@ -138,9 +175,7 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
         ).reshape(size, views, -1, 3)
         iou = None
         if group.occupied is not None:
-            predicted = voxels.voxelize(vertices, jnp.asarray(experiment.network.faces))
-            iou = voxels.iou(predicted, jnp.asarray(group.occupied)[:, None])
-
+            iou = voxel_iou(experiment, vertices, jnp.asarray(group.occupied))
         view = jnp.broadcast_to(jnp.arange(views, dtype=jnp.int32), (size, views))
         pairs = jnp.stack([view, group.partners], axis=-1)  # [size, views, 2]
 
@@ -158,7 +193,14 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
         return Score(
             seen=view < group.counts[:, None],
             iou=iou,
-            silhouette_iou=_silhouette_iou(experiment, vertices, group),
+            silhouette_iou=silhouette_iou(
+                experiment,
+                vertices,
+                jnp.arange(views),
+                jnp.asarray(group.images),
+                group.cameras,
+                jnp.asarray(group.counts),
+            ),
             loss=experiment.total(terms).reshape(size, views),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import rich.console
@@ -35,7 +35,7 @@ def evaluate(
     workdir: Path,
     split_name: str,
     *,
-    step: int | None = None,
+    step: int | Literal["best"] | None = None,
     untrained: bool = False,
     root: str | None = None,
     console: rich.console.Console | None = None,
@@ -48,7 +48,8 @@ def evaluate(
     Args:
         workdir: the run folder.
         split_name: ``"train"``, ``"val"`` or ``"test"``.
-        step: step of the checkpoint; the newest if None.
+        step: step of the checkpoint, or ``"best"`` for that of the best validation;
+            the newest if None.
         untrained: whether to print the mean IoU of the initial parameters as well, of
             silhouettes if there are no voxels.
         root: folder of the data set, if it has moved.
@@ -177,8 +178,14 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"
     )
     parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
-    parser.add_argument(
-        "--step", type=int, help="step of the checkpoint (default: the newest)"
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--step", type=int, help="step of the checkpoint")
+    which.add_argument(
+        "--checkpoint",
+        default="newest",
+        choices=["newest", "best"],
+        help="the newest checkpoint, or that of the best validation during training "
+        "(default: newest)",
     )
     parser.add_argument(
         "--data", metavar="FOLDER", help="folder of the data set, if it has moved"
@@ -197,7 +204,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         evaluate(
             options.workdir,
             options.split,
-            step=options.step,
+            step="best" if options.checkpoint == "best" else options.step,
             untrained=options.untrained,
             root=options.data,
         )

@@ -28,8 +28,9 @@ _CELL = 128  # width and height of each image, pixels
 _GAP = 6
 _LABEL_WIDTH, _HEADER_HEIGHT = 96, 26
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
-_CLAY, _TRUTH = (0.93, 0.72, 0.46), (0.55, 0.68, 0.85)
-_INPUT_VIEW, _REFERENCE_VIEW = 2, 8  # of 24; of fewer or more views, in proportion
+CLAY, _TRUTH = (0.93, 0.72, 0.46), (0.55, 0.68, 0.85)
+VIEWS = 24  # of the numbers of views below; of fewer or more, in proportion
+INPUT_VIEW, REFERENCE_VIEW = 2, 8
 _MESH_VIEWS, _TRUTH_VIEWS = (2, 10, 18), (2, 10)
 _COLUMNS = (
     *("input", "render", "reference"),
@@ -119,7 +120,7 @@ def _stack(meshes: Sequence[mesh.Mesh]) -> mesh.Mesh:
 
 
 @jax.jit
-def _render(
+def render_shaded(
     vertices: ArrayLike, faces: ArrayLike, colors: ArrayLike, cameras: camera.Camera
 ) -> jax.Array:
     """Renders shaded meshes over white.
@@ -147,11 +148,11 @@ def _render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndar
         + [_voxel_mesh(example.occupied) for example in examples]
     )
     is_truth = np.arange(len(_MESH_VIEWS + _TRUTH_VIEWS)) >= len(_MESH_VIEWS)
-    colors = np.where(is_truth[:, None], _TRUTH, _CLAY).astype(np.float32)
+    colors = np.where(is_truth[:, None], _TRUTH, CLAY).astype(np.float32)
     rows = []
     for row, example in enumerate(examples):
         shown = row + len(examples) * is_truth  # truths follow the reconstructions
-        images = _render(
+        images = render_shaded(
             meshes.vertices[shown], meshes.faces[shown], colors, example.cameras
         )
         rows.append(np.asarray(images))
@@ -192,7 +193,7 @@ def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
     return gallery
 
 
-def _shard(arrays: Arrays, experiment: training.Experiment) -> Arrays:
+def shard(arrays: Arrays, experiment: training.Experiment) -> Arrays:
     """Shards arrays, with their last entries repeated to fill up the devices."""
 
     def fill(array: np.ndarray) -> np.ndarray:
@@ -223,21 +224,21 @@ def reconstruct(
     def choose(category: str, *views: int) -> tuple[str, np.ndarray, np.ndarray]:
         """The first object of a category, and views of it by numbers of 24."""
         count = split.view_counts(category)[0]
-        return category, np.zeros(len(views), int), np.array(views) * count // 24
+        return category, np.zeros(len(views), int), np.array(views) * count // VIEWS
 
     def load_views(number: int) -> np.ndarray:
         return np.concatenate(
             [split.images(*choose(key, number)) for key in split.categories]
         )
 
-    inputs, references = load_views(_INPUT_VIEW), load_views(_REFERENCE_VIEW)
+    inputs, references = load_views(INPUT_VIEW), load_views(REFERENCE_VIEW)
     viewpoints = jax.tree.map(
         lambda *parts: np.concatenate(parts),
-        *(split.viewpoints(*choose(key, _REFERENCE_VIEW)) for key in split.categories),
+        *(split.viewpoints(*choose(key, REFERENCE_VIEW)) for key in split.categories),
     )
-    vertices = experiment.infer(variables, _shard(inputs, experiment))
+    vertices = experiment.infer(variables, shard(inputs, experiment))
     renders = experiment.render(
-        vertices, _shard(viewpoints, experiment), np.float32(sigma)
+        vertices, shard(viewpoints, experiment), np.float32(sigma)
     )
     examples = []
     for k, key in enumerate(split.categories):

@@ -12,7 +12,7 @@ import numpy as np
 import rich.progress
 
 from jaxsoftras import terminal
-from jaxsoftras.reconstruction import records, training
+from jaxsoftras.reconstruction import records, training, validation
 
 
 class DivergedError(terminal.ProgramError):
@@ -57,12 +57,19 @@ class Monitor:
         self._events = records.EventFile(workdir / "tensorboard", start)
         self._console = terminal.make_console(quiet=quiet)
         self._progress = rich.progress.Progress(
-            *terminal.bar_columns("{task.fields[rate]}  loss {task.fields[loss]}"),
+            *terminal.bar_columns(
+                "{task.fields[rate]}  loss {task.fields[loss]}{task.fields[validation]}"
+            ),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._task = self._progress.add_task(
-            "training", total=steps, completed=start, rate="compiling", loss="-"
+            "training",
+            total=steps,
+            completed=start,
+            rate="compiling",
+            loss="-",
+            validation="",
         )
         self._reported = (start, time.monotonic())
 
@@ -152,6 +159,45 @@ class Monitor:
                 f"step {step}/{self._steps}  loss {metrics.loss:.4f}  "
                 f"{rate:.1f} steps/s  {remaining:.0f} s left"
             )
+
+    def validation(
+        self, step: int, result: validation.Validation, seconds: float
+    ) -> None:
+        """Reports a validation.
+
+        A run that was cut off after it had written the line writes no second one.
+
+        Args:
+            step: number of steps taken.
+            result: scores of the network.
+            seconds: time that the validation took.
+
+        Raises:
+            OSError: the report cannot be written.
+        """
+        name = f"val_{result.measure}"
+        if step not in self._metrics.validated:
+            self._metrics.add(
+                step,
+                {
+                    name: result.mean,
+                    f"{name}_per_category": result.per_category,
+                    records.PART: result.part,
+                    "val_seconds": round(seconds, 3),
+                },
+            )
+        scalars = {f"val/{result.measure}": result.mean}
+        for category, score in result.per_category.items():
+            scalars[f"val_{result.measure}/{category}"] = score
+        self._events.add_scalars(step, scalars)
+        label = result.measure.replace("_", " ").replace("iou", "IoU")
+        self._progress.update(
+            self._task, validation=f"  validation {label} {result.mean:.4f}"
+        )
+        self.message(
+            f"step {step}/{self._steps}  validation {label} {result.mean:.4f} on "
+            f"{result.part}  {seconds:.1f} s"
+        )
 
     def image(self, name: str, pixels: np.ndarray, step: int) -> None:
         """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""

@@ -26,8 +26,16 @@ from jaxsoftras import atomic
 _pb: Any = event_pb2  # its classes are made when it is imported
 
 
+PART = "val_part"
+"""Name that the line of a validation has, and no other."""
+
+
 class MetricsFile:
-    """``metrics.jsonl``: one JSON object per line and report."""
+    """``metrics.jsonl``: one JSON object per line and report.
+
+    Attributes:
+        validated: steps of the validations that it holds.
+    """
 
     def __init__(self, path: Path, start: int):
         """Opens the file for more lines.
@@ -44,12 +52,14 @@ class MetricsFile:
         """
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         kept = [line for line in lines if _read_step(line) <= start]
+        entries = map(json.loads, kept)
+        self.validated = {entry["step"] for entry in entries if PART in entry}
         if kept != lines:
             with atomic.file(path) as partial:
                 partial.write_bytes(b"".join(kept))
         self._file = path.open("ab", buffering=0)
 
-    def add(self, step: int, values: Mapping[str, float]) -> None:
+    def add(self, step: int, values: Mapping[str, Any]) -> None:
         """Adds a line: the step, the values, and the time in seconds since 1970."""
         line = {"step": step, **values, "time": round(time.time(), 3)}
         _write(self._file, json.dumps(line).encode() + b"\n")

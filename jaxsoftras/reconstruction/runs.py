@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 
@@ -31,12 +31,13 @@ class Trained(NamedTuple):
     step: int
 
 
-def load(workdir: str | Path, step: int | None = None) -> Trained:
+def load(workdir: str | Path, step: int | Literal["best"] | None = None) -> Trained:
     """Restores the network of a run, without its optimiser and its data set.
 
     Args:
         workdir: the run folder; nothing in it changes.
-        step: step of the checkpoint; the newest sound one if None.
+        step: step of the checkpoint, or ``"best"`` for that of the best validation;
+            the newest sound one if None.
 
     Raises:
         RunError: not a run folder, no such checkpoint, or a damaged one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
-    gallery,
     monitor,
     optimization,
+    profiling,
     run_folder,
     runs,
     training,
+    watching,
 )
 
 
@@ -31,6 +33,7 @@ def train(
     overrides: Sequence[str] = (),
     quiet: bool = False,
     stop: interruption.Stop | None = None,
+    profile: int = 0,
 ) -> training.TrainState:
     """Trains, or resumes training, until the configured number of steps.
 
@@ -43,6 +46,8 @@ def train(
         stop: receives signals. From the first step on, the first signal ends the run
             after the step at hand, with a checkpoint. If None, signals are none of
             the function's business.
+        profile: number of steps to trace after a warm-up; see
+            `jaxsoftras.reconstruction.profiling`.
 
     Returns:
         The final state.
@@ -76,6 +81,7 @@ def train(
                 workdir,
                 stop,
                 quiet=quiet,
+                profile=profile,
             )
         except monitor.DivergedError as error:
             raise _explain_divergence(error, settings, split, workdir) from None
@@ -111,6 +117,7 @@ def _begin(
     if start:
         like = runs.abstract(state, experiment.replicated)
         state = checkpoints.restore(like, start)
+        checkpoints.best()  # if it is damaged, another one takes its place
     elif settings.init_from:
         variables, source = runs.load_initial(settings)
         variables = jax.device_put(variables, experiment.replicated)
@@ -130,6 +137,7 @@ def _run_steps(
     stop: interruption.Stop,
     *,
     quiet: bool,
+    profile: int,
 ) -> tuple[training.TrainState, int]:
     """Takes the steps that are left; returns the state and the number of steps."""
     steps, log = settings.optim.steps, settings.log
@@ -147,26 +155,35 @@ def _run_steps(
             f"{settings.optim.batch_size} on {jax.device_count()} "
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
-        last = step >= steps
+        watcher = watching.Watcher(experiment, settings, split, report, checkpoints)
+        if watcher.validates(start) and checkpoints.score(start) is None:
+            watcher.validate(start, state.evaluated)  # the run was cut off before
+        last, begun = step >= steps, time.monotonic()
+        profiler = None
+        if profile and not last:
+            profiler = profiling.Profiler(workdir, start, profile)
+            deferred.enter_context(profiler)
         while not last:
             state, metrics = feed.take_step(state)
             step += 1
             if step == start + 1:  # now it is compiled, and there is work to save
                 deferred.enter_context(stop.defer())
             report.record(step, metrics)
+            if profiler:
+                for line in profiler.after_step(step, state):
+                    report.message(line)
             checkpoints.check()
             # read once: a signal may come at any moment
             last = step == steps or stop.number is not None
-            if step % log.images_every == 0 or step == steps:
-                batch = data.sample_pairs(
-                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
-                )
-                batch = jax.device_put(batch, experiment.sharded)
-                views = gallery.training_views(experiment, state, batch)
-                report.image("train/views", views, step)
+            if watcher.shows(step):
+                watcher.show(step, state)
             if step % log.checkpoint_every == 0 or last:
                 report.check()
                 checkpoints.save(step, state)
+            if watcher.validates(step) and stop.number is None:
+                watcher.validate(step, state.evaluated)
+        if step > start:
+            report.message(watcher.summarize(step - start, time.monotonic() - begun))
     return state, step
 
 
@@ -231,8 +248,20 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         metavar="FIELD=VALUE",
         help="override fields, such as optim.learning_rate=3e-4",
     )
+    parser.add_argument(
+        "--profile",
+        type=int,
+        nargs="?",
+        const=50,
+        default=0,
+        metavar="STEPS",
+        help="trace STEPS steps after a warm-up (default: 50), and print the largest "
+        "kernels; both go to profile/ in the run folder",
+    )
     compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
+    if options.profile < 0:
+        parser.error("--profile needs a positive number of steps")
     if not options.config and not options.workdir:
         parser.error("--config, or --workdir of a run to resume, is needed")
     overrides = options.set
@@ -249,7 +278,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         settings = run_folder.choose_config(workdir, options.config, overrides)
         if options.compilation_cache:
             compilation_cache.enable()
-        train(settings, workdir, overrides=overrides, stop=stop)
+        train(
+            settings,
+            workdir,
+            overrides=overrides,
+            stop=stop,
+            profile=options.profile,
+        )
 
     return terminal.run(
         prog,

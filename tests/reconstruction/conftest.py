@@ -4,11 +4,27 @@ import contextlib
 import dataclasses
 import io
 
+import numpy as np
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import evaluation, evaluation_run, training
+from jaxsoftras.reconstruction import (
+    evaluation,
+    evaluation_run,
+    previews,
+    training,
+)
 from tests.support import small_run
+
+
+class NoPreviews:
+    """Images of nothing, in place of renders that take long to compile."""
+
+    def __init__(self, _, splits):
+        self._names = list(splits)
+
+    def draw(self, _):
+        return dict.fromkeys(self._names, np.zeros((4, 4, 3), np.uint8))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +50,7 @@ def shared_programs():
         patch.setattr(kind, "__init__", lambda *_: None)
         # groups are filled up, and each object takes its time
         patch.setattr(evaluation, "_OBJECTS_PER_DEVICE", 1)
+        patch.setattr(previews, "Previews", NoPreviews)  # test_watching has the class
         yield
 
 

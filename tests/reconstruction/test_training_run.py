@@ -169,7 +169,8 @@ class TestTrain:
         assert any("step 4/4" in line and "loss" in line for line in lines)
         events = list((tmp_path / "run" / "tensorboard").glob("events*"))
         content = events[0].read_bytes()
-        assert b"train/loss" in content and b"train/views" in content
+        for name in (b"train/loss", b"train/views", b"train/meshes"):
+            assert name in content
         assert config.read(tmp_path / "run" / "config.json") == settings
 
 

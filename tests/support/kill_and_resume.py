@@ -2,10 +2,10 @@
 
     python -m tests.support.kill_and_resume --kills 20
 
-A run is killed by SIGKILL and resumed until it is complete; then parameters, optimiser
-and metrics must be those of a run that was left alone, bit for bit. A complete run is
-followed by another one until the number of kills is reached. Writes to a temporary
-folder, and prints a line for each kill.
+A run is killed by SIGKILL and resumed until it is complete; then parameters, optimiser,
+metrics and the checkpoints that are left must be those of a run that was left alone,
+bit for bit. A complete run is followed by another one until the number of kills is
+reached. Writes to a temporary folder, and prints a line for each kill.
 """
 
 import argparse
@@ -22,10 +22,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxsoftras.reconstruction import checkpoint_files, orbax_format
+from jaxsoftras.reconstruction import (
+    checkpoint_files,
+    checkpoint_scores,
+    orbax_format,
+)
 from tests.support import small_run
 
-VARYING = {"time", "steps_per_second"}  # not the same in two runs
+VARYING = {"time", "steps_per_second", "val_seconds"}  # not the same in two runs
 
 _TRAINING = 0.5  # seconds within which a process dies that has begun to train
 
@@ -56,6 +60,13 @@ def read_metrics(workdir: Path) -> list[dict[str, float]]:
         {name: x for name, x in json.loads(line).items() if name not in VARYING}
         for line in lines
     ]
+
+
+def read_scores(workdir: Path) -> dict[int, float | None]:
+    """Steps of the checkpoints that are left, and the scores of their validations."""
+    folder = workdir / "checkpoints"
+    steps = checkpoint_files.list_steps(folder)
+    return {step: checkpoint_scores.find(folder, step) for step in steps}
 
 
 def start(workdir: Path, arguments: Sequence[str]) -> subprocess.Popen:
@@ -94,7 +105,7 @@ def check_kills(
     begun = time.monotonic()
     alone = folder / "alone"
     assert start(alone, arguments).wait() == 0
-    wanted = read_final(alone), read_metrics(alone)
+    wanted = read_final(alone), read_metrics(alone), read_scores(alone)
     duration = time.monotonic() - begun
     moments = random.Random(seed)
     phases = {"before the first checkpoint": 0, "after it": 0}
@@ -127,6 +138,7 @@ def check_kills(
         assert code == 0, f"a resumed run ended with {code}"
         assert read_final(workdir) == wanted[0], "another final state"
         assert read_metrics(workdir) == wanted[1], "other metrics"
+        assert read_scores(workdir) == wanted[2], "other checkpoints"
         print(f"run {runs} is equal to the run that was left alone")
     return Result(runs, phases)
 
@@ -139,7 +151,10 @@ def main() -> None:
     parser.add_argument(
         "--set",
         nargs="+",
-        default=["optim.steps=60", "log.checkpoint_every=7", "log.metrics_every=5"],
+        default=[
+            *("optim.steps=60", "log.checkpoint_every=7", "log.metrics_every=5"),
+            *("log.validate_every=7", "log.keep_checkpoints=1"),
+        ],
         help="overrides of the configuration (default: %(default)s)",
     )
     options = parser.parse_args()

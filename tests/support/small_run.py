@@ -16,6 +16,7 @@ SMALL = [
     "render.implementation=reference",  # compiled in half the time of the others
     "optim.batch_size=4",
     "log.metrics_every=10",
+    "log.validate_every=0",
 ]
 
 
