@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
-    gallery,
+    loop,
     monitor,
     run_folder,
     runs,
@@ -64,10 +63,11 @@ def train(
             agreement.check_agreement(split)
         experiment = training.Experiment(settings, devices)
         try:
-            state = _begin(settings, experiment, checkpoints, workdir, overrides)
+            state, start = _begin(settings, experiment, checkpoints, workdir, overrides)
             state, step = _run_steps(
                 settings,
                 state,
+                start,
                 experiment,
                 split,
                 checkpoints,
@@ -102,25 +102,32 @@ def _begin(
     checkpoints: runs.Checkpoints,
     workdir: Path,
     overrides: Sequence[str],
-) -> training.TrainState:
-    """Makes or restores the state to go on from, and records the start."""
+) -> tuple[training.TrainState, int]:
+    """Makes or restores the state to go on from, and records the start.
+
+    Returns:
+        The state, and the number of steps it has taken.
+    """
     start = checkpoints.newest() or 0
-    state = experiment.init(settings.seed)
     if start:
-        like = runs.abstract(state, experiment.replicated)
+        like = jax.eval_shape(experiment.init, settings.seed)
+        like = runs.abstract(like, experiment.replicated)
         state = checkpoints.restore(like, start)
-    elif settings.init_from:
+    else:
+        state = experiment.init(settings.seed)
+    if not start and settings.init_from:
         variables, source = runs.load_initial(settings)
         variables = jax.device_put(variables, experiment.replicated)
         state = state._replace(variables=variables)
         settings = dataclasses.replace(settings, init_from=source)
     run_folder.record(workdir, settings, start, overrides)
-    return state
+    return state, start
 
 
 def _run_steps(
     settings: config.Config,
     state: training.TrainState,
+    start: int,
     experiment: training.Experiment,
     split: data.Split | data.Mixture,
     checkpoints: runs.Checkpoints,
@@ -130,42 +137,21 @@ def _run_steps(
     quiet: bool,
 ) -> tuple[training.TrainState, int]:
     """Takes the steps that are left; returns the state and the number of steps."""
-    steps, log = settings.optim.steps, settings.log
-    start = int(state.step)
+    optim, log = settings.optim, settings.log
+    if start >= optim.steps:
+        return state, start
     feed = feeding.make_feed(experiment, split, start)
-    step = start
-    with (
-        contextlib.ExitStack() as deferred,
-        monitor.Monitor(
-            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
-        ) as report,
-    ):
+    with monitor.Monitor(
+        workdir, start=start, steps=optim.steps, every=log.metrics_every, quiet=quiet
+    ) as report:
         report.message(
-            f"{workdir}: step {start} to {steps}, batches of "
-            f"{settings.optim.batch_size} on {jax.device_count()} "
+            f"{workdir}: step {start} to {optim.steps}, batches of "
+            f"{optim.batch_size} on {jax.device_count()} "
             f"{jax.devices()[0].device_kind}, {feed.description}"
         )
-        last = step >= steps
-        while not last:
-            state, metrics = feed.take_step(state)
-            step += 1
-            if step == start + 1:  # now it is compiled, and there is work to save
-                deferred.enter_context(stop.defer())
-            report.record(step, metrics)
-            checkpoints.check()
-            # read once: a signal may come at any moment
-            last = step == steps or stop.number is not None
-            if step % log.images_every == 0 or step == steps:
-                batch = data.sample_pairs(
-                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
-                )
-                batch = jax.device_put(batch, experiment.sharded)
-                views = gallery.training_views(experiment, state, batch)
-                report.image("train/views", views, step)
-            if step % log.checkpoint_every == 0 or last:
-                report.check()
-                checkpoints.save(step, state)
-    return state, step
+        feed.prepare(runs.abstract(state, experiment.replicated))
+        steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
+        return steps.run(state, start, stop)
 
 
 def _explain_divergence(
