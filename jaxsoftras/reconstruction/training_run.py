@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -59,34 +61,25 @@ def train(
         devices = training.device_mesh(settings.optim.batch_size)
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
-        if checkpoints.latest() is None:
-            agreement.check_agreement(split)
         experiment = training.Experiment(settings, devices)
         try:
-            state, start = _begin(settings, experiment, checkpoints, workdir, overrides)
-            state, step = _run_steps(
+            state, step = _take_steps(
                 settings,
-                state,
-                start,
                 experiment,
                 split,
                 checkpoints,
                 workdir,
+                overrides,
                 stop,
                 quiet=quiet,
             )
         except monitor.DivergedError as error:
             raise _explain_divergence(error, settings, split, workdir) from None
         except Exception as error:
-            on_host = isinstance(error, MemoryError)
-            if not on_host and not terminal.out_of_device_memory(error):
+            explained = _explain_memory(error)
+            if explained is error:
                 raise
-            reason = str(error).partition("\n")[0] or "none is left"
-            raise terminal.ProgramError(
-                f"Memory does not suffice ({reason}): lower optim.batch_size; "
-                "data.feeding=host keeps the images off the devices, and "
-                "data.source=prepared off the memory of the host."
-            ) from None
+            raise explained from error
     if stop.number is not None and step < settings.optim.steps:
         raise interruption.Interrupted(
             stop.number,
@@ -96,22 +89,75 @@ def train(
     return state
 
 
+def _take_steps(
+    settings: config.Config,
+    experiment: training.Experiment,
+    split: data.Split | data.Mixture,
+    checkpoints: runs.Checkpoints,
+    workdir: Path,
+    overrides: Sequence[str],
+    stop: interruption.Stop,
+    *,
+    quiet: bool,
+) -> tuple[training.TrainState, int]:
+    """Takes the steps that are left; returns the state and the number of steps.
+
+    The steps are compiled in a thread, while the state is made or restored.
+    """
+    start = checkpoints.newest() or 0
+    like = jax.eval_shape(experiment.init, settings.seed)
+    like = runs.abstract(like, experiment.replicated)
+    if start >= settings.optim.steps:
+        state = _begin(
+            settings, experiment, checkpoints, like, start, workdir, overrides
+        )
+        return state, start
+    feed = feeding.make_feed(experiment, split, start)
+    with _thread() as beside:
+        preparing = beside.submit(feed.prepare, like)
+        if not start:
+            agreement.check_agreement(split)
+        state = _begin(
+            settings, experiment, checkpoints, like, start, workdir, overrides
+        )
+        with monitor.Monitor(
+            workdir,
+            start=start,
+            steps=settings.optim.steps,
+            every=settings.log.metrics_every,
+            quiet=quiet,
+        ) as report:
+            report.message(
+                f"{workdir}: step {start} to {settings.optim.steps}, batches of "
+                f"{settings.optim.batch_size} on {jax.device_count()} "
+                f"{jax.devices()[0].device_kind}, {feed.description}"
+            )
+            preparing.result()
+            steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
+            return steps.run(state, start, stop)
+
+
+@contextlib.contextmanager
+def _thread() -> Iterator[concurrent.futures.Executor]:
+    """Makes a thread that an error does not wait for."""
+    thread = concurrent.futures.ThreadPoolExecutor(1, "start")
+    try:
+        yield thread
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+
+
 def _begin(
     settings: config.Config,
     experiment: training.Experiment,
     checkpoints: runs.Checkpoints,
+    like: training.TrainState,
+    start: int,
     workdir: Path,
     overrides: Sequence[str],
-) -> tuple[training.TrainState, int]:
-    """Makes or restores the state to go on from, and records the start.
-
-    Returns:
-        The state, and the number of steps it has taken.
-    """
-    start = checkpoints.newest() or 0
+) -> training.TrainState:
+    """Makes or restores the state after ``start`` steps, and records the start."""
     if start:
-        like = jax.eval_shape(experiment.init, settings.seed)
-        like = runs.abstract(like, experiment.replicated)
         state = checkpoints.restore(like, start)
     else:
         state = experiment.init(settings.seed)
@@ -121,37 +167,7 @@ def _begin(
         state = state._replace(variables=variables)
         settings = dataclasses.replace(settings, init_from=source)
     run_folder.record(workdir, settings, start, overrides)
-    return state, start
-
-
-def _run_steps(
-    settings: config.Config,
-    state: training.TrainState,
-    start: int,
-    experiment: training.Experiment,
-    split: data.Split | data.Mixture,
-    checkpoints: runs.Checkpoints,
-    workdir: Path,
-    stop: interruption.Stop,
-    *,
-    quiet: bool,
-) -> tuple[training.TrainState, int]:
-    """Takes the steps that are left; returns the state and the number of steps."""
-    optim, log = settings.optim, settings.log
-    if start >= optim.steps:
-        return state, start
-    feed = feeding.make_feed(experiment, split, start)
-    with monitor.Monitor(
-        workdir, start=start, steps=optim.steps, every=log.metrics_every, quiet=quiet
-    ) as report:
-        report.message(
-            f"{workdir}: step {start} to {optim.steps}, batches of "
-            f"{optim.batch_size} on {jax.device_count()} "
-            f"{jax.devices()[0].device_kind}, {feed.description}"
-        )
-        feed.prepare(runs.abstract(state, experiment.replicated))
-        steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
-        return steps.run(state, start, stop)
+    return state
 
 
 def _explain_divergence(
@@ -171,6 +187,19 @@ def _explain_divergence(
         error.step,
         f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
         "with a lower optim.learning_rate.",
+    )
+
+
+def _explain_memory(error: Exception) -> Exception:
+    """Says what to do about a lack of memory; returns other errors as they are."""
+    on_host = isinstance(error, MemoryError)
+    if not on_host and not terminal.out_of_device_memory(error):
+        return error
+    reason = str(error).partition("\n")[0] or "none is left"
+    return terminal.ProgramError(
+        f"Memory does not suffice ({reason}): lower optim.batch_size; "
+        "data.feeding=host keeps the images off the devices, and "
+        "data.source=prepared off the memory of the host."
     )
 
 

@@ -119,14 +119,14 @@ class TestTrain:
     def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
         self, cabinets, tmp_path, monkeypatch, capfd
     ):
-        add = records.EventFile._add
+        add = records.EventFile.add_scalars
 
-        def add_until_full(self, event):
-            if event.step == 4:
+        def add_until_full(self, step, values):
+            if step == 4:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            add(self, event)
+            add(self, step, values)
 
-        monkeypatch.setattr(records.EventFile, "_add", add_until_full)
+        monkeypatch.setattr(records.EventFile, "add_scalars", add_until_full)
         words = ["optim.steps=5", "log.metrics_every=2", "log.checkpoint_every=2"]
         assert small_run.train(*words, workdir=tmp_path / "a", root=cabinets) == 2
         assert "train.py: the disk is full" in error_line(capfd)
