@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +28,14 @@ from jaxsoftras.reconstruction import (
     training,
 )
 
+State = TypeVar("State")
+
 _AHEAD = 2  # chunks that the devices have been given and not completed
 _ROWS = 4  # objects in an image for TensorBoard
 
 
 @jax.jit
-def copy_state(state: training.TrainState) -> training.TrainState:
+def copy_state(state: State) -> State:
     """Copies a state on its devices."""
     return jax.tree.map(jnp.copy, state)
 

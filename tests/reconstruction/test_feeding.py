@@ -66,8 +66,9 @@ def resident_feed(cabinets):
     return prepare(settings)
 
 
-def take(experiment, feed, counts):
+def take(prepared, counts):
     """Takes steps from the start; returns state and metrics on the host."""
+    experiment, feed = prepared
     state, metrics = experiment.init(0), []
     for count in counts:
         state, measured = feed.take_steps(state, count)
@@ -80,8 +81,8 @@ class TestResidentFeed:
 
     @pytest.mark.parametrize("counts", [(5,), (2, 3)])
     def test_bits_do_not_depend_on_the_chunks(self, resident_feed, counts):
-        single = take(*resident_feed, [1] * 5)
-        chunks = take(*resident_feed, counts)
+        single = take(resident_feed, [1] * 5)
+        chunks = take(resident_feed, counts)
         jax.tree.map(np.testing.assert_array_equal, chunks, single)
         assert len(np.unique(chunks[1][:, 0])) == 5
 
@@ -93,8 +94,8 @@ class TestResidentFeed:
     @pytest.mark.slow  # test_resident compares the batches
     def test_equals_the_host(self, resident_feed, settings):
         host = prepare(config.override(settings, ["data.feeding=host"]))
-        _, expected = take(*host, [1, 2])
-        _, got = take(*resident_feed, [3])
+        _, expected = take(host, [1, 2])
+        _, got = take(resident_feed, [3])
         np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
