@@ -41,7 +41,7 @@ def train(
             see `run_folder.choose_config`.
         quiet: whether to print nothing.
         stop: receives signals. From the first step on, the first signal ends the run
-            after the step at hand, with a checkpoint. If None, signals are none of
+            after the steps at hand, with a checkpoint. If None, signals are none of
             the function's business.
 
     Returns:
