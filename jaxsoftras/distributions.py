@@ -11,19 +11,25 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import log_ndtr
-from scipy import special
 
 # Heavy tails end here, while the reciprocal of the probability can still be squared.
 _FARTHEST = 1e17
 
+
 Pair = tuple[jax.Array, jax.Array]
 Elementwise = Callable[[jax.Array], jax.Array]
+
+
+def _scipy_special() -> Any:
+    from scipy import special  # takes a while, and few families need it
+
+    return special
 
 
 class DistributionFamily(NamedTuple):
@@ -156,10 +162,14 @@ def _(primals, tangents):
     return _log_sigmoids(x), changes
 
 
+def _logit(e: float) -> float:
+    return math.log(e) - math.log1p(-e)
+
+
 _LOGISTIC = DistributionFamily(
     lambda x, _: (jax.nn.sigmoid(x), jax.nn.sigmoid(-x)),
     lambda x, _: _log_sigmoids(x),
-    lambda e, _: (float(special.logit(e)), -float(special.logit(e))),
+    lambda e, _: (_logit(e), -_logit(e)),
 )
 
 
@@ -171,7 +181,7 @@ def _before_floor(x: jax.Array) -> jax.Array:
 _GAUSSIAN = _symmetric(
     lambda x: lax.erfc(_before_floor(x) / math.sqrt(2)) / 2,
     lambda x: log_ndtr(-_before_floor(x)),
-    lambda e: -float(special.ndtri(e)),
+    lambda e: -float(_scipy_special().ndtri(e)),
 )
 
 _LAPLACE = _symmetric(
@@ -247,7 +257,7 @@ def _wigner_semicircle_tail(x: jax.Array) -> jax.Array:
 _WIGNER_SEMICIRCLE = _symmetric(
     _wigner_semicircle_tail,
     lambda x: _log(_wigner_semicircle_tail(x)),
-    lambda e: 1 - 2 * float(special.betaincinv(1.5, 1.5, e)),
+    lambda e: 1 - 2 * float(_scipy_special().betaincinv(1.5, 1.5, e)),
 )
 
 _EXPONENTIAL = _positive(
@@ -294,8 +304,8 @@ _GAMMA = _positive(
     lambda x, shape: _gamma_log(x, shape, False),
     lambda x, shape: _gamma_log(x, shape, True),
     lambda e, shape: (
-        float(special.gammaincinv(shape, e)),
-        float(special.gammainccinv(shape, e)),
+        float(_scipy_special().gammaincinv(shape, e)),
+        float(_scipy_special().gammainccinv(shape, e)),
     ),
 )
 
@@ -315,8 +325,8 @@ _LEVY = _positive(
     lambda x, _: math.log(2) + log_ndtr(-_levy_root(x)),
     _levy_log_survival,
     lambda e, _: (
-        0.5 / float(special.erfcinv(e)) ** 2,
-        0.5 / float(special.erfinv(e)) ** 2,
+        0.5 / float(_scipy_special().erfcinv(e)) ** 2,
+        0.5 / float(_scipy_special().erfinv(e)) ** 2,
     ),
 )
 

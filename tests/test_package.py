@@ -48,7 +48,7 @@ HEAVY = {
     "orbax": {"reconstruction"},
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
-    "tensorboardX": {"reconstruction"},
+    "tensorboardX": {"none"},  # imports PyTorch where there is one
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
 }
 

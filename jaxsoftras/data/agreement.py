@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from scipy import ndimage
 
 from jaxsoftras import camera
 from jaxsoftras.data.mixture import Mixture
@@ -135,6 +134,8 @@ def _cover(alpha: np.ndarray, places: list[_Places]) -> list[float]:
 
     Thin parts that cover less than half of a pixel are seen, but need not be covered.
     """
+    from scipy import ndimage  # takes a while
+
     kept = np.ones(_CELLS**3, bool)
     views = [pair for pair in zip(alpha, places, strict=True) if (pair[0] >= 128).any()]
     for image, place in views:

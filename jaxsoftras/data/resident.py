@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -68,26 +70,22 @@ class Resident:
         )
 
 
+def image_shape(source: Split | Mixture) -> tuple[int, int, int, int, int]:
+    """Shape ``[N, V, 4, S, S]`` of the images of a training set."""
+    mixture = Mixture.of(source)
+    side = mixture.image_size
+    return len(mixture.tables.view_counts), mixture.num_views, 4, side, side
+
+
 def image_bytes(source: Split | Mixture) -> int:
     """Memory that the images of a training set need, in bytes."""
+    return math.prod(image_shape(source))
+
+
+def read_images(source: Split | Mixture) -> np.ndarray:
+    """Reads all images of a training set, ``[N, V, 4, S, S]`` uint8."""
     mixture = Mixture.of(source)
-    objects = len(mixture.tables.view_counts)
-    return objects * mixture.num_views * 4 * mixture.image_size**2
-
-
-def make_resident(
-    source: Split | Mixture, place: Callable[[np.ndarray], jax.Array] = jnp.asarray
-) -> Resident:
-    """Copies a training set to the devices.
-
-    Args:
-        source: the objects.
-        place: copies an array ``[N, ...]`` to the devices.
-    """
-    mixture = Mixture.of(source)
-    views, side = mixture.num_views, mixture.image_size
-    total = len(mixture.tables.view_counts)
-    images = np.zeros((total, views, 4, side, side), np.uint8)
+    images = np.zeros(image_shape(mixture), np.uint8)
 
     def read(group: int, first: int) -> None:
         split, key = mixture.groups[group]
@@ -104,8 +102,22 @@ def make_resident(
     # zlib and copies release the interpreter lock
     with ThreadPoolExecutor(min(_READERS, cores.count_cores())) as pool:
         list(pool.map(read, *zip(*chunks, strict=True)))
+    return images
+
+
+def make_resident(source: Split | Mixture, images: Any = None) -> Resident:
+    """Joins images on the devices with what batches are drawn by.
+
+    Args:
+        source: the objects.
+        images: images of all objects, as `read_images` orders them, or their shape and
+            dtype; read to the default device if None.
+    """
+    mixture = Mixture.of(source)
+    if images is None:
+        images = jnp.asarray(read_images(mixture))
     return Resident(
-        place(images),
+        images,
         jax.tree.map(jnp.asarray, mixture.viewpoints),
         jax.tree.map(jnp.asarray, mixture.tables),
     )

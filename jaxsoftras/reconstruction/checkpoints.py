@@ -167,16 +167,14 @@ class Checkpoints:
 
         Args:
             step: number of steps taken.
-            state: a pytree of arrays, copied to the host before this returns.
+            state: a pytree of arrays, which nobody may donate or write to.
 
         Raises:
             RunError: the checkpoint before could not be written.
         """
         self.wait()
         if step not in checkpoint_files.list_steps(self._folder):
-            # copies, for on a CPU the next step writes to the memory of its state
-            copied = jax.tree.map(np.array, jax.device_get(state))
-            self._writing = [self._thread.submit(self._write, step, copied)]
+            self._writing = [self._thread.submit(self._write, step, state)]
 
     def add_score(self, step: int, score: float) -> None:
         """Gives a score to a checkpoint that is or will be written; in the background.
@@ -292,8 +290,9 @@ class Checkpoints:
         """Writes a checkpoint and removes old ones; runs in the background."""
         checkpoint = self._folder / str(step)
         try:
+            on_host = jax.device_get(state)
             with atomic.folder(checkpoint) as partial:
-                orbax_format.write(partial / _ITEM, state)
+                orbax_format.write(partial / _ITEM, on_host)
                 checkpoint_files.seal(partial, provenance.list_versions())
             checkpoint_files.flush(self._folder)
             self._remove_old()

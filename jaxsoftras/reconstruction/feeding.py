@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
@@ -18,20 +22,58 @@ _SHARE = 0.5
 """Part of a device's free memory that resident images may take."""
 
 
+LARGEST = 256
+"""Most steps that a feed takes at once."""
+
+Measured = Sequence[training.Metrics | jax.Array]
+"""Metrics of several steps on the devices: one by one, or all as the rows of one array
+``[LARGEST, M]``, the first ones of which are used."""
+
+
+def read(measured: Measured, count: int) -> list[training.Metrics]:
+    """Waits for steps, and returns their metrics on the host.
+
+    Args:
+        measured: what `Feed.take_steps` has returned.
+        count: number of the steps.
+    """
+    width = len(training.Metrics._fields)
+    parts = [np.reshape(part, (-1, width)) for part in jax.device_get(measured)]
+    return [training.Metrics(*row) for row in np.concatenate(parts)[:count]]
+
+
 class Feed(Protocol):
     """Takes training steps, each on the batch of its number."""
 
     description: str
 
-    def take_step(
-        self, state: training.TrainState
-    ) -> tuple[training.TrainState, training.Metrics]:
-        """Takes the step after ``state``, which is donated."""
+    def prepare(self, state: training.TrainState) -> None:
+        """Compiles the program of the steps, and reads images that steps draw from.
+
+        Args:
+            state: shapes, dtypes and shardings; see `runs.abstract`.
+        """
+        ...
+
+    def take_steps(
+        self, state: training.TrainState, count: int
+    ) -> tuple[training.TrainState, Measured]:
+        """Takes steps, without waiting for the devices.
+
+        Args:
+            state: state before the steps; donated.
+            count: number of steps, from 1 to `LARGEST`.
+
+        Returns:
+            The state after the steps, and what `read` makes metrics of.
+        """
         ...
 
 
 class HostFeed:
     """Batches made and copied to the devices by threads of the host."""
+
+    description = "batches from the host"
 
     def __init__(
         self,
@@ -49,49 +91,113 @@ class HostFeed:
             start_step=start,
             sharding=experiment.sharded,
         )
-        self.description = "images on the host"
+        self._first: list[data.PairBatch] = []
 
-    def take_step(
-        self, state: training.TrainState
-    ) -> tuple[training.TrainState, training.Metrics]:
+    def prepare(self, state: training.TrainState) -> None:
         """See `Feed`."""
-        return self._experiment.step(state, next(self._batches))
+        self._first = [next(self._batches)]
+        self._experiment.step.lower(state, *self._first).compile()
+
+    def take_steps(
+        self, state: training.TrainState, count: int
+    ) -> tuple[training.TrainState, Measured]:
+        """See `Feed`; each step is dispatched by itself."""
+        taken = []
+        for _ in range(count):
+            batch = self._first.pop() if self._first else next(self._batches)
+            state, metrics = self._experiment.step(state, batch)
+            taken.append(metrics)
+        return state, taken
 
 
 class ResidentFeed:
-    """Batches drawn within the step, from images in the devices' memory."""
+    """Batches drawn within the step, from images in the devices' memory.
+
+    One program takes any number of steps, in a loop whose body is compiled once: a step
+    gives the same bits in whatever company it is dispatched.
+    """
 
     def __init__(
-        self, experiment: training.Experiment, store: resident.Resident, where: str
+        self,
+        experiment: training.Experiment,
+        source: data.Split | data.Mixture,
+        spec: P,
+        where: str,
     ):
-        """Takes the images as they are placed."""
-        self._store = store
+        """Reads no image yet.
+
+        Args:
+            experiment: functions of the configuration.
+            source: the objects to train on.
+            spec: how images are divided among the devices.
+            where: the same in words.
+        """
+        self._experiment = experiment
+        self._source = source
+        self._sharding = NamedSharding(experiment.devices, spec)
+        self._store: resident.Resident | None = None
         self.description = f"images {where}"
-        settings = experiment.config
+        self._loop = jax.jit(
+            self._take_steps,
+            donate_argnums=0,
+            out_shardings=(experiment.replicated, experiment.replicated),
+        )
+
+    def _take_steps(
+        self, state: training.TrainState, store: resident.Resident, count: jax.Array
+    ) -> tuple[training.TrainState, jax.Array]:
+        """Takes steps; metrics ``[LARGEST, M]``, one column for each."""
+        experiment, settings = self._experiment, self._experiment.config
 
         def divide(numbers: jax.Array) -> jax.Array:
             return jax.lax.with_sharding_constraint(numbers, experiment.sharded)
 
-        def step(state: training.TrainState, store: resident.Resident):
+        def take_step(
+            number: jax.Array, carry: tuple[training.TrainState, jax.Array]
+        ) -> tuple[training.TrainState, jax.Array]:
+            state, rows = carry
             batch = store.sample_pairs(
                 settings.optim.batch_size,
                 seed=settings.seed,
                 step=state.step,
                 divide=divide,
             )
-            return experiment.take_step(state, batch)
+            state, metrics = experiment.take_step(state, batch)
+            return state, rows.at[number].set(jnp.stack(metrics))
 
-        self._step = jax.jit(
-            step,
-            donate_argnums=0,
-            out_shardings=(experiment.replicated, experiment.replicated),
+        rows = jnp.zeros((LARGEST, len(training.Metrics._fields)), jnp.float32)
+        return jax.lax.fori_loop(0, count, take_step, (state, rows))
+
+    def prepare(self, state: training.TrainState) -> None:
+        """See `Feed`; the images are read while the program is compiled."""
+        objects, *rest = resident.image_shape(self._source)
+        padded = objects + _count_missing(objects, self._sharding)
+        images = jax.ShapeDtypeStruct(
+            (padded, *rest), np.uint8, sharding=self._sharding
+        )
+        like = resident.make_resident(self._source, images)
+        with ThreadPoolExecutor(1, "images") as beside:
+            reading = beside.submit(self._read_images)
+            self._loop.lower(state, like, np.int32(1)).compile()
+            self._store = dataclasses.replace(like, images=reading.result())
+
+    def _read_images(self) -> jax.Array:
+        """Copies the images to the devices."""
+        images = resident.read_images(self._source)
+        # objects that nobody draws fill up the last device's part
+        if missing := _count_missing(len(images), self._sharding):
+            images = np.pad(images, [(0, missing), *[(0, 0)] * (images.ndim - 1)])
+        # unlike `jax.device_put`, compares nothing between processes
+        return jax.make_array_from_callback(
+            images.shape, self._sharding, lambda index: images[index]
         )
 
-    def take_step(
-        self, state: training.TrainState
-    ) -> tuple[training.TrainState, training.Metrics]:
-        """See `Feed`."""
-        return self._step(state, self._store)
+    def take_steps(
+        self, state: training.TrainState, count: int
+    ) -> tuple[training.TrainState, Measured]:
+        """See `Feed`; dispatched as one program."""
+        state, rows = self._loop(state, self._store, np.int32(count))
+        return state, [rows]
 
 
 def make_feed(
@@ -116,11 +222,10 @@ def make_feed(
         )
     match where:
         case "device":
-            store = resident.make_resident(source, _placer(experiment, P()))
-            return ResidentFeed(experiment, store, "on each device")
+            return ResidentFeed(experiment, source, P(), "on each device")
         case "devices":
-            store = resident.make_resident(source, _placer(experiment, P("data")))
-            return ResidentFeed(experiment, store, "divided among the devices")
+            divided = "divided among the devices"
+            return ResidentFeed(experiment, source, P("data"), divided)
     return HostFeed(experiment, source, start)
 
 
@@ -145,18 +250,6 @@ def _free_memory(devices: Mesh) -> float:
     return float(np.min(multihost_utils.process_allgather(np.float32(free))))
 
 
-def _placer(experiment: training.Experiment, spec: P):
-    sharding = NamedSharding(experiment.devices, spec)
-
-    def place(array: np.ndarray) -> jax.Array:
-        # objects that nobody draws fill up the last device's part
-        rest = -len(array) % (experiment.devices.size if spec else 1)
-        padded = array
-        if rest:
-            padded = np.pad(array, [(0, rest), *[(0, 0)] * (array.ndim - 1)])
-        # unlike `jax.device_put`, compares nothing between processes
-        return jax.make_array_from_callback(
-            padded.shape, sharding, lambda index: padded[index]
-        )
-
-    return place
+def _count_missing(objects: int, sharding: NamedSharding) -> int:
+    """Number of objects by which the devices' parts are made equal."""
+    return -objects % sharding.mesh.size if sharding.spec else 0

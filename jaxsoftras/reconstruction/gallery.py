@@ -261,24 +261,23 @@ def reconstruct(
 
 def training_views(
     experiment: training.Experiment,
-    state: training.TrainState,
+    variables: models.Variables,
     batch: data.PairBatch,
-    rows: int = 4,
+    step: int,
 ) -> np.ndarray:
     """Shows the first view, the render from the second, and the second view.
 
     Args:
         experiment: functions of the configuration of the run.
-        state: state of the run.
+        variables: parameters and batch statistics of the network.
         batch: pairs of views, on the devices.
-        rows: number of objects to show.
+        step: number of steps taken, for the sharpness of the render.
 
     Returns:
         ``[H, W, 3]`` uint8, one row per object.
     """
-    vertices = experiment.infer(state.evaluated, batch.images_a)
-    sigma = experiment.sigma(state.step)
-    renders = experiment.render(vertices, batch.cameras_b, sigma)
+    vertices = experiment.infer(variables, batch.images_a)
+    renders = experiment.render(vertices, batch.cameras_b, experiment.sigma(step))
     shown = jax.device_get((batch.images_a, renders, batch.images_b))
     return np.concatenate(
         [
@@ -290,8 +289,6 @@ def training_views(
                 ],
                 axis=1,
             )
-            for first, render, second in zip(
-                *(array[:rows] for array in shown), strict=True
-            )
+            for first, render, second in zip(*shown, strict=True)
         ]
     )

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import rich.progress
 
@@ -29,10 +28,7 @@ class DivergedError(terminal.ProgramError):
 
 
 class Monitor:
-    """Reports the metrics of steps, a few steps late so that devices never wait.
-
-    Use as a context manager around the training loop.
-    """
+    """Reports the metrics of steps; a context manager around the training loop."""
 
     def __init__(
         self, workdir: Path, *, start: int, steps: int, every: int, quiet: bool = False
@@ -52,7 +48,6 @@ class Monitor:
         """
         self._every = every
         self._steps = steps
-        self._pending: list[tuple[int, training.Metrics]] = []
         self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
         self._events = records.EventFile(workdir / "tensorboard", start)
         self._console = terminal.make_console(quiet=quiet)
@@ -103,40 +98,24 @@ class Monitor:
             )
 
     def record(self, step: int, metrics: training.Metrics) -> None:
-        """Records the metrics of a step, and reports them at intervals.
+        """Checks the metrics of a step, and reports them at intervals.
 
         Args:
             step: number of steps taken, this one included.
-            metrics: metrics of the step, still on the device.
+            metrics: metrics of the step, on the host.
 
         Raises:
-            DivergedError: see `check`.
+            DivergedError: the loss or the gradient is not finite.
             OSError: the report cannot be written.
         """
-        self._pending.append((step, metrics))
+        if not math.isfinite(metrics.loss + metrics.gradient_norm):
+            raise DivergedError(
+                step,
+                f"Step {step} gave a loss of {metrics.loss:g} and a gradient of norm "
+                f"{metrics.gradient_norm:g}",
+            )
         if step % self._every == 0 or step == self._steps:
-            latest = self.check()
-            self._report(step, latest)
-
-    def check(self) -> training.Metrics:
-        """Waits for the steps recorded so far.
-
-        Returns:
-            Metrics of the latest step, on the host.
-
-        Raises:
-            DivergedError: a step had a loss or a gradient that is not finite.
-        """
-        values = jax.device_get(self._pending)
-        self._pending = self._pending[-1:]
-        for step, metrics in values:
-            if not math.isfinite(metrics.loss + metrics.gradient_norm):
-                raise DivergedError(
-                    step,
-                    f"Step {step} gave a loss of {metrics.loss:g} and a gradient of "
-                    f"norm {metrics.gradient_norm:g}",
-                )
-        return values[-1][1]
+            self._report(step, metrics)
 
     def _report(self, step: int, metrics: training.Metrics) -> None:
         last_step, last_time = self._reported

@@ -15,12 +15,11 @@ from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
 State = TypeVar("State")
 
-SKIP = ocp.PLACEHOLDER
-"""In place of an array that is not to be read."""
+SKIP = ...
+"""In place of an array that is not to be read: `orbax.checkpoint.PLACEHOLDER`."""
 
 _READS_IN_FLIGHT = 0.5  # how long they may take to end after one has failed, seconds
 _lock = threading.Lock()
@@ -30,6 +29,7 @@ _before = (logging.NOTSET, sys.unraisablehook)
 
 def write(folder: Path, state: Any) -> None:
     """Writes a pytree of NumPy arrays to a new folder."""
+    ocp = _import_orbax()
     with _quiet(), _plain(folder.parent) as parent:
         checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
         checkpointer.save(parent / folder.name, args=ocp.args.PyTreeSave(state))
@@ -37,6 +37,7 @@ def write(folder: Path, state: Any) -> None:
 
 def read_structure(folder: Path) -> Any:
     """Reads the structure of a saved state, with shapes and dtypes for arrays."""
+    ocp = _import_orbax()
     with _quiet(), _plain(folder) as path:
         return ocp.PyTreeCheckpointHandler().metadata(cast(Any, path)).tree
 
@@ -48,6 +49,7 @@ def read(folder: Path, like: State) -> State:
         folder: what `write` has written.
         like: state of the same structure; its arrays may be `SKIP`.
     """
+    ocp = _import_orbax()
     restore = ocp.RestoreArgs(restore_type=np.ndarray)
     arguments = ocp.args.PyTreeRestore(
         like, restore_args=jax.tree.map(lambda _: restore, like)
@@ -59,7 +61,13 @@ def read(folder: Path, like: State) -> State:
 
 def describe(state: Any) -> Any:
     """Arranges a state as `read_structure` does."""
-    return ocp.tree.serialize_tree(state)
+    return _import_orbax().tree.serialize_tree(state)
+
+
+def _import_orbax() -> Any:
+    import orbax.checkpoint  # takes a second, in the thread that saves
+
+    return orbax.checkpoint
 
 
 @contextlib.contextmanager

@@ -10,21 +10,15 @@ import itertools
 import json
 import os
 import socket
-import struct
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from tensorboardX import summary
-from tensorboardX.crc32c import crc32c
-from tensorboardX.proto import event_pb2
 
 from jaxsoftras import atomic
-
-_pb: Any = event_pb2  # its classes are made when it is imported
-
+from jaxsoftras.reconstruction import event_format
 
 PART = "val_part"
 """Name that the line of a validation has, and no other."""
@@ -78,11 +72,7 @@ def _read_step(line: bytes) -> float:
 
 
 class EventFile:
-    """An event file of TensorBoard.
-
-    Each event is a TFRecord: its length, the length's checksum, the event, its checksum
-    (https://www.tensorflow.org/tutorials/load_data/tfrecord).
-    """
+    """An event file of TensorBoard; see `jaxsoftras.reconstruction.event_format`."""
 
     _numbers = itertools.count()  # of the files of this process
 
@@ -103,36 +93,24 @@ class EventFile:
         place = f"{socket.gethostname()}.{os.getpid()}.{next(self._numbers)}"
         path = folder / f"events.out.tfevents.{int(time.time()):010d}.{place}"
         self._file = path.open("xb", buffering=0)
-        self._add(_pb.Event(file_version="brain.Event:2"))
-        log = _pb.SessionLog(status=_pb.SessionLog.START)
-        self._add(_pb.Event(step=start + 1, session_log=log))
+        self._add(event_format.encode_version())
+        self._add(event_format.encode_start(start + 1))
 
     def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds numbers by name."""
         for name, value in values.items():
-            content = summary.scalar(name, value)
-            self._add(_pb.Event(step=step, summary=content))
+            self._add(event_format.encode_scalar(step, name, value))
 
     def add_image(self, step: int, name: str, pixels: np.ndarray) -> None:
         """Adds an image ``[H, W, 3]`` uint8."""
-        content = summary.image(name, pixels, dataformats="HWC")
-        self._add(_pb.Event(step=step, summary=content))
+        self._add(event_format.encode_image(step, name, pixels))
 
-    def _add(self, event: Any) -> None:
-        event.wall_time = time.time()
-        data = event.SerializeToString()
-        length = struct.pack("<Q", len(data))
-        _write(self._file, length + _checksum(length) + data + _checksum(data))
+    def _add(self, event: bytes) -> None:
+        _write(self._file, event_format.make_record(event))
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
-
-
-def _checksum(data: bytes) -> bytes:
-    """CRC-32C of data, rotated and shifted as TFRecords have it."""
-    crc = crc32c(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import contextlib
 import dataclasses
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -16,13 +16,13 @@ from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
+    loop,
     monitor,
     optimization,
     profiling,
     run_folder,
     runs,
     training,
-    watching,
 )
 
 
@@ -44,7 +44,7 @@ def train(
             see `run_folder.choose_config`.
         quiet: whether to print nothing.
         stop: receives signals. From the first step on, the first signal ends the run
-            after the step at hand, with a checkpoint. If None, signals are none of
+            after the steps at hand, with a checkpoint. If None, signals are none of
             the function's business.
         profile: number of steps to trace after a warm-up; see
             `jaxsoftras.reconstruction.profiling`.
@@ -67,18 +67,15 @@ def train(
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
         optimization.check_end(settings)
-        if checkpoints.latest() is None:
-            agreement.check_agreement(split)
         experiment = training.Experiment(settings, devices)
         try:
-            state = _begin(settings, experiment, checkpoints, workdir, overrides)
-            state, step = _run_steps(
+            state, step = _take_steps(
                 settings,
-                state,
                 experiment,
                 split,
                 checkpoints,
                 workdir,
+                overrides,
                 stop,
                 quiet=quiet,
                 profile=profile,
@@ -86,15 +83,10 @@ def train(
         except monitor.DivergedError as error:
             raise _explain_divergence(error, settings, split, workdir) from None
         except Exception as error:
-            on_host = isinstance(error, MemoryError)
-            if not on_host and not terminal.out_of_device_memory(error):
+            explained = _explain_memory(error)
+            if explained is error:
                 raise
-            reason = str(error).partition("\n")[0] or "none is left"
-            raise terminal.ProgramError(
-                f"Memory does not suffice ({reason}): lower optim.batch_size; "
-                "data.feeding=host keeps the images off the devices, and "
-                "data.source=prepared off the memory of the host."
-            ) from None
+            raise explained from error
     if stop.number is not None and step < settings.optim.steps:
         raise interruption.Interrupted(
             stop.number,
@@ -104,87 +96,86 @@ def train(
     return state
 
 
+def _take_steps(
+    settings: config.Config,
+    experiment: training.Experiment,
+    split: data.Split | data.Mixture,
+    checkpoints: runs.Checkpoints,
+    workdir: Path,
+    overrides: Sequence[str],
+    stop: interruption.Stop,
+    *,
+    quiet: bool,
+    profile: int,
+) -> tuple[training.TrainState, int]:
+    """Takes the steps that are left; returns the state and the number of steps.
+
+    The steps are compiled in a thread, while the state is made or restored.
+    """
+    start = checkpoints.newest() or 0
+    like = jax.eval_shape(experiment.init, settings.seed)
+    like = runs.abstract(like, experiment.replicated)
+    feed = feeding.make_feed(experiment, split, start)
+    with _thread() as beside:
+        preparing = None
+        if start < settings.optim.steps:
+            preparing = beside.submit(feed.prepare, like)
+        if not start:
+            agreement.check_agreement(split)
+        state = _begin(
+            settings, experiment, checkpoints, like, start, workdir, overrides
+        )
+        with monitor.Monitor(
+            workdir,
+            start=start,
+            steps=settings.optim.steps,
+            every=settings.log.metrics_every,
+            quiet=quiet,
+        ) as report:
+            report.message(
+                f"{workdir}: step {start} to {settings.optim.steps}, batches of "
+                f"{settings.optim.batch_size} on {jax.device_count()} "
+                f"{jax.devices()[0].device_kind}, {feed.description}"
+            )
+            if preparing:
+                preparing.result()
+            steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
+            profiler = profiling.Profiler(workdir, start, profile) if profile else None
+            return steps.run(state, start, stop, profiler)
+
+
+@contextlib.contextmanager
+def _thread() -> Iterator[concurrent.futures.Executor]:
+    """Makes a thread that an error does not wait for."""
+    thread = concurrent.futures.ThreadPoolExecutor(1, "start")
+    try:
+        yield thread
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+
+
 def _begin(
     settings: config.Config,
     experiment: training.Experiment,
     checkpoints: runs.Checkpoints,
+    like: training.TrainState,
+    start: int,
     workdir: Path,
     overrides: Sequence[str],
 ) -> training.TrainState:
-    """Makes or restores the state to go on from, and records the start."""
-    start = checkpoints.newest() or 0
-    state = experiment.init(settings.seed)
+    """Makes or restores the state after ``start`` steps, and records the start."""
     if start:
-        like = runs.abstract(state, experiment.replicated)
         state = checkpoints.restore(like, start)
         checkpoints.best()  # if it is damaged, another one takes its place
-    elif settings.init_from:
+    else:
+        state = experiment.init(settings.seed)
+    if not start and settings.init_from:
         variables, source = runs.load_initial(settings)
         variables = jax.device_put(variables, experiment.replicated)
         state = experiment.begin(variables)
         settings = dataclasses.replace(settings, init_from=source)
     run_folder.record(workdir, settings, start, overrides)
     return state
-
-
-def _run_steps(
-    settings: config.Config,
-    state: training.TrainState,
-    experiment: training.Experiment,
-    split: data.Split | data.Mixture,
-    checkpoints: runs.Checkpoints,
-    workdir: Path,
-    stop: interruption.Stop,
-    *,
-    quiet: bool,
-    profile: int,
-) -> tuple[training.TrainState, int]:
-    """Takes the steps that are left; returns the state and the number of steps."""
-    steps, log = settings.optim.steps, settings.log
-    start = int(state.step)
-    feed = feeding.make_feed(experiment, split, start)
-    step = start
-    with (
-        contextlib.ExitStack() as deferred,
-        monitor.Monitor(
-            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
-        ) as report,
-    ):
-        report.message(
-            f"{workdir}: step {start} to {steps}, batches of "
-            f"{settings.optim.batch_size} on {jax.device_count()} "
-            f"{jax.devices()[0].device_kind}, {feed.description}"
-        )
-        watcher = watching.Watcher(experiment, settings, split, report, checkpoints)
-        if watcher.validates(start) and checkpoints.score(start) is None:
-            watcher.validate(start, state.evaluated)  # the run was cut off before
-        last, begun = step >= steps, time.monotonic()
-        profiler = None
-        if profile and not last:
-            profiler = profiling.Profiler(workdir, start, profile)
-            deferred.enter_context(profiler)
-        while not last:
-            state, metrics = feed.take_step(state)
-            step += 1
-            if step == start + 1:  # now it is compiled, and there is work to save
-                deferred.enter_context(stop.defer())
-            report.record(step, metrics)
-            if profiler:
-                for line in profiler.after_step(step, state):
-                    report.message(line)
-            checkpoints.check()
-            # read once: a signal may come at any moment
-            last = step == steps or stop.number is not None
-            if watcher.shows(step):
-                watcher.show(step, state)
-            if step % log.checkpoint_every == 0 or last:
-                report.check()
-                checkpoints.save(step, state)
-            if watcher.validates(step) and stop.number is None:
-                watcher.validate(step, state.evaluated)
-        if step > start:
-            report.message(watcher.summarize(step - start, time.monotonic() - begun))
-    return state, step
 
 
 def _explain_divergence(
@@ -204,6 +195,19 @@ def _explain_divergence(
         error.step,
         f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
         "with a lower optim.learning_rate.",
+    )
+
+
+def _explain_memory(error: Exception) -> Exception:
+    """Says what to do about a lack of memory; returns other errors as they are."""
+    on_host = isinstance(error, MemoryError)
+    if not on_host and not terminal.out_of_device_memory(error):
+        return error
+    reason = str(error).partition("\n")[0] or "none is left"
+    return terminal.ProgramError(
+        f"Memory does not suffice ({reason}): lower optim.batch_size; "
+        "data.feeding=host keeps the images off the devices, and "
+        "data.source=prepared off the memory of the host."
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from typing import Any
 
 import jax
+import numpy as np
 
 from jaxsoftras import config, data, models
 from jaxsoftras.reconstruction import (
+    background,
     gallery,
     monitor,
     previews,
@@ -19,14 +22,19 @@ from jaxsoftras.reconstruction import (
     validation,
 )
 
+_ROWS = 4  # objects in an image of a batch
+
 
 class Watcher:
-    """Makes the images and validations of a run, and records them."""
+    """Makes the images and validations of a run beside its steps, and records them.
+
+    They are made on one device, by a thread; see `background.Background`.
+    """
 
     def __init__(
         self,
-        experiment: training.Experiment,
         settings: config.Config,
+        device: Any,
         source: data.Split | data.Mixture,
         report: monitor.Monitor,
         checkpoints: runs.Checkpoints,
@@ -34,17 +42,21 @@ class Watcher:
         """Opens the validation split, if it is wanted.
 
         Args:
-            experiment: functions of the configuration of the run.
-            settings: the configuration.
-            source: the objects that it is trained on.
+            settings: the configuration of the run.
+            device: device to make them on.
+            source: the objects that the network is trained on.
             report: where images and validations are recorded.
             checkpoints: those of the run, which are given the scores.
         """
-        self._experiment, self._settings = experiment, settings
+        self._settings = settings
+        self._experiment = training.Experiment(
+            settings, training.device_mesh(1, [device])
+        )
         self._source = source
         self._report, self._checkpoints = report, checkpoints
         self._previews: previews.Previews | None = None
-        self.validator = validation.open_validator(experiment, settings)
+        self._unscored = 0  # validations that were asked for and not delivered
+        self.validator = validation.open_validator(self._experiment, settings)
         _warn_of_intervals(settings)
 
     def shows(self, step: int) -> bool:
@@ -52,27 +64,48 @@ class Watcher:
         settings = self._settings
         return step % settings.log.images_every == 0 or step == settings.optim.steps
 
-    def show(self, step: int, state: training.TrainState) -> None:
-        """Makes images: of the step's batch, and of the same objects as ever.
+    def show(
+        self, work: background.Background, step: int, variables: models.Variables
+    ) -> None:
+        """Has images made: of the step's batch, and of the same objects as ever.
 
         Args:
+            work: what makes them.
             step: number of steps taken.
-            state: state after them.
+            variables: parameters and batch statistics after them, which nobody donates.
         """
+
+        def draw() -> dict[str, np.ndarray]:
+            placed = jax.device_put(variables, self._experiment.replicated)
+            return self._draw(step, placed)
+
+        def deliver(images: dict[str, np.ndarray]) -> None:
+            for name, pixels in images.items():
+                self._report.image(name, pixels, step)
+
+        work.submit(draw, deliver)
+
+    def _draw(self, step: int, variables: models.Variables) -> dict[str, np.ndarray]:
         experiment, settings = self._experiment, self._settings
         batch = data.sample_pairs(
-            self._source, settings.optim.batch_size, seed=settings.seed, step=step - 1
+            self._source,
+            settings.optim.batch_size,
+            seed=settings.seed,
+            step=step - 1,
+            rows=np.arange(min(_ROWS, settings.optim.batch_size)),
         )
         batch = jax.device_put(batch, experiment.sharded)
-        views = gallery.training_views(experiment, state, batch)
-        self._report.image("train/views", views, step)
+        views = gallery.training_views(experiment, variables, batch, step)
         if self._previews is None:
             splits = {"train": self._source}
             if self.validator:
                 splits["val"] = self.validator.split
             self._previews = previews.Previews(experiment, splits)
-        for name, meshes in self._previews.draw(state.evaluated).items():
-            self._report.image(f"{name}/meshes", meshes, step)
+        meshes = self._previews.draw(variables)
+        return {
+            "train/views": views,
+            **{f"{name}/meshes": pixels for name, pixels in meshes.items()},
+        }
 
     def validates(self, step: int) -> bool:
         """Tells whether a step is validated: at intervals, and the last one."""
@@ -81,22 +114,39 @@ class Watcher:
             return False
         return step % settings.log.validate_every == 0 or step == settings.optim.steps
 
-    def validate(self, step: int, variables: models.Variables) -> None:
-        """Validates a network; see `record`.
+    def validate(
+        self, work: background.Background, step: int, variables: models.Variables
+    ) -> None:
+        """Has a network validated, and its score given to the checkpoint of the step.
 
         Args:
+            work: what validates it.
             step: number of steps taken.
-            variables: parameters and batch statistics after them, on the devices.
+            variables: parameters and batch statistics after them, which nobody donates.
         """
-        assert self.validator is not None
-        begun = time.monotonic()
-        result = self.validator.validate(variables)
-        self.record(step, result, time.monotonic() - begun)
+        validator = self.validator
+        assert validator is not None
 
-    def record(self, step: int, result: validation.Validation, seconds: float) -> None:
-        """Records a validation, and gives its score to the checkpoint of the step."""
-        self._report.validation(step, result, seconds)
-        self._checkpoints.add_score(step, result.mean)
+        def validate() -> tuple[validation.Validation, float]:
+            begun = time.monotonic()
+            placed = jax.device_put(variables, self._experiment.replicated)
+            return validator.validate(placed), time.monotonic() - begun
+
+        def deliver(result: tuple[validation.Validation, float]) -> None:
+            self._unscored -= 1
+            self._report.validation(step, *result)
+            self._checkpoints.add_score(step, result[0].mean)
+
+        self._unscored += 1
+        work.submit(validate, deliver)
+
+    def wait_for_scores(self, work: background.Background) -> None:
+        """Waits for the validations, lest the best checkpoint be removed as an old one.
+
+        To be called before the next checkpoint is saved.
+        """
+        if self._unscored:
+            work.wait()
 
     def summarize(self, steps: int, seconds: float) -> str:
         """Sums up the steps of this process in a line; waits for the checkpoints.

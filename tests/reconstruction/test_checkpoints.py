@@ -10,7 +10,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from jaxsoftras.reconstruction import checkpoint_files, checkpoints
+from jaxsoftras.reconstruction import checkpoint_files, checkpoints, loop
 from jaxsoftras.reconstruction.checkpoints import Checkpoints
 from jaxsoftras.reconstruction.run_folder import RunError
 from tests.support.folders import read_files
@@ -95,7 +95,7 @@ class TestRoundTrip:
         advance = jax.jit(lambda x: jax.tree.map(lambda y: y + 1, x), donate_argnums=0)
         state = make_state(5)
         with Checkpoints(tmp_path) as opened:
-            opened.save(5, state)
+            opened.save(5, loop.copy_state(state))
             jax.block_until_ready(advance(state))
             begin.set()
         with Checkpoints(tmp_path) as opened:

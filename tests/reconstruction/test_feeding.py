@@ -11,60 +11,92 @@ import pytest
 
 from jaxsoftras import config, data
 from jaxsoftras.data.rig import Orbit
-from jaxsoftras.reconstruction import feeding, training, training_run
+from jaxsoftras.reconstruction import feeding, runs, training, training_run
 from tests.data.test_mixture import make_split
+from tests.support import small_run
+from tests.support.compilations import compilations
 
 
 class Echo(training.Experiment):
-    """An experiment whose steps return their batches."""
+    """An experiment whose steps keep their batches, in place of a network."""
 
     def take_step(self, state, batch):
-        return state._replace(step=state.step + 1), batch
+        nothing = training.Metrics(*jnp.zeros(len(training.Metrics._fields)))
+        return state._replace(step=state.step + 1, variables=batch), nothing
 
 
-def test_both_feeds_resume_with_the_batch_of_the_step():
+def test_all_feeds_resume_with_the_batch_of_the_step():
     """Over four devices, whatever the feed did before."""
     settings = config.override(config.Config(), ["optim.batch_size=4"])
     experiment = Echo(settings, training.device_mesh(4))
     source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
-    feeds = []
+    first: Any = data.sample_pairs(source, 4, seed=settings.seed, step=0)
+    nothing: Any = None
     for where in ("host", "device", "devices"):
         data_settings = dataclasses.replace(settings.data, feeding=where)
         experiment.config = dataclasses.replace(settings, data=data_settings)
-        feeds.append(feeding.make_feed(experiment, source, 3))
-    # steps are donated their states: each has its own
-    nothing: Any = None
-    states = [training.TrainState(jnp.int32(3), nothing, nothing) for _ in feeds]
-    for step in (3, 4):
-        expected = data.sample_pairs(source, 4, seed=settings.seed, step=step)
-        taken = [
-            feed.take_step(state) for feed, state in zip(feeds, states, strict=True)
-        ]
-        states = [state for state, _ in taken]
-        for _, batch in taken:
-            jax.tree.map(np.testing.assert_array_equal, batch, expected)
+        feed = feeding.make_feed(experiment, source, 3)
+        state = training.TrainState(jnp.int32(3), first, nothing)
+        state = jax.device_put(state, experiment.replicated)
+        feed.prepare(runs.abstract(state, experiment.replicated))
+        for count in (1, 2):
+            state, _ = feed.take_steps(state, count)
+            last = int(state.step) - 1
+            expected = data.sample_pairs(source, 4, seed=settings.seed, step=last)
+            jax.tree.map(np.testing.assert_array_equal, state.variables, expected)
 
 
-def run(settings, steps=2):
-    devices = training.device_mesh(settings.optim.batch_size)
-    experiment = training.Experiment(settings, devices)
+def prepare(settings):
+    experiment = training.Experiment(
+        settings, training.device_mesh(settings.optim.batch_size)
+    )
     source = data.open_training_set(settings.data)
     feed = feeding.make_feed(experiment, source, 0)
-    state, metrics = experiment.init(settings.seed), []
-    for _ in range(steps):
-        state, measured = feed.take_step(state)
-        metrics.append(jax.device_get(measured))
-    return feed, np.array(metrics)
+    state = experiment.init(settings.seed)
+    feed.prepare(runs.abstract(state, experiment.replicated))
+    return experiment, feed
 
 
-@pytest.mark.slow  # test_resident compares the batches
-@pytest.mark.parametrize("where", ["device", "devices"])
-def test_device_and_host_give_the_same_steps(settings, where):
+@pytest.fixture(scope="module")
+def resident_feed(cabinets):
+    settings = config.override(
+        config.Config(),
+        [*small_run.SMALL, f"data.root={cabinets}", "data.feeding=devices"],
+    )
+    return prepare(settings)
+
+
+def take(prepared, counts):
+    """Takes steps from the start; returns state and metrics on the host."""
+    experiment, feed = prepared
+    state, metrics = experiment.init(0), []
+    for count in counts:
+        state, measured = feed.take_steps(state, count)
+        metrics += feeding.read(measured, count)
+    return jax.device_get(state), np.array(metrics)
+
+
+class TestResidentFeed:
     """Over four devices, each of which gathers its own images."""
-    _, expected = run(config.override(settings, ["data.feeding=host"]))
-    feed, got = run(config.override(settings, [f"data.feeding={where}"]))
-    assert isinstance(feed, feeding.ResidentFeed)
-    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+    @pytest.mark.parametrize("counts", [(5,), (2, 3)])
+    def test_bits_do_not_depend_on_the_chunks(self, resident_feed, counts):
+        single = take(resident_feed, [1] * 5)
+        chunks = take(resident_feed, counts)
+        jax.tree.map(np.testing.assert_array_equal, chunks, single)
+        assert len(np.unique(chunks[1][:, 0])) == 5
+
+    def test_preparing_compiles_all(self, resident_feed):
+        experiment, feed = resident_feed
+        state = experiment.init(0)
+        assert compilations(lambda: feed.take_steps(state, 2)[0]) == 0
+
+    @pytest.mark.slow  # test_resident compares the batches
+    def test_equals_the_host(self, resident_feed, settings):
+        host = prepare(config.override(settings, ["data.feeding=host"]))
+        _, expected = take(host, [1, 2])
+        _, got = take(resident_feed, [3])
+        np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
 def test_auto_takes_the_first_place_that_fits():
