@@ -128,6 +128,7 @@ class TestOverride:
             ("data.half_fov=90", "half_fov"),
             ("augment.color=1", "'augment.color' is a group of fields"),
             ("augment.color.contrast=1.5", "color.contrast must be from 0 to 1"),
+            ("data.views_per_object=0", "views_per_object must be from 1 to 24"),
             ("render.final_sigma=0", "final_sigma must be positive, or None"),
             ("render.anneal_steps=0", "anneal_steps must be from 1"),
             ("optim.schedule=linear", "one of 'piecewise', 'cosine'"),

@@ -48,6 +48,7 @@ class HostFeed:
             seed=settings.seed,
             start_step=start,
             sharding=experiment.sharded,
+            views=settings.data.views_per_object,
         )
         self.description = "images on the host"
 
@@ -78,6 +79,7 @@ class ResidentFeed:
                 seed=settings.seed,
                 step=state.step,
                 divide=divide,
+                views=settings.data.views_per_object,
             )
             return experiment.take_step(state, batch)
 

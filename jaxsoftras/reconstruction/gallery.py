@@ -264,21 +264,22 @@ def training_views(
     batch: data.PairBatch,
     rows: int = 4,
 ) -> np.ndarray:
-    """Shows the first view, the render from the second, and the second view.
+    """Shows the first view, the render from the last, and the last view.
 
     Args:
         experiment: functions of the configuration of the run.
         state: state of the run.
-        batch: pairs of views, on the devices.
+        batch: views of objects, on the devices.
         rows: number of objects to show.
 
     Returns:
         ``[H, W, 3]`` uint8, one row per object.
     """
-    vertices = experiment.infer(state.evaluated, batch.images_a)
-    sigma = experiment.sigma(state.step)
-    renders = experiment.render(vertices, batch.cameras_b, sigma)
-    shown = jax.device_get((batch.images_a, renders, batch.images_b))
+    first, last = batch.images[:, 0], batch.images[:, -1]
+    cameras = jax.tree.map(lambda part: part[:, -1], batch.cameras)
+    vertices = experiment.infer(state.evaluated, first)
+    renders = experiment.render(vertices, cameras, experiment.sigma(state.step))
+    shown = jax.device_get((first, renders, last))
     return np.concatenate(
         [
             np.concatenate(

@@ -1,4 +1,4 @@
-"""The training step: two views, four renders, gradients, Adam; sharded over devices."""
+"""The training step: views, renders, gradients, Adam; sharded over devices."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Losses(NamedTuple):
     """Terms of the loss before weighting, one number per object.
 
     Attributes:
-        silhouette: ``[B]`` mean of ``1 - IoU`` over the four renders.
-        laplacian: ``[B]`` mean over the two meshes.
-        flatten: ``[B]`` mean over the two meshes.
+        silhouette: ``[B]`` mean of ``1 - IoU`` over the k^2 renders.
+        laplacian: ``[B]`` mean over the k meshes.
+        flatten: ``[B]`` mean over the k meshes.
     """
 
     silhouette: jax.Array
@@ -147,7 +147,7 @@ class Experiment:
         begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
-        view_losses: `Losses` of two meshes and two views per object.
+        view_losses: `Losses` of k meshes and k views per object.
         render: ``([B, V, 3], B cameras, sigma) -> [B, S, S]`` soft silhouettes.
         cover: ``([B, V, 3], B cameras) -> [B, S, S]`` bool, whether a face covers the
             centre of a pixel.
@@ -241,16 +241,16 @@ class Experiment:
         cameras: rig.Viewpoints,
         sigma: jax.Array,
     ) -> Losses:
-        """Compares both meshes of each object with both views.
+        """Compares every mesh of each object with every view.
 
         Args:
-            vertices: ``[B, 2, V, 3]`` mesh reconstructed from each view, model frame.
-            silhouettes: ``[B, 2, S, S]`` uint8 alpha of each view.
-            cameras: cameras of the views, with leading axes ``[B, 2]``.
+            vertices: ``[B, k, V, 3]`` mesh reconstructed from each view, model frame.
+            silhouettes: ``[B, k, S, S]`` uint8 alpha of each view.
+            cameras: cameras of the views, with leading axes ``[B, k]``.
             sigma: sharpness, NDC squared.
         """
-        batch, pair = silhouettes.shape[:2]
-        both = (batch, pair, pair)  # object, mesh, view
+        batch, views = silhouettes.shape[:2]
+        both = (batch, views, views)  # object, mesh, view
 
         def match_meshes(part: jax.Array) -> jax.Array:
             shape = part.shape[2:]
@@ -258,7 +258,7 @@ class Experiment:
             return part.reshape(-1, *shape)
 
         rendered = self._render(
-            jnp.repeat(vertices, pair, axis=1).reshape(-1, *vertices.shape[2:]),
+            jnp.repeat(vertices, views, axis=1).reshape(-1, *vertices.shape[2:]),
             jax.tree.map(match_meshes, cameras),
             sigma,
         )
@@ -289,13 +289,10 @@ class Experiment:
         batch = augmentation.augment(
             batch, self.config.augment, seed=self.config.seed, step=state.step
         )
-        images = jnp.stack([batch.images_a, batch.images_b], axis=1)
-        cameras = jax.tree.map(
-            lambda a, b: jnp.stack([a, b], axis=1), batch.cameras_a, batch.cameras_b
-        )
+        images = jnp.asarray(batch.images)
 
         def loss(params: nnx.State):
-            # both views of all objects share the batch normalisation
+            # all views of all objects share the batch normalisation
             vertices, batch_stats = self.network.train(
                 state.variables._replace(params=params),
                 models.to_network_input(images.reshape(-1, *images.shape[2:])),
@@ -303,7 +300,7 @@ class Experiment:
             terms = self._view_losses(
                 vertices.reshape(*images.shape[:2], *vertices.shape[1:]),
                 images[:, :, 3],
-                cameras,
+                batch.cameras,
                 sigma,
             )
             return jnp.mean(self.total(terms)), (batch_stats, terms)

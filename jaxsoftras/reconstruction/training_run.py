@@ -159,7 +159,11 @@ def _run_steps(
             last = step == steps or stop.number is not None
             if step % log.images_every == 0 or step == steps:
                 batch = data.sample_pairs(
-                    split, settings.optim.batch_size, seed=settings.seed, step=step - 1
+                    split,
+                    settings.optim.batch_size,
+                    seed=settings.seed,
+                    step=step - 1,
+                    views=settings.data.views_per_object,
                 )
                 batch = jax.device_put(batch, experiment.sharded)
                 views = gallery.training_views(experiment, state, batch)

@@ -31,28 +31,30 @@ def leaves(state):
 
 
 class TestStep:
-    def test_loss_equals_the_equation_of_the_original(self, settings):
-        """Four renders, mean of four IoU losses, weighted means over the meshes."""
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_loss_equals_the_equation_of_the_original(self, settings, count):
+        """Mean of the IoU losses of k^2 renders, weighted means over k meshes."""
         experiment = make_experiment(settings)
         rng = np.random.default_rng(0)
         faces = experiment.network.faces
-        vertices = jnp.asarray(rng.normal(0, 0.2, (3, 2, 42, 3)), jnp.float32)
-        targets = rng.integers(0, 256, (3, 2, 16, 16)).astype(np.uint8)
-        views = rng.integers(0, 24, (3, 2)).astype(np.int32)
+        vertices = jnp.asarray(rng.normal(0, 0.2, (3, count, 42, 3)), jnp.float32)
+        targets = rng.integers(0, 256, (3, count, 16, 16)).astype(np.uint8)
+        views = rng.integers(0, 24, (3, count)).astype(np.int32)
         # cameras here, and numbers of views below, are the same
         cameras = rig.as_cameras(rig.OrbitViews(views, rig.SOFTRAS_RIG))
         terms = experiment.view_losses(vertices, targets, cameras, jnp.float32(1e-4))
 
         expected = np.zeros(3)
         for b in range(3):
-            for m in range(2):
-                for v in range(2):
+            for m in range(count):
+                for v in range(count):
                     view = rig.OrbitViews(views[b, v][None], rig.SOFTRAS_RIG)
                     alpha = experiment.render(
                         vertices[b, m][None], view, jnp.float32(1e-4)
                     )[0]
                     target = targets[b, v] / np.float32(255)
-                    expected[b] += (1 - losses.silhouette_iou(alpha, target)) / 4
+                    iou = losses.silhouette_iou(alpha, target)
+                    expected[b] += (1 - iou) / count**2
         np.testing.assert_allclose(terms.silhouette, expected, rtol=1e-5)
         for term, loss in (
             (terms.laplacian, losses.laplacian),
