@@ -167,11 +167,18 @@ class Loss:
     """Weight of `jaxsoftras.losses.laplacian`."""
     flatten: float = 5e-4
     """Weight of `jaxsoftras.losses.flatten`."""
+    normal_consistency: float = 0.0
+    """Weight of `jaxsoftras.losses.normal_consistency`. The paper does without this
+    term and the next two, which are not computed if their weight is 0."""
+    edge_length: float = 0.0
+    """Weight of `jaxsoftras.losses.edge_length`, the mean squared length."""
+    multiscale: float = 0.0
+    """Weight of one minus `jaxsoftras.losses.multiscale_silhouette_iou`, of 4 scales,
+    or as many as the image has."""
 
     def __post_init__(self):
         _require(
-            self.laplacian >= 0 and self.flatten >= 0,
-            "Loss weights must not be negative.",
+            min(dataclasses.astuple(self)) >= 0, "Loss weights must not be negative."
         )
 
 

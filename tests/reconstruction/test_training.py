@@ -69,6 +69,51 @@ class TestStep:
             rtol=1e-5,
         )
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            (
+                "normal_consistency",
+                lambda v, f, *_: losses.normal_consistency(v, f).mean(1),
+            ),
+            ("edge_length", lambda v, f, *_: losses.edge_length(v, f).mean(1)),
+            (
+                "multiscale",
+                lambda v, f, rendered, target: (
+                    1 - losses.multiscale_silhouette_iou(rendered, target).mean((1, 2))
+                ),
+            ),
+        ],
+    )
+    def test_further_losses(self, settings, name, value):
+        """Of the same meshes, with a weight; and without, none of them."""
+        weighted = config.override(settings, [f"loss.{name}=0.5"])
+        experiments = [make_experiment(s) for s in (settings, weighted)]
+        rng = np.random.default_rng(0)
+        vertices = jnp.asarray(rng.normal(0, 0.2, (3, 2, 42, 3)), jnp.float32)
+        targets = rng.integers(0, 256, (3, 2, 16, 16)).astype(np.uint8)
+        numbers = rng.integers(0, 24, (3, 2)).astype(np.int32)
+        views = rig.OrbitViews(numbers, rig.SOFTRAS_RIG)
+        without, terms = (
+            e.view_losses(vertices, targets, views, jnp.float32(1e-4))
+            for e in experiments
+        )
+        rendered = experiments[0].render(
+            jnp.repeat(vertices, 2, axis=1).reshape(12, 42, 3),
+            rig.OrbitViews(np.repeat(numbers[:, None], 2, 1).ravel(), rig.SOFTRAS_RIG),
+            jnp.float32(1e-4),
+        )
+        expected = value(
+            vertices,
+            experiments[0].network.faces,
+            rendered.reshape(3, 2, 2, 16, 16),
+            targets[:, None] / np.float32(255),
+        )
+        assert (getattr(without, name) == 0).all() and expected.min() > 0
+        np.testing.assert_allclose(getattr(terms, name), expected, rtol=1e-5)
+        totals = [experiments[1].total(x) for x in (without, terms)]
+        np.testing.assert_allclose(totals[1] - totals[0], 0.5 * expected, rtol=1e-4)
+
     def test_four_devices_equal_one(self, settings):
         metrics1, state1 = run(settings, devices=1)
         metrics4, state4 = run(settings, devices=4)
