@@ -24,7 +24,8 @@ class Echo(training.Experiment):
 
 def test_both_feeds_resume_with_the_batch_of_the_step():
     """Over four devices, whatever the feed did before."""
-    settings = config.override(config.Config(), ["optim.batch_size=4"])
+    words = ["optim.batch_size=4", "data.views_per_object=3"]
+    settings = config.override(config.Config(), words)
     experiment = Echo(settings, training.device_mesh(4))
     source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
     feeds = []
@@ -36,7 +37,7 @@ def test_both_feeds_resume_with_the_batch_of_the_step():
     nothing: Any = None
     states = [training.TrainState(jnp.int32(3), nothing, nothing) for _ in feeds]
     for step in (3, 4):
-        expected = data.sample_pairs(source, 4, seed=settings.seed, step=step)
+        expected = data.sample_pairs(source, 4, seed=settings.seed, step=step, views=3)
         taken = [
             feed.take_step(state) for feed, state in zip(feeds, states, strict=True)
         ]
