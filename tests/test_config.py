@@ -25,7 +25,8 @@ class TestLoad:
             decay_factor=0.3,
         )
         assert settings.render.sigma == 1e-4 and settings.render.dist_eps == 1e-10
-        assert settings.loss == config.Loss(laplacian=5e-3, flatten=5e-4)
+        assert settings.loss == config.Loss(5e-3, 5e-4, 0, 0, 0)
+        assert settings.augment == config.Augment(mirror=False, scale=0, shift=0)
         assert settings.model.image_size == 64
 
     @pytest.mark.parametrize(
@@ -128,6 +129,8 @@ class TestOverride:
             ("data.half_fov=90", "half_fov"),
             ("augment.color=1", "'augment.color' is a group of fields"),
             ("augment.color.contrast=1.5", "color.contrast must be from 0 to 1"),
+            ("loss.multiscale=-1", "Loss weights must not be negative"),
+            ("data.views_per_object=0", "views_per_object must be from 1 to 24"),
             ("render.final_sigma=0", "final_sigma must be positive, or None"),
             ("render.anneal_steps=0", "anneal_steps must be from 1"),
             ("optim.schedule=linear", "one of 'piecewise', 'cosine'"),

@@ -3,15 +3,15 @@
 A configuration file is a Python file with a function ``get_config() -> Config``. Single
 fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
 
-* `jaxsoftras.config.fields`: every field, its default and its range.
+* `jaxsoftras.config.fields`, `jaxsoftras.config.augmentations`: every field, its
+  default and its range.
 * `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
 """
 
+from jaxsoftras.config.augmentations import Augment as Augment
+from jaxsoftras.config.augmentations import Color as Color
 from jaxsoftras.config.fields import RESUMABLE as RESUMABLE
-from jaxsoftras.config.fields import Augment as Augment
-from jaxsoftras.config.fields import Color as Color
 from jaxsoftras.config.fields import Config as Config
-from jaxsoftras.config.fields import ConfigError as ConfigError
 from jaxsoftras.config.fields import Data as Data
 from jaxsoftras.config.fields import Feeding as Feeding
 from jaxsoftras.config.fields import Log as Log
@@ -20,6 +20,7 @@ from jaxsoftras.config.fields import Model as Model
 from jaxsoftras.config.fields import Optim as Optim
 from jaxsoftras.config.fields import Render as Render
 from jaxsoftras.config.fields import Source as Source
+from jaxsoftras.config.ranges import ConfigError as ConfigError
 from jaxsoftras.config.reading import conflicts as conflicts
 from jaxsoftras.config.reading import flat as flat
 from jaxsoftras.config.reading import from_dict as from_dict

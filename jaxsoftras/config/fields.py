@@ -8,18 +8,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-
-class ConfigError(ValueError):
-    """An unusable configuration; the message says why and what to do."""
-
+from jaxsoftras.config.augmentations import Augment
+from jaxsoftras.config.ranges import require as _require
 
 _COUNTABLE = 2**31  # numbers of steps, and seeds, are int32 on the devices
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
-
 
 Feeding = Literal["auto", "device", "devices", "host"]
 """Places for the training images; see `Data.feeding`."""
@@ -72,6 +64,9 @@ class Data:
     a step draws its batch without the host; ``devices``, divided among the devices;
     ``host``, from where every batch is copied; ``auto``, the first of these that fits
     (on a CPU, the host). Batches are the same."""
+    views_per_object: int = 2
+    """Views k of each object in a batch: a mesh from each is compared with all of them,
+    which takes k encodings and k^2 renders an object."""
     distance: float = 2.732
     """Camera distance from the origin, world units. This field and the next three are
     for data sets whose ``dataset.json`` states no cameras."""
@@ -86,6 +81,10 @@ class Data:
         _require(self.distance > 0, "data.distance must be positive.")
         _require(0 < self.half_fov < 90, "data.half_fov must lie between 0 and 90.")
         _require(self.embedded_objects >= 3, "data.embedded_objects must be 3 or more.")
+        _require(
+            1 <= self.views_per_object <= 24,
+            "data.views_per_object must be from 1 to 24.",
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,11 +167,18 @@ class Loss:
     """Weight of `jaxsoftras.losses.laplacian`."""
     flatten: float = 5e-4
     """Weight of `jaxsoftras.losses.flatten`."""
+    normal_consistency: float = 0.0
+    """Weight of `jaxsoftras.losses.normal_consistency`. The paper does without this
+    term and the next two, which are not computed if their weight is 0."""
+    edge_length: float = 0.0
+    """Weight of `jaxsoftras.losses.edge_length`, the mean squared length."""
+    multiscale: float = 0.0
+    """Weight of one minus `jaxsoftras.losses.multiscale_silhouette_iou`, of 4 scales,
+    or as many as the image has."""
 
     def __post_init__(self):
         _require(
-            self.laplacian >= 0 and self.flatten >= 0,
-            "Loss weights must not be negative.",
+            min(dataclasses.astuple(self)) >= 0, "Loss weights must not be negative."
         )
 
 
@@ -183,7 +189,7 @@ class Optim:
     steps: int = 250_000
     """Number of training steps."""
     batch_size: int = 64
-    """Objects per step. Each has two views, hence two encodings and four renders."""
+    """Objects per step, each with ``data.views_per_object`` views."""
     learning_rate: float = 1e-4
     """Learning rate at the start, or after the warm-up."""
     schedule: Literal["piecewise", "cosine"] = "piecewise"
@@ -235,53 +241,6 @@ class Optim:
         _require(self.weight_decay >= 0, "optim.weight_decay must not be negative.")
         _require(self.clip_norm >= 0, "optim.clip_norm must not be negative.")
         _require(0 <= self.ema < 1, "optim.ema must lie in [0, 1).")
-
-
-@dataclasses.dataclass(frozen=True)
-class Color:
-    """Random changes of the colours of an object, alike in all of its images.
-
-    Silhouettes and backgrounds stay as they are.
-    """
-
-    brightness: float = 0.0
-    """Colours are multiplied by up to 1 plus or minus this, which is from 0 to 1."""
-    contrast: float = 0.0
-    """Differences from medium grey are multiplied by up to 1 plus or minus this."""
-    saturation: float = 0.0
-    """Differences from grey of the same luma are multiplied by up to 1 plus or minus
-    this."""
-    hue: float = 0.0
-    """Hues are turned by up to this, either way, degrees from 0 to 180. A turn by 120
-    exchanges red, green and blue."""
-
-    def __post_init__(self):
-        for name in ("brightness", "contrast", "saturation"):
-            _require(
-                0 <= getattr(self, name) <= 1,
-                f"augment.color.{name} must be from 0 to 1.",
-            )
-        _require(0 <= self.hue <= 180, "augment.color.hue must be from 0 to 180.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Augment:
-    """Random changes of the training images; the paper makes none."""
-
-    mirror: bool = False
-    """Show every second object as its mirror image in the plane x = 0."""
-    color: Color = Color()
-    """Changes of the colours."""
-    scale: float = 0.0
-    """Images are enlarged or reduced by a factor up to 1 plus this, at most 2, and
-    their cameras with them. Those whose object touches the border stay as they are."""
-    shift: float = 0.0
-    """Images are moved by up to this part of their width and of their height, at most
-    0.5, and their cameras with them. See ``scale``."""
-
-    def __post_init__(self):
-        _require(0 <= self.scale <= 1, "augment.scale must be from 0 to 1.")
-        _require(0 <= self.shift <= 0.5, "augment.shift must be from 0 to 0.5.")
 
 
 @dataclasses.dataclass(frozen=True)

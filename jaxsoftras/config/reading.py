@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from jaxsoftras import atomic
-from jaxsoftras.config.fields import RESUMABLE, Config, ConfigError
+from jaxsoftras.config.fields import RESUMABLE, Config
+from jaxsoftras.config.ranges import ConfigError
 
 T = TypeVar("T")
 

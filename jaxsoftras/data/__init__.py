@@ -15,7 +15,7 @@
 * `jaxsoftras.data.rig`: the cameras of a data set.
 * `jaxsoftras.data.camera_files`: how they are stored.
 * `jaxsoftras.data.pictures`: data sets from pictures with masks and cameras.
-* `jaxsoftras.data.sampling`: training batches of two views of each object.
+* `jaxsoftras.data.sampling`: training batches of some views of each object.
 * `jaxsoftras.data.build`: data sets from folders of meshes.
 * `jaxsoftras.data.show`: what is in a data set, and what deserves a look.
 * `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.

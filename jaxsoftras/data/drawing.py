@@ -34,7 +34,7 @@ class Draw(NamedTuple):
     Attributes:
         groups: ``[B]`` int32.
         objects: ``[B]`` int32 numbers among all N objects.
-        views: ``[2, B]`` int32 numbers of the two views.
+        views: ``[k, B]`` int32 numbers of the views of each.
     """
 
     groups: Any
@@ -42,8 +42,15 @@ class Draw(NamedTuple):
     views: Any
 
 
-def draw(tables: Tables, seed: int, step: Any, batch_size: int, xp: ModuleType) -> Draw:
-    """Draws category, group, object and both views, uniformly but for the groups.
+def draw(
+    tables: Tables,
+    seed: int,
+    step: Any,
+    batch_size: int,
+    xp: ModuleType,
+    views: int = 2,
+) -> Draw:
+    """Draws category, group, object and its views, uniformly but for the groups.
 
     A remainder of 32 random bits stands for a uniform number: of n numbers, none is
     more probable than another by more than n / 2^32.
@@ -54,17 +61,26 @@ def draw(tables: Tables, seed: int, step: Any, batch_size: int, xp: ModuleType) 
         step: number of the batch, a number or a scalar array, below 2^32.
         batch_size: number of objects B.
         xp: `numpy` or `jax.numpy`, which draw the same.
+        views: number k of views; the first ones do not depend on it.
     """
     key = [xp.asarray([word], xp.uint32) for word in (seed % 2**32, seed >> 32)]
-    place = xp.arange(3 * batch_size, dtype=xp.uint32)
     steps = xp.asarray(step).astype(xp.uint32).reshape(1)
-    words = [
-        half.reshape(batch_size, 3) for half in random_bits(key, (steps, place), xp)
-    ]
+
+    def draw_words(first: int, width: int) -> list[Any]:
+        """Two arrays ``[B, width]`` of random uint32."""
+        place = xp.arange(first, first + width * batch_size, dtype=xp.uint32)
+        halves = random_bits(key, (steps, place), xp)
+        return [half.reshape(batch_size, width) for half in halves]
+
+    words = draw_words(0, 3)
     category = words[0][:, 0] % xp.asarray(len(tables.members), xp.uint32)
     passed = words[1][:, :1] >= tables.bounds[category]
     groups = tables.members[category, passed.sum(axis=1)]
     number = words[0][:, 1] % tables.counts[groups]
     objects = tables.first[groups] + number.astype(xp.int32)
-    views = xp.stack([half[:, 2] for half in words]) % tables.view_counts[objects]
-    return Draw(groups, objects, views.astype(xp.int32))
+    chosen = [half[:, 2] for half in words]
+    if views > 2:
+        more = draw_words(3 * batch_size, (views - 1) // 2)
+        chosen += [half[:, j] for j in range((views - 1) // 2) for half in more]
+    remainders = xp.stack(chosen[:views]) % tables.view_counts[objects]
+    return Draw(groups, objects, remainders.astype(xp.int32))

@@ -89,7 +89,7 @@ class Mixture:
         return jax.tree.map(lambda *parts: np.concatenate(parts), *tables)
 
     def images(self, drawn: Draw) -> np.ndarray:
-        """Reads both images of each object of a batch, ``[2, B, 4, S, S]`` uint8."""
+        """Reads the images of each object of a batch, ``[B, k, 4, S, S]`` uint8."""
         numbers = drawn.objects - self.tables.first[drawn.groups]
         rows = zip(
             drawn.groups.tolist(),
@@ -98,10 +98,13 @@ class Mixture:
             strict=True,
         )
         # a prepared data set reads each object once
-        pairs = [self._stores[group].images(number, ab) for group, number, ab in rows]
-        images = [image for side in zip(*pairs, strict=True) for image in side]
+        images = [
+            image
+            for group, number, views in rows
+            for image in self._stores[group].images(number, views)
+        ]
         joined = join_images(images, self.image_size)
-        return joined.reshape(2, -1, *joined.shape[1:])
+        return joined.reshape(-1, len(drawn.views), *joined.shape[1:])
 
 
 def _make_tables(

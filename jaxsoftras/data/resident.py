@@ -50,6 +50,7 @@ class Resident:
         seed: int,
         step: jax.Array,
         divide: Callable[[jax.Array], jax.Array] = lambda x: x,
+        views: int = 2,
     ) -> PairBatch:
         """Draws the batch that `jaxsoftras.data.sample_pairs` draws; for `jax.jit`.
 
@@ -57,16 +58,15 @@ class Resident:
             batch_size: number of objects B.
             seed: seed of the run.
             step: number of the batch.
-            divide: places an array ``[B]`` so that each device gathers its own images.
+            divide: places an array ``[B, ...]`` so that each device gathers its own
+                images.
+            views: number k of views of each object.
         """
-        _, objects, views = draw(self.tables, seed, step, batch_size, jnp)
-        objects, a, b = divide(objects), divide(views[0]), divide(views[1])
-
+        drawn = draw(self.tables, seed, step, batch_size, jnp, views)
+        objects, numbers = divide(drawn.objects), divide(drawn.views.T)
         return PairBatch(
-            self.images[objects, a],
-            self.images[objects, b],
-            select_views(self.viewpoints, objects, a),
-            select_views(self.viewpoints, objects, b),
+            self.images[objects[:, None], numbers],
+            select_views(self.viewpoints, objects, numbers),
         )
 
 

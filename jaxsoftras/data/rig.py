@@ -149,20 +149,20 @@ def zoom(viewpoints: Viewpoints, factor: Array, shift: Array) -> Camera:
 
 
 def select_views(viewpoints: Viewpoints, objects: Array, views: Array) -> Viewpoints:
-    """Picks one view of each of some objects.
+    """Picks views of some objects.
 
     Args:
         viewpoints: cameras of all objects, with leading axes ``[N, V]``, or numbers
             ``[V]`` where all have the same rig.
         objects: ``[B]`` object numbers.
-        views: ``[B]`` view numbers.
+        views: ``[B, k]`` view numbers.
 
     Returns:
-        Viewpoints with leading axes ``[B]``.
+        Viewpoints with leading axes ``[B, k]``.
     """
     if isinstance(viewpoints, OrbitViews):
         return dataclasses.replace(viewpoints, numbers=views)
-    return jax.tree.map(lambda part: part[objects, views], viewpoints)
+    return jax.tree.map(lambda part: part[objects[:, None], views], viewpoints)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Training batches: two views of each object, categories equally likely."""
+"""Training batches: some views of each object, categories equally likely."""
 
 from __future__ import annotations
 
@@ -24,20 +24,16 @@ _END_STEP = 2**32
 
 
 class PairBatch(NamedTuple):
-    """Images of B objects, two views of each (which may coincide).
+    """Images of B objects, k views of each (which may coincide).
 
     Attributes:
-        images_a: ``[B, 4, S, S]`` uint8, the first views.
-        images_b: ``[B, 4, S, S]`` uint8, the second views.
-        cameras_a: cameras of the first views, with leading axes ``[B]``, for
+        images: ``[B, k, 4, S, S]`` uint8.
+        cameras: their cameras, with leading axes ``[B, k]``, for
             `jaxsoftras.data.rig.as_cameras`.
-        cameras_b: cameras of the second views, likewise.
     """
 
-    images_a: np.ndarray | jax.Array
-    images_b: np.ndarray | jax.Array
-    cameras_a: Viewpoints
-    cameras_b: Viewpoints
+    images: np.ndarray | jax.Array
+    cameras: Viewpoints
 
 
 def sample_pairs(
@@ -47,8 +43,9 @@ def sample_pairs(
     seed: int,
     step: int,
     rows: np.ndarray | slice = slice(None),
+    views: int = 2,
 ) -> PairBatch:
-    """Draws a batch: category, object within it, and both its views, each uniformly.
+    """Draws a batch: category, object within it, and its views, each uniformly.
 
     Args:
         source: the objects to draw from. Of a mixture, one of the splits that have the
@@ -57,6 +54,7 @@ def sample_pairs(
         seed: seed of the run, not negative.
         step: number of the batch. Seed and number alone determine the batch.
         rows: the objects of the batch to return; all by default. Only theirs are read.
+        views: number k of views of each object.
 
     Raises:
         ValueError: a batch size below 1.
@@ -64,13 +62,10 @@ def sample_pairs(
     if batch_size < 1:
         raise ValueError(f"The batch size must be at least 1, not {batch_size}.")
     mixture = Mixture.of(source)
-    drawn = draw(mixture.tables, seed, step, batch_size, np)
+    drawn = draw(mixture.tables, seed, step, batch_size, np, views)
     drawn = Draw(*(part[..., rows] for part in drawn))
-    images = mixture.images(drawn)
-    a, b = (
-        select_views(mixture.viewpoints, drawn.objects, views) for views in drawn.views
-    )
-    return PairBatch(images[0], images[1], a, b)
+    cameras = select_views(mixture.viewpoints, drawn.objects, drawn.views.T)
+    return PairBatch(mixture.images(drawn), cameras)
 
 
 def local_rows(sharding: NamedSharding, batch_size: int) -> np.ndarray:
@@ -96,6 +91,7 @@ def pair_batches(
     start_step: int = 0,
     sharding: NamedSharding | None = None,
     threads: int = THREADS,
+    views: int = 2,
 ) -> grain.DatasetIterator[PairBatch]:
     """Draws batches without end, ahead of the caller in background threads.
 
@@ -111,6 +107,7 @@ def pair_batches(
             process reads the rows of its own devices. If None, batches are arrays of
             numpy.
         threads: number of batches that are made at the same time, and held ready.
+        views: number k of views of each object.
 
     Returns:
         An iterator; ``next`` raises the errors of the threads. They end when the
@@ -122,7 +119,9 @@ def pair_batches(
     rows = slice(None) if sharding is None else local_rows(sharding, batch_size)
 
     def make_batch(step: int) -> PairBatch:
-        batch = sample_pairs(mixture, batch_size, seed=seed, step=step, rows=rows)
+        batch = sample_pairs(
+            mixture, batch_size, seed=seed, step=step, rows=rows, views=views
+        )
         if sharding is None:
             return batch
         # here, so that the training thread does not wait for the copy

@@ -33,23 +33,18 @@ def augment(
         seed: seed of the run.
         step: number of the batch, a scalar.
     """
-    count = len(batch.images_a)
+    count, views = batch.images.shape[:2]
     if settings.mirror:
         bits, _ = _draw(_MIRROR, count, seed, step)
         batch = _mirror(batch, bits % 2 == 1)
     if settings.color != config.Color():
         numbers = _draw_uniform(_COLOR, count, 4, seed, step)
         matrices = color_matrices(settings.color, numbers)
-        batch = batch._replace(
-            images_a=_recolor(jnp.asarray(batch.images_a), matrices),
-            images_b=_recolor(jnp.asarray(batch.images_b), matrices),
-        )
+        images = _recolor(jnp.asarray(batch.images), matrices[:, None])
+        batch = batch._replace(images=images)
     if settings.scale or settings.shift:
-        numbers = _draw_uniform(_FRAME, 2 * count, 3, seed, step)
-        numbers = numbers.reshape(2, count, 3)
-        a, cameras_a = _reframe(batch.images_a, batch.cameras_a, settings, numbers[0])
-        b, cameras_b = _reframe(batch.images_b, batch.cameras_b, settings, numbers[1])
-        batch = data.PairBatch(a, b, cameras_a, cameras_b)
+        numbers = _draw_uniform(_FRAME, count * views, 3, seed, step)
+        batch = _reframe(batch, settings, numbers.reshape(count, views, 3))
     return batch
 
 
@@ -85,10 +80,7 @@ def _mirror(batch: data.PairBatch, chosen: jax.Array) -> data.PairBatch:
         return jax.tree.map(choose, rig.mirror(plain), plain)
 
     return data.PairBatch(
-        choose(jnp.flip(batch.images_a, -1), batch.images_a),
-        choose(jnp.flip(batch.images_b, -1), batch.images_b),
-        choose_cameras(batch.cameras_a),
-        choose_cameras(batch.cameras_b),
+        choose(jnp.flip(batch.images, -1), batch.images), choose_cameras(batch.cameras)
     )
 
 
@@ -127,40 +119,46 @@ def color_matrices(settings: config.Color, numbers: jax.Array) -> jax.Array:
 
 
 def _recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
-    """Maps the colours of ``[B, 4, S, S]`` uint8; those without coverage stay."""
+    """Maps the colours of images; those without coverage stay.
+
+    Args:
+        images: ``[..., 4, S, S]`` uint8.
+        matrices: ``[..., 3, 4]``; see `color_matrices`.
+    """
     rgba = images.astype(jnp.float32)
-    alpha = rgba[:, 3:]
+    color, alpha = rgba[..., :3, :, :], rgba[..., 3:, :, :]
     # not a matrix product, so that one pass reads and writes bytes only
-    color = sum(matrices[:, :, k, None, None] * rgba[:, None, k] for k in range(4))
-    color = jnp.clip(jnp.round(color), 0, alpha)
-    color = jnp.where(alpha > 0, color, rgba[:, :3])
-    return jnp.concatenate([color, alpha], axis=1).astype(jnp.uint8)
+    mapped = sum(
+        matrices[..., k, None, None] * rgba[..., k, None, :, :] for k in range(4)
+    )
+    mapped = jnp.clip(jnp.round(mapped), 0, alpha)
+    color = jnp.where(alpha > 0, mapped, color)
+    return jnp.concatenate([color, alpha], axis=-3).astype(jnp.uint8)
 
 
 def _reframe(
-    images: jax.Array | np.ndarray,
-    cameras: rig.Viewpoints,
-    settings: config.Augment,
-    numbers: jax.Array,
-) -> tuple[jax.Array, rig.Viewpoints]:
+    batch: data.PairBatch, settings: config.Augment, numbers: jax.Array
+) -> data.PairBatch:
     """Enlarges and moves images, and what their cameras see.
 
     An image whose object touches the border stays: nobody knows how the object goes on
     beyond it.
 
     Args:
-        images: ``[B, 4, S, S]`` uint8.
-        cameras: with leading axes ``[B]``.
+        batch: B objects.
         settings: the largest changes.
-        numbers: ``[B, 3]`` parts of them, -1 to 1: of the scale and of both shifts.
+        numbers: ``[B, k, 3]`` parts of them, -1 to 1: of the scale and of both shifts.
     """
-    images = jnp.asarray(images)
-    alpha = images[:, 3]
-    rim = jnp.stack([alpha[:, 0], alpha[:, -1], alpha[..., 0], alpha[..., -1]])
-    numbers = jnp.where(jnp.any(rim > 0, axis=(0, 2))[:, None], 0, numbers)
-    factor = (1 + settings.scale) ** numbers[:, 0]
-    shift = 2 * settings.shift * numbers[:, 1:]  # an image is 2 wide in NDC
-    return resample(images, factor, shift), rig.zoom(cameras, factor, shift)
+    images = jnp.asarray(batch.images)
+    alpha = images[:, :, 3]
+    rim = [alpha[..., 0, :], alpha[..., -1, :], alpha[..., 0], alpha[..., -1]]
+    touches = jnp.any(jnp.stack(rim) > 0, axis=(0, -1))
+    numbers = jnp.where(touches[..., None], 0, numbers)
+    factor = (1 + settings.scale) ** numbers[..., 0]
+    shift = 2 * settings.shift * numbers[..., 1:]  # an image is 2 wide in NDC
+    return data.PairBatch(
+        resample(images, factor, shift), rig.zoom(batch.cameras, factor, shift)
+    )
 
 
 def resample(images: jax.Array, factor: jax.Array, shift: jax.Array) -> jax.Array:
@@ -170,24 +168,26 @@ def resample(images: jax.Array, factor: jax.Array, shift: jax.Array) -> jax.Arra
     images average the pixels that fall together.
 
     Args:
-        images: ``[B, C, H, W]`` uint8.
-        factor: ``[B]``, positive.
-        shift: ``[B, 2]`` NDC; see `jaxsoftras.data.rig.zoom`.
+        images: ``[..., C, H, W]`` uint8.
+        factor: ``[...]``, positive.
+        shift: ``[..., 2]`` NDC; see `jaxsoftras.data.rig.zoom`.
     """
-    height, width = images.shape[-2:]
-    # of y and x, in pixels from the corner at the top left
-    scale = jnp.stack([factor, factor], axis=-1)
-    size = jnp.array([height, width], jnp.float32)
-    offset = (1 - scale + shift[:, ::-1] * jnp.array([-1, 1])) * size / 2
-    resampled = jax.vmap(
-        lambda image, scale, offset: jax.image.scale_and_translate(
+
+    def translate(image: jax.Array, scale: jax.Array, shift: jax.Array) -> jax.Array:
+        size = jnp.array(image.shape[1:], jnp.float32)
+        # in pixels from the corner at the top left
+        offset = (1 - scale + jnp.array([-shift[1], shift[0]])) * size / 2
+        return jax.image.scale_and_translate(
             image,
             image.shape,
             (1, 2),
-            scale,
+            jnp.stack([scale, scale]),
             offset,
             "linear",
             precision=jax.lax.Precision.HIGHEST,
         )
-    )(images.astype(jnp.float32), scale, offset)
+
+    resampled = jnp.vectorize(translate, signature="(c,h,w),(),(k)->(c,h,w)")(
+        images.astype(jnp.float32), factor, shift
+    )
     return jnp.round(resampled).astype(jnp.uint8)

@@ -90,6 +90,7 @@ class HostFeed:
             seed=settings.seed,
             start_step=start,
             sharding=experiment.sharded,
+            views=settings.data.views_per_object,
         )
         self._first: list[data.PairBatch] = []
 
@@ -161,6 +162,7 @@ class ResidentFeed:
                 seed=settings.seed,
                 step=state.step,
                 divide=divide,
+                views=settings.data.views_per_object,
             )
             state, metrics = experiment.take_step(state, batch)
             return state, rows.at[number].set(jnp.stack(metrics))

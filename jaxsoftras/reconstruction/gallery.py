@@ -265,20 +265,22 @@ def training_views(
     batch: data.PairBatch,
     step: int,
 ) -> np.ndarray:
-    """Shows the first view, the render from the second, and the second view.
+    """Shows the first view, the render from the last, and the last view.
 
     Args:
         experiment: functions of the configuration of the run.
         variables: parameters and batch statistics of the network.
-        batch: pairs of views, on the devices.
+        batch: views of objects, on the devices.
         step: number of steps taken, for the sharpness of the render.
 
     Returns:
         ``[H, W, 3]`` uint8, one row per object.
     """
-    vertices = experiment.infer(variables, batch.images_a)
-    renders = experiment.render(vertices, batch.cameras_b, experiment.sigma(step))
-    shown = jax.device_get((batch.images_a, renders, batch.images_b))
+    first, last = batch.images[:, 0], batch.images[:, -1]
+    cameras = jax.tree.map(lambda part: part[:, -1], batch.cameras)
+    vertices = experiment.infer(variables, first)
+    renders = experiment.render(vertices, cameras, experiment.sigma(step))
+    shown = jax.device_get((first, renders, last))
     return np.concatenate(
         [
             np.concatenate(

@@ -1,4 +1,4 @@
-"""The training step: two views, four renders, gradients, Adam; sharded over devices."""
+"""The training step: views, renders, gradients, Adam; sharded over devices."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from jaxsoftras import (
     camera,
     config,
     data,
-    losses,
     mesh,
     models,
     rasterization,
     terminal,
 )
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import augmentation, optimization
+from jaxsoftras.reconstruction import augmentation, objective, optimization
 
 
 class TrainState(NamedTuple):
@@ -49,20 +48,6 @@ class TrainState(NamedTuple):
         return self.variables
 
 
-class Losses(NamedTuple):
-    """Terms of the loss before weighting, one number per object.
-
-    Attributes:
-        silhouette: ``[B]`` mean of ``1 - IoU`` over the four renders.
-        laplacian: ``[B]`` mean over the two meshes.
-        flatten: ``[B]`` mean over the two meshes.
-    """
-
-    silhouette: jax.Array
-    laplacian: jax.Array
-    flatten: jax.Array
-
-
 class Metrics(NamedTuple):
     """Metrics of one step, scalars; the loss and its terms are means over the batch."""
 
@@ -70,6 +55,9 @@ class Metrics(NamedTuple):
     silhouette: jax.Array
     laplacian: jax.Array
     flatten: jax.Array
+    normal_consistency: jax.Array
+    edge_length: jax.Array
+    multiscale: jax.Array
     gradient_norm: jax.Array
     learning_rate: jax.Array
     sigma: jax.Array
@@ -147,7 +135,7 @@ class Experiment:
         begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
-        view_losses: `Losses` of two meshes and two views per object.
+        view_losses: `objective.Losses` of k meshes and k views per object.
         render: ``([B, V, 3], B cameras, sigma) -> [B, S, S]`` soft silhouettes.
         cover: ``([B, V, 3], B cameras) -> [B, S, S]`` bool, whether a face covers the
             centre of a pixel.
@@ -240,17 +228,17 @@ class Experiment:
         silhouettes: jax.Array,
         cameras: rig.Viewpoints,
         sigma: jax.Array,
-    ) -> Losses:
-        """Compares both meshes of each object with both views.
+    ) -> objective.Losses:
+        """Compares every mesh of each object with every view.
 
         Args:
-            vertices: ``[B, 2, V, 3]`` mesh reconstructed from each view, model frame.
-            silhouettes: ``[B, 2, S, S]`` uint8 alpha of each view.
-            cameras: cameras of the views, with leading axes ``[B, 2]``.
+            vertices: ``[B, k, V, 3]`` mesh reconstructed from each view, model frame.
+            silhouettes: ``[B, k, S, S]`` uint8 alpha of each view.
+            cameras: cameras of the views, with leading axes ``[B, k]``.
             sigma: sharpness, NDC squared.
         """
-        batch, pair = silhouettes.shape[:2]
-        both = (batch, pair, pair)  # object, mesh, view
+        batch, views = silhouettes.shape[:2]
+        both = (batch, views, views)  # object, mesh, view
 
         def match_meshes(part: jax.Array) -> jax.Array:
             shape = part.shape[2:]
@@ -258,28 +246,19 @@ class Experiment:
             return part.reshape(-1, *shape)
 
         rendered = self._render(
-            jnp.repeat(vertices, pair, axis=1).reshape(-1, *vertices.shape[2:]),
+            jnp.repeat(vertices, views, axis=1).reshape(-1, *vertices.shape[2:]),
             jax.tree.map(match_meshes, cameras),
             sigma,
         )
         rendered = rendered.reshape(*both, *rendered.shape[1:])
         target = silhouettes[:, None].astype(jnp.float32) / 255
-        iou = losses.silhouette_iou(rendered, target)
-        faces = self.network.faces
-        return Losses(
-            silhouette=jnp.mean(1 - iou, axis=(1, 2)),
-            laplacian=jnp.mean(losses.laplacian(vertices, faces), axis=1),
-            flatten=jnp.mean(losses.flatten(vertices, faces), axis=1),
+        return objective.compute_terms(
+            vertices, self.network.faces, rendered, target, self.config.loss
         )
 
-    def total(self, terms: Losses) -> jax.Array:
-        """Total loss ``[B]``: the silhouette term plus weighted regularisers."""
-        weight = self.config.loss
-        return (
-            terms.silhouette
-            + weight.laplacian * terms.laplacian
-            + weight.flatten * terms.flatten
-        )
+    def total(self, terms: objective.Losses) -> jax.Array:
+        """Total loss ``[B]``: the silhouette term and the others, weighted."""
+        return objective.sum_terms(terms, self.config.loss)
 
     def take_step(
         self, state: TrainState, batch: data.PairBatch
@@ -289,13 +268,10 @@ class Experiment:
         batch = augmentation.augment(
             batch, self.config.augment, seed=self.config.seed, step=state.step
         )
-        images = jnp.stack([batch.images_a, batch.images_b], axis=1)
-        cameras = jax.tree.map(
-            lambda a, b: jnp.stack([a, b], axis=1), batch.cameras_a, batch.cameras_b
-        )
+        images = jnp.asarray(batch.images)
 
         def loss(params: nnx.State):
-            # both views of all objects share the batch normalisation
+            # all views of all objects share the batch normalisation
             vertices, batch_stats = self.network.train(
                 state.variables._replace(params=params),
                 models.to_network_input(images.reshape(-1, *images.shape[2:])),
@@ -303,7 +279,7 @@ class Experiment:
             terms = self._view_losses(
                 vertices.reshape(*images.shape[:2], *vertices.shape[1:]),
                 images[:, :, 3],
-                cameras,
+                batch.cameras,
                 sigma,
             )
             return jnp.mean(self.total(terms)), (batch_stats, terms)
@@ -316,9 +292,7 @@ class Experiment:
         )
         metrics = Metrics(
             loss=value,
-            silhouette=jnp.mean(terms.silhouette),
-            laplacian=jnp.mean(terms.laplacian),
-            flatten=jnp.mean(terms.flatten),
+            **{name: jnp.mean(term) for name, term in terms._asdict().items()},
             gradient_norm=optax.tree.norm(gradient),
             learning_rate=jnp.asarray(self._learning_rate(state.step), jnp.float32),
             sigma=sigma,

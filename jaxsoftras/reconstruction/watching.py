@@ -92,6 +92,7 @@ class Watcher:
             settings.optim.batch_size,
             seed=settings.seed,
             step=step - 1,
+            views=settings.data.views_per_object,
             rows=np.arange(min(_ROWS, settings.optim.batch_size)),
         )
         batch = jax.device_put(batch, experiment.sharded)

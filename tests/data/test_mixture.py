@@ -27,7 +27,7 @@ def make_split(code, counts, orbit=None):
 
 def draw(mixture, count=20_000):
     batch = sample_pairs(mixture, count, seed=0, step=0)
-    return batch, batch.images_a[:, :2, 0, 0].T
+    return batch, batch.images[:, 0, :2, 0, 0].T
 
 
 def test_categories_are_matched_by_name_and_sources_drawn_by_weight():
@@ -58,19 +58,19 @@ def test_batches_have_one_type_whatever_they_are_drawn_from(second):
     ]
     mixture = Mixture(splits, [1, 1])
     batch, (source, _) = draw(mixture, 40)
-    views = np.asarray(batch.images_a)[:, 2, 0, 0]
+    views = np.asarray(batch.images)[:, 0, 2, 0, 0]
     types = {
         jax.tree.structure(sample_pairs(mixture, 1, seed=seed, step=0))
         for seed in range(8)
     }
     assert len(types) == 1
-    assert not isinstance(batch.cameras_a, OrbitViews)
+    assert not isinstance(batch.cameras, OrbitViews)
     for code, split in ((1, splits[0]), (2, splits[1])):
         rows = source == code
         assert rows.any()
-        objects = np.asarray(batch.images_a)[rows, 1, 0, 0]
+        objects = np.asarray(batch.images)[rows, 0, 1, 0, 0]
         expected = split.cameras(split.categories[0], objects, views[rows])
-        got = jax.tree.map(lambda part, rows=rows: part[rows], batch.cameras_a)
+        got = jax.tree.map(lambda part, rows=rows: part[rows, 0], batch.cameras)
         jax.tree.map(np.testing.assert_array_equal, got, expected)
 
 

@@ -21,8 +21,11 @@ def ragged_split():
     return Split("train", stores, NAMES, cameras)
 
 
-@pytest.mark.parametrize("kind", ["rig", "pictures", "two rigs", "rig and pictures"])
-def test_equals_the_host(kind):
+@pytest.mark.parametrize(
+    ("kind", "views"),
+    [("rig", 3), ("pictures", 2), ("two rigs", 2), ("rig and pictures", 1)],
+)
+def test_equals_the_host(kind, views):
     rig = make_split(1, {"03001627": 2, "04379243": 5}, Orbit())
     others = {
         "two rigs": make_split(2, {"chairs": 30, "mugs": 7}, Orbit(half_fov=20.0)),
@@ -37,9 +40,10 @@ def test_equals_the_host(kind):
             source = Mixture([rig, others[kind]], [1, 2])
     store = make_resident(source)
     assert store.images.nbytes == image_bytes(source)
-    run = jax.jit(functools.partial(type(store).sample_pairs, batch_size=20, seed=5))
+    sample = functools.partial(type(store).sample_pairs, batch_size=20, views=views)
+    run = jax.jit(functools.partial(sample, seed=5))
     for step in range(3):
         got = run(store, step=step)
-        expected = sample_pairs(source, 20, seed=5, step=step)
+        expected = sample_pairs(source, 20, seed=5, step=step, views=views)
         assert jax.tree.structure(got) == jax.tree.structure(expected)
         jax.tree.map(np.testing.assert_array_equal, got, expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -70,27 +71,35 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return read
 
 
-def view_numbers(batch: PairBatch) -> tuple[np.ndarray, np.ndarray]:
-    a, b = batch.cameras_a, batch.cameras_b
-    assert isinstance(a, OrbitViews) and isinstance(b, OrbitViews)
-    return np.asarray(a.numbers), np.asarray(b.numbers)
+def view_numbers(batch: PairBatch) -> np.ndarray:
+    """``[k, B]`` numbers of the views of each object."""
+    assert isinstance(batch.cameras, OrbitViews)
+    return np.asarray(batch.cameras.numbers).T
 
 
-def test_both_images_show_the_same_object_from_the_given_views(coded):
-    batch = sample_pairs(coded, 500, seed=0, step=0)
-    a, b = batch.images_a[..., 0, 0], batch.images_b[..., 0, 0]
-    np.testing.assert_array_equal(a[:, :2], b[:, :2])
-    views_a, views_b = view_numbers(batch)
-    np.testing.assert_array_equal(a[:, 2], views_a)
-    np.testing.assert_array_equal(b[:, 2], views_b)
-    assert views_a.dtype == views_b.dtype == np.int32
-    assert batch.images_a.dtype == batch.images_b.dtype == np.uint8
+@pytest.mark.parametrize("views", [1, 2, 5])
+def test_images_show_the_same_object_from_the_given_views(coded, views):
+    batch = sample_pairs(coded, 500, seed=0, step=0, views=views)
+    shown, numbers = batch.images[..., 0, 0], view_numbers(batch)
+    assert batch.images.shape == (500, views, 4, 2, 2)
+    np.testing.assert_array_equal(shown[:, :, :2], shown[:, :1, :2].repeat(views, 1))
+    np.testing.assert_array_equal(shown[:, :, 2].T, numbers)
+    assert numbers.dtype == np.int32 and batch.images.dtype == np.uint8
+
+
+def test_more_views_come_after_the_same_two(coded):
+    """And are drawn uniformly, independently of each other."""
+    few, many = (sample_pairs(coded, 60_000, seed=1, step=0, views=k) for k in (2, 4))
+    np.testing.assert_array_equal(many.images[:, :2], few.images)
+    for a, b in itertools.combinations(view_numbers(many), 2):
+        observed = np.bincount(a * 24 + b, minlength=24 * 24)
+        assert np.abs(observed - 60_000 / 24**2).max() < 6 * 60_000**0.5 / 24
 
 
 def test_categories_objects_and_views_are_uniform_and_views_independent(coded):
     count = 60_000
     batch = sample_pairs(coded, count, seed=1, step=0)
-    category, objects = batch.images_a[:, 0, 0, 0], batch.images_a[:, 1, 0, 0]
+    category, objects = batch.images[:, 0][:, 0, 0, 0], batch.images[:, 0][:, 1, 0, 0]
 
     def assert_uniform(numbers, size):
         observed = np.bincount(numbers, minlength=size)
@@ -112,8 +121,8 @@ def test_batches_depend_on_seed_and_step_only(coded):
     for batch in expected[4:]:
         jax.tree.map(np.testing.assert_array_equal, next(resumed), batch)
     other_seed = next(pair_batches(coded, 8, seed=4))
-    assert not np.array_equal(other_seed.images_a, expected[0].images_a)
-    assert not np.array_equal(expected[0].images_a, expected[1].images_a)
+    assert not np.array_equal(other_seed.images, expected[0].images)
+    assert not np.array_equal(expected[0].images, expected[1].images)
 
 
 def test_batches_come_in_order_whatever_the_number_of_threads(coded, monkeypatch):
@@ -199,7 +208,10 @@ for orbit in (Orbit(), None):
 def test_batches_stay_the_same(coded):
     """Numbers that earlier versions drew: old runs can be resumed."""
     batch = sample_pairs(coded, 6, seed=7, step=3)
-    drawn = batch.images_a[:, :3, 0, 0].tolist(), batch.images_b[:, 2, 0, 0].tolist()
+    drawn = (
+        batch.images[:, 0][:, :3, 0, 0].tolist(),
+        batch.images[:, 1][:, 2, 0, 0].tolist(),
+    )
     assert drawn == (
         [[0, 3, 19], [2, 3, 11], [1, 0, 3], [1, 0, 18], [2, 2, 2], [2, 1, 22]],
         [4, 16, 22, 11, 15, 20],
@@ -225,11 +237,9 @@ def test_pictures_come_with_their_cameras():
     cameras = {key: coded_cameras(n) for key, n in counts.items()}
     split = Split("train", stores, cameras=cameras)
     batch = sample_pairs(split, 400, seed=0, step=0)
-    for images, viewpoints in (
-        (batch.images_a, batch.cameras_a),
-        (batch.images_b, batch.cameras_b),
-    ):
-        position = as_cameras(viewpoints).position
+    for view in range(2):
+        images = batch.images[:, view]
+        position = as_cameras(batch.cameras).position[:, view]
         np.testing.assert_array_equal(position[:, :2], images[:, 1:3, 0, 0])
         chairs = images[images[:, 0, 0, 0] == 0][..., 0, 0]
         seen = {(number, view) for _, number, view, _ in chairs.tolist()}

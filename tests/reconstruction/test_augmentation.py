@@ -20,10 +20,9 @@ COLOR = config.Augment(color=config.Color(0.5, 0.5, 0.5, 180))
 @pytest.fixture(scope="module")
 def batch():
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (2, 40, 4, 4, 4), np.uint8)
-    views = rng.integers(0, 24, (2, 40)).astype(np.int32)
-    cameras = [rig.OrbitViews(numbers, rig.SOFTRAS_RIG) for numbers in views]
-    return data.PairBatch(*images, *cameras)
+    images = rng.integers(0, 256, (40, 2, 4, 4, 4), np.uint8)
+    views = rng.integers(0, 24, (40, 2)).astype(np.int32)
+    return data.PairBatch(images, rig.OrbitViews(views, rig.SOFTRAS_RIG))
 
 
 def change(batch, settings, seed=0, step=0):
@@ -33,7 +32,7 @@ def change(batch, settings, seed=0, step=0):
 def find_mirrored(batch, changed):
     """Whether each object was mirrored: all of it, or nothing."""
     before = jax.tree.leaves(batch)
-    mirrored = [part[..., ::-1] for part in before[:2]] + [-n for n in before[2:]]
+    mirrored = [before[0][..., ::-1], -before[1]]
     same = [
         [
             all((part[i] == other[i]).all() for part, other in zip(a, b, strict=True))
@@ -83,22 +82,22 @@ class TestColor:
         color = rng.integers(0, 256, (40, 3, 4, 4)) * alpha // 255
         color = np.where(alpha == 0, 7, color)
         images = np.concatenate([color, alpha], 1).astype(np.uint8)
-        views = rig.OrbitViews(np.arange(40), rig.SOFTRAS_RIG)
-        batch = data.PairBatch(images, images, views, views)
+        views = rig.OrbitViews(np.zeros((40, 2)), rig.SOFTRAS_RIG)
+        batch = data.PairBatch(np.stack([images, images], axis=1), views)
         changed = change(batch, COLOR)
-        assert changed.images_a.dtype == np.uint8
-        np.testing.assert_array_equal(changed.images_a, changed.images_b)
-        np.testing.assert_array_equal(changed.images_a[:, 3:], alpha)
-        got = np.asarray(changed.images_a[:, :3])
+        assert changed.images.dtype == np.uint8
+        np.testing.assert_array_equal(changed.images[:, 0], changed.images[:, 1])
+        np.testing.assert_array_equal(changed.images[:, 0, 3:], alpha)
+        got = np.asarray(changed.images[:, 0, :3])
         where = np.broadcast_to(alpha, got.shape)
         assert (got[where == 0] == 7).all()
         assert (got <= where)[where > 0].all()
         difference = np.abs(got.astype(int) - color).mean(axis=(1, 2, 3))
         assert difference.min() > 1 and np.ptp(difference) > 10
-        again = change(batch, COLOR).images_a
-        np.testing.assert_array_equal(again, changed.images_a)
+        again = change(batch, COLOR).images
+        np.testing.assert_array_equal(again, changed.images)
         for other in ({"step": 1}, {"seed": 1}):
-            assert (change(batch, COLOR, **other).images_a != changed.images_a).any()
+            assert (change(batch, COLOR, **other).images != changed.images).any()
 
     @pytest.mark.parametrize(
         ("name", "strength", "number", "expected"),
@@ -142,32 +141,33 @@ class TestFrame:
         """An object that touches the border stays, and its camera."""
         vertices, faces, _ = make_shape("02691156", index=3)
         vertices = vertices.astype(np.float32)
-        views = rig.OrbitViews(np.array([0, 4, 11, 17]), rig.SOFTRAS_RIG)
-        cameras = rig.as_cameras(views)
-        coverage = cover(vertices, faces, cameras)
+        views = np.array([0, 4, 11, 17])
+        coverage = cover(
+            vertices, faces, rig.as_cameras(rig.OrbitViews(views, rig.SOFTRAS_RIG))
+        )
         images = np.stack([coverage] * 4, axis=1)
         touching = images.copy()
         touching[:2, 3, [5, 0], [0, 5]] = 1
-        batch = data.PairBatch(images, touching, views, views)
-        a, b, cameras_a, cameras_b = jax.jit(functools.partial(change, settings=FRAME))(
-            batch
+        batch = data.PairBatch(
+            np.stack([images, touching], axis=1),
+            rig.OrbitViews(np.stack([views, views], axis=1), rig.SOFTRAS_RIG),
         )
-        cameras_a, cameras_b = map(rig.as_cameras, (cameras_a, cameras_b))
-        np.testing.assert_array_equal(b[:2], touching[:2])
-        np.testing.assert_array_equal(
-            cameras_b.focal_length[:2], cameras.focal_length[:2]
-        )
-        assert not (cameras_a.focal_length == cameras_b.focal_length).any()
-        for got, view, moved in (
-            (a, cameras_a, slice(4)),
-            (b, cameras_b, slice(2, 4)),
-        ):
-            got = np.asarray(got[moved], int)
-            np.testing.assert_array_equal(got[:, 0], got[:, 3])
-            expected = find_moments(cover(vertices, faces, view)[moved])
+        frame = jax.jit(functools.partial(change, settings=FRAME))
+        got, cameras = frame(batch)
+        cameras = rig.as_cameras(cameras)
+        before = rig.as_cameras(batch.cameras)
+        np.testing.assert_array_equal(got[:2, 1], touching[:2])
+        same = (cameras.focal_length == before.focal_length).all(axis=-1)
+        assert same.tolist() == 2 * [[False, True]] + 2 * [[False, False]]
+        assert len(np.unique(cameras.focal_length)) == 7  # of 6 pictures, and before
+        for view, moved in ((0, slice(4)), (1, slice(2, 4))):
+            shown = np.asarray(got[moved, view], int)
+            np.testing.assert_array_equal(shown[:, 0], shown[:, 3])
+            own = jax.tree.map(lambda part, view=view: part[:, view], cameras)
+            expected = find_moments(cover(vertices, faces, own)[moved])
             # resampling blurs a little, but moves nothing
             np.testing.assert_allclose(
-                find_moments(got[:, 3]), expected, rtol=0.01, atol=0.05
+                find_moments(shown[:, 3]), expected, rtol=0.01, atol=0.05
             )
             assert (np.abs(find_moments(coverage[moved]) - expected).max(1) > 1).all()
 

@@ -27,10 +27,11 @@ class Echo(training.Experiment):
 
 def test_all_feeds_resume_with_the_batch_of_the_step():
     """Over four devices, whatever the feed did before."""
-    settings = config.override(config.Config(), ["optim.batch_size=4"])
+    words = ["optim.batch_size=4", "data.views_per_object=3"]
+    settings = config.override(config.Config(), words)
     experiment = Echo(settings, training.device_mesh(4))
     source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
-    first: Any = data.sample_pairs(source, 4, seed=settings.seed, step=0)
+    first: Any = data.sample_pairs(source, 4, seed=settings.seed, step=0, views=3)
     nothing: Any = None
     for where in ("host", "device", "devices"):
         data_settings = dataclasses.replace(settings.data, feeding=where)
@@ -42,7 +43,9 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
         for count in (1, 2):
             state, _ = feed.take_steps(state, count)
             last = int(state.step) - 1
-            expected = data.sample_pairs(source, 4, seed=settings.seed, step=last)
+            expected = data.sample_pairs(
+                source, 4, seed=settings.seed, step=last, views=3
+            )
             jax.tree.map(np.testing.assert_array_equal, state.variables, expected)
 
 

@@ -70,14 +70,19 @@ class TestSchedules:
 
 @pytest.fixture(scope="module")
 def variables():
-    network = models.Network(
-        override(*small_run.SMALL, "model.encoder=attention").model
-    )
-    shapes = jax.eval_shape(network.init, jax.random.key(0))
+    """One array of each kind that networks have."""
     rng = np.random.default_rng(0)
-    return jax.tree.map(
-        lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype), shapes
-    )
+
+    def draw(*shape):
+        return jnp.asarray(rng.normal(size=shape), jnp.float32)
+
+    layers = {
+        "linear": {"kernel": nnx.Param(draw(3, 4)), "bias": nnx.Param(draw(4))},
+        "norm": {"scale": nnx.Param(draw(4)), "bias": nnx.Param(draw(4))},
+        "position": nnx.Param(draw(5, 4)),
+    }
+    mean = {"norm": {"mean": nnx.BatchStat(draw(4))}}
+    return models.Variables(nnx.State(layers), nnx.State(mean))
 
 
 def update(settings, variables, gradient=None, state=None, step=0):
@@ -167,6 +172,8 @@ def test_a_run_is_evaluated_with_its_average(cabinets, tmp_path):
         "augment.scale=0.1",
         "augment.color.hue=180",
         "render.final_sigma=1e-5",
+        "data.views_per_object=3",
+        "loss.multiscale=0.1",
     ]
     for steps in (2, 3):
         words = [*words, f"optim.steps={steps}"]

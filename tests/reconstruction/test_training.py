@@ -31,28 +31,30 @@ def leaves(state):
 
 
 class TestStep:
-    def test_loss_equals_the_equation_of_the_original(self, settings):
-        """Four renders, mean of four IoU losses, weighted means over the meshes."""
+    @pytest.mark.parametrize("count", [2, 3])
+    def test_loss_equals_the_equation_of_the_original(self, settings, count):
+        """Mean of the IoU losses of k^2 renders, weighted means over k meshes."""
         experiment = make_experiment(settings)
         rng = np.random.default_rng(0)
         faces = experiment.network.faces
-        vertices = jnp.asarray(rng.normal(0, 0.2, (3, 2, 42, 3)), jnp.float32)
-        targets = rng.integers(0, 256, (3, 2, 16, 16)).astype(np.uint8)
-        views = rng.integers(0, 24, (3, 2)).astype(np.int32)
+        vertices = jnp.asarray(rng.normal(0, 0.2, (3, count, 42, 3)), jnp.float32)
+        targets = rng.integers(0, 256, (3, count, 16, 16)).astype(np.uint8)
+        views = rng.integers(0, 24, (3, count)).astype(np.int32)
         # cameras here, and numbers of views below, are the same
         cameras = rig.as_cameras(rig.OrbitViews(views, rig.SOFTRAS_RIG))
         terms = experiment.view_losses(vertices, targets, cameras, jnp.float32(1e-4))
 
         expected = np.zeros(3)
         for b in range(3):
-            for m in range(2):
-                for v in range(2):
+            for m in range(count):
+                for v in range(count):
                     view = rig.OrbitViews(views[b, v][None], rig.SOFTRAS_RIG)
                     alpha = experiment.render(
                         vertices[b, m][None], view, jnp.float32(1e-4)
                     )[0]
                     target = targets[b, v] / np.float32(255)
-                    expected[b] += (1 - losses.silhouette_iou(alpha, target)) / 4
+                    iou = losses.silhouette_iou(alpha, target)
+                    expected[b] += (1 - iou) / count**2
         np.testing.assert_allclose(terms.silhouette, expected, rtol=1e-5)
         for term, loss in (
             (terms.laplacian, losses.laplacian),
@@ -66,6 +68,51 @@ class TestStep:
             + 5e-4 * np.asarray(terms.flatten),
             rtol=1e-5,
         )
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            (
+                "normal_consistency",
+                lambda v, f, *_: losses.normal_consistency(v, f).mean(1),
+            ),
+            ("edge_length", lambda v, f, *_: losses.edge_length(v, f).mean(1)),
+            (
+                "multiscale",
+                lambda v, f, rendered, target: (
+                    1 - losses.multiscale_silhouette_iou(rendered, target).mean((1, 2))
+                ),
+            ),
+        ],
+    )
+    def test_further_losses(self, settings, name, value):
+        """Of the same meshes, with a weight; and without, none of them."""
+        weighted = config.override(settings, [f"loss.{name}=0.5"])
+        experiments = [make_experiment(s) for s in (settings, weighted)]
+        rng = np.random.default_rng(0)
+        vertices = jnp.asarray(rng.normal(0, 0.2, (3, 2, 42, 3)), jnp.float32)
+        targets = rng.integers(0, 256, (3, 2, 16, 16)).astype(np.uint8)
+        numbers = rng.integers(0, 24, (3, 2)).astype(np.int32)
+        views = rig.OrbitViews(numbers, rig.SOFTRAS_RIG)
+        without, terms = (
+            e.view_losses(vertices, targets, views, jnp.float32(1e-4))
+            for e in experiments
+        )
+        rendered = experiments[0].render(
+            jnp.repeat(vertices, 2, axis=1).reshape(12, 42, 3),
+            rig.OrbitViews(np.repeat(numbers[:, None], 2, 1).ravel(), rig.SOFTRAS_RIG),
+            jnp.float32(1e-4),
+        )
+        expected = value(
+            vertices,
+            experiments[0].network.faces,
+            rendered.reshape(3, 2, 2, 16, 16),
+            targets[:, None] / np.float32(255),
+        )
+        assert (getattr(without, name) == 0).all() and expected.min() > 0
+        np.testing.assert_allclose(getattr(terms, name), expected, rtol=1e-5)
+        totals = [experiments[1].total(x) for x in (without, terms)]
+        np.testing.assert_allclose(totals[1] - totals[0], 0.5 * expected, rtol=1e-4)
 
     def test_four_devices_equal_one(self, settings):
         metrics1, state1 = run(settings, devices=1)

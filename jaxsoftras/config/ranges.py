@@ -1,0 +1,11 @@
+"""Checks of the values of fields."""
+
+
+class ConfigError(ValueError):
+    """An unusable configuration; the message says why and what to do."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises a ConfigError unless a condition holds."""
+    if not condition:
+        raise ConfigError(message)
