@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-import math
 import os
 import re
 import runpy
@@ -15,10 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from jaxsoftras import atomic
 from jaxsoftras.config.fields import RESUMABLE, Config, ConfigError
 
 T = TypeVar("T")
+# sizes of numbers that are neither 0 nor infinite on the devices
+_SMALLEST, _LARGEST = (float(x) for x in (np.finfo("f4").tiny, np.finfo("f4").max))
 
 
 def _describe(annotation: Any) -> str:
@@ -30,6 +33,10 @@ def _describe(annotation: Any) -> str:
         return f"a tuple of {_describe(typing.get_args(annotation)[0])}"
     if dataclasses.is_dataclass(annotation):
         return f"groups of {', '.join(typing.get_type_hints(annotation))}"
+    if annotation is float:
+        return f"a float (0, or {_SMALLEST:.2g} to {_LARGEST:.2g} in size)"
+    if annotation is str:
+        return "a str that can be a name"
     return "None" if annotation is type(None) else annotation.__name__
 
 
@@ -53,13 +60,24 @@ def _convert(value: Any, annotation: Any) -> Any:
             return from_dict(typing.cast(type, annotation), value)
     elif annotation is float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if math.isfinite(value):
+            if value == 0 or _SMALLEST <= abs(value) <= _LARGEST:
                 return float(value)
+    elif annotation is str:
+        if isinstance(value, str) and _names_a_path(value):
+            return value
     elif type(value) is annotation:
         return value
     elif annotation is type(None) and value is None:
         return None
     raise TypeError
+
+
+def _names_a_path(text: str) -> bool:
+    """Whether the file system may take a text for a name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
@@ -210,7 +228,7 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
         config = get_config() if callable(get_config) else None
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{path} is not a configuration file: running it raised "
             f"{type(error).__name__}: {error}."
