@@ -18,9 +18,13 @@ import glob
 import os
 import secrets
 import shutil
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
+_YOUNG = 60.0  # seconds in which a new folder may not be locked yet
 
 
 @contextlib.contextmanager
@@ -68,7 +72,8 @@ def files(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_writable(path, partial)
     try:
-        yield partials
+        with naming(destinations[0]):
+            yield partials
         for path, partial in zip(destinations, partials, strict=True):
             if path.exists():
                 shutil.copymode(path, partial)
@@ -111,9 +116,10 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
     _check_writable(path, partial)
     new.mkdir()
     descriptor = lock(new)
-    os.rename(new, partial)  # a leftover, to others, unless it is locked
     try:
-        yield partial
+        os.rename(new, partial)  # a leftover, to others, unless it is locked
+        with naming(path):
+            yield partial
         if in_place:
             for entry in sorted(
                 partial.iterdir(), key=lambda entry: entry.name == last
@@ -122,9 +128,27 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
         else:
             _replace_folder(partial, path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for rest in (new, partial):
+            shutil.rmtree(rest, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Names a file in errors of the disk that name none, within a scope.
+
+    Those of writing to an open file do not.
+
+    Args:
+        path: the file or folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in _DISK_ERRORS:
+            error.filename = str(path)
+        raise
 
 
 def remove_leftovers(path: Path) -> None:
@@ -136,9 +160,11 @@ def remove_leftovers(path: Path) -> None:
     Args:
         path: the folder that they wrote.
     """
-    for purpose in ("replaced", "partial"):
+    for purpose in ("replaced", "partial", "new"):
         pattern = f".{glob.escape(path.name)}.{purpose}-*"
         for leftover in [*path.parent.glob(pattern), *path.glob(pattern)]:
+            if purpose == "new" and _is_young(leftover):
+                continue
             descriptor = lock(leftover) if leftover.is_dir() else None
             if descriptor is None:  # somebody else holds the lock
                 continue
@@ -147,6 +173,13 @@ def remove_leftovers(path: Path) -> None:
             else:
                 shutil.rmtree(leftover, ignore_errors=True)
             os.close(descriptor)
+
+
+def _is_young(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _YOUNG
+    except FileNotFoundError:
+        return True
 
 
 def list_names(path: Path) -> set[str]:

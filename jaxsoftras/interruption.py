@@ -13,11 +13,12 @@ from typing import NoReturn
 
 SIGNALS = tuple(
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 )
 """Signals that are handled. SLURM sends SIGTERM or SIGUSR1 before a job's time is up,
-as do providers before they take a machine back; SIGHUP tells that a terminal closed."""
+LSF SIGUSR2, providers SIGTERM before they take a machine back; SIGHUP tells that a
+terminal closed."""
 
 _AGAIN = 0.05  # seconds until an interruption that was lost is raised again
 

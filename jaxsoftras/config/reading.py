@@ -257,7 +257,8 @@ def read(path: str | Path) -> Config:
         ConfigError: the file is damaged, or has unknown fields or wrong values.
     """
     try:
-        values = json.loads(Path(path).read_bytes())
+        with atomic.naming(path):
+            values = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:  # not JSON, or not text
         raise ConfigError(f"{path} is damaged: {error}.") from None
     if not isinstance(values, dict):

@@ -42,7 +42,9 @@ class MetricsFile:
         Raises:
             OSError: the file cannot be read or written.
         """
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        with atomic.naming(path):
+            content = path.read_bytes() if path.exists() else b""
+        lines = content.splitlines(keepends=True)
         kept = [line for line in lines if _read_step(line) <= start]
         if kept != lines:
             with atomic.file(path) as partial:
@@ -127,5 +129,6 @@ def _checksum(data: bytes) -> bytes:
 
 def _write(file: IO[bytes], data: bytes) -> None:
     """Writes all of the data; a full disk takes a part of it before it fails."""
-    while data:
-        data = data[file.write(data) :]
+    with atomic.naming(file.name):
+        while data:
+            data = data[file.write(data) :]

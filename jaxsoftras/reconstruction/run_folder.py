@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jaxsoftras import config, terminal
+from jaxsoftras import atomic, config, terminal
 from jaxsoftras.reconstruction import checkpoint_files, provenance
 
 CHECKPOINTS = "checkpoints"
@@ -211,8 +211,10 @@ def _open_lock(workdir: Path) -> int:
             _lock(descriptor, workdir)
             # the process that held the lock before may have removed the file
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                os.truncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                holder = f"{os.getpid()} {socket.gethostname()}\n"
+                with atomic.naming(path):
+                    os.truncate(descriptor, 0)
+                    os.write(descriptor, holder.encode())
                 return descriptor
         except BaseException:
             os.close(descriptor)

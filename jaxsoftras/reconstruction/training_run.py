@@ -245,6 +245,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
         settings = run_folder.choose_config(workdir, options.config, overrides)
+        training.find_devices()
         if options.compilation_cache:
             compilation_cache.enable()
         train(settings, workdir, overrides=overrides, stop=stop)
