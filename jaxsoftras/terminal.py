@@ -99,6 +99,8 @@ _ADVICE = {
     errno.EIO: "the disk or its connection fails: check it, and start again",
     errno.ENAMETOOLONG: "that is too long for a name: choose a shorter one",
     errno.ENOTDIR: "a file has the name of a folder there: choose another",
+    errno.EEXIST: "something else has that name: move it away",
+    errno.EISDIR: "a folder has the name of a file there: move it away",
     errno.EMFILE: "too many files are open at a time: raise the limit of ulimit -n",
     errno.EFBIG: "the file would be larger than is allowed: raise that limit",
     errno.ELOOP: "its symbolic links lead in a circle: mend them",

@@ -158,6 +158,11 @@ class TestFiles:
         with pytest.raises(config.ConfigError, match="damaged"):
             config.read(tmp_path / "config.json")
 
+    def test_names_the_file_of_a_wrong_value(self, tmp_path):
+        (tmp_path / "config.json").write_text('{"seed": "x"}')
+        with pytest.raises(config.ConfigError, match="config.json: seed must be int"):
+            config.read(tmp_path / "config.json")
+
 
 class TestConflicts:
     def test_fields_that_change_the_result_must_agree(self):

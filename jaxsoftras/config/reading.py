@@ -263,7 +263,10 @@ def read(path: str | Path) -> Config:
         raise ConfigError(f"{path} is damaged: {error}.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is damaged: it holds no groups of fields.")
-    return from_dict(Config, values)
+    try:
+        return from_dict(Config, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def conflicts(old: Config, new: Config) -> list[str]:

@@ -22,6 +22,7 @@ from jaxsoftras import atomic, config, terminal
 from jaxsoftras.reconstruction import checkpoint_files, provenance
 
 CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
 _CONFIG = "config.json"
 _LOCK = ".lock"
 _TRIES = 10  # to lock a file that a process before has removed meanwhile
@@ -85,6 +86,9 @@ def claim(workdir: Path) -> Iterator[None]:
     """
     _refuse_other_folders(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
+    for name in (_LOCK, _CONFIG, provenance.FILE, METRICS):
+        if (path := workdir / name).exists() and not path.is_file():
+            raise RunError(f"{path} is not a regular file: move it away.")
     descriptor = _open_lock(workdir)
     try:
         yield
