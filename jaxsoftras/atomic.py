@@ -23,6 +23,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from jaxsoftras import locks
+
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
 _YOUNG = 60.0  # seconds in which a new folder may not be locked yet
 
@@ -112,6 +114,45 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
     remove_leftovers(path)
     in_place = path.is_dir() and not _can_be_replaced(path)
     sibling = path / path.name if in_place else path
+    with _locked_folder(sibling, path) as partial:
+        yield partial
+        if in_place:
+            for entry in sorted(
+                partial.iterdir(), key=lambda entry: entry.name == last
+            ):
+                os.replace(entry, path / entry.name)
+        else:
+            _replace_folder(partial, path)
+
+
+@contextlib.contextmanager
+def workspace(path: str | Path) -> Iterator[Path]:
+    """Makes a hidden folder beside a destination, and deletes it at the end.
+
+    It is for files that the destination is made from.
+
+    Args:
+        path: the destination; its parent is made if needed.
+
+    Yields:
+        An empty folder on the same disk.
+
+    Raises:
+        OSError: the parent cannot be made or written to.
+    """
+    path = Path(path).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    with _locked_folder(path, path) as partial:
+        yield partial
+
+
+@contextlib.contextmanager
+def _locked_folder(sibling: Path, path: Path) -> Iterator[Path]:
+    """Makes a hidden folder beside a path, for a destination that errors name.
+
+    Its lock tells other processes that it is no leftover.
+    """
     partial, new = (_temporary_sibling(sibling, word) for word in ("partial", "new"))
     _check_writable(path, partial)
     new.mkdir()
@@ -120,13 +161,6 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
         os.rename(new, partial)  # a leftover, to others, unless it is locked
         with naming(path):
             yield partial
-        if in_place:
-            for entry in sorted(
-                partial.iterdir(), key=lambda entry: entry.name == last
-            ):
-                os.replace(entry, path / entry.name)
-        else:
-            _replace_folder(partial, path)
     finally:
         for rest in (new, partial):
             shutil.rmtree(rest, ignore_errors=True)
@@ -203,13 +237,11 @@ def lock(path: Path) -> int | None:
         locks.
     """
     try:
-        import fcntl  # not on Windows
-
-        descriptor = os.open(path, os.O_RDONLY)
-    except (OSError, ImportError):
+        descriptor = os.open(path, os.O_RDONLY)  # fails on Windows
+    except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.acquire(descriptor)
     except OSError:
         os.close(descriptor)
         return None

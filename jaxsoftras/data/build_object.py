@@ -13,7 +13,7 @@ from jaxsoftras.data import binvox, build_images, soups, zbuffer
 from jaxsoftras.data.binvox import Frame
 from jaxsoftras.data.writing import Example
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import load_mesh
+from jaxsoftras.meshfile import load_mesh, references
 from jaxsoftras.texture import UVTexture
 
 AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
@@ -84,11 +84,13 @@ class Loaded(NamedTuple):
         mesh: in the model frame; numpy arrays.
         voxels: ``[R, R, R]`` bool.
         notes: what it lacks, such as materials that are missing.
+        files: files that were looked for, but for the mesh file.
     """
 
     mesh: Mesh
     voxels: np.ndarray
     notes: tuple[str, ...]
+    files: frozenset[Path] = frozenset()
 
 
 def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
@@ -239,6 +241,7 @@ def _make_voxels(path: Path, mesh: Mesh, frame: Frame, options: Options) -> np.n
 
 def _read_voxels(path: Path, frame: Frame, resolution: int) -> np.ndarray:
     names = [path.with_suffix(f"{kind}.binvox") for kind in (".solid", "", ".surface")]
+    references.add(*names)
     file = next((name for name in names if name.is_file()), None)
     if file is None:
         raise FileNotFoundError("there is no binvox file")

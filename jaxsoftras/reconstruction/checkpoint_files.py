@@ -68,7 +68,10 @@ def seal(checkpoint: Path, step: int, versions: Mapping[str, str]) -> None:
 
 def flush(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():  # which cannot be opened there
+        return
+    # flushed on Windows only if it is open for writing
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

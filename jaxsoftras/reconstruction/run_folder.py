@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jaxsoftras import atomic, config, terminal
+from jaxsoftras import atomic, config, locks, terminal
 from jaxsoftras.reconstruction import checkpoint_files, provenance
 
 CHECKPOINTS = "checkpoints"
@@ -229,12 +229,7 @@ def _open_lock(workdir: Path) -> int:
 
 def _lock(descriptor: int, workdir: Path) -> None:
     try:
-        import fcntl  # not on Windows
-    except ImportError:
-        _warn_of_no_locks(workdir, "this system offers none")
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.acquire(descriptor)
     except BlockingIOError:
         holder = re.match(r"(\d+) (.+)", os.read(descriptor, 1000).decode())
         process = "another process"
@@ -247,12 +242,8 @@ def _lock(descriptor: int, workdir: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        _warn_of_no_locks(workdir, error.strerror)
-
-
-def _warn_of_no_locks(workdir: Path, reason: str | None) -> None:
-    warnings.warn(
-        f"The file system of {workdir} has no locks ({reason}): take care that no "
-        "other process trains in it.",
-        stacklevel=5,
-    )
+        warnings.warn(
+            f"The file system of {workdir} has no locks ({error.strerror}): take care "
+            "that no other process trains in it.",
+            stacklevel=5,
+        )
