@@ -226,12 +226,12 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None
-    except ConfigError:
+    except (ConfigError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit, too, would end the program silently
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise ConfigError(
-            f"{path} is not a configuration file: running it raised "
-            f"{type(error).__name__}: {error}."
+            f"{path} is not a configuration file: running it raised {text}."
         ) from error
     if not isinstance(config, Config):
         raise ConfigError(

@@ -23,6 +23,7 @@ AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
 # digits of its shape to single precision.
 _SMALLEST = 5e-4
 _LITTLE = 0.002  # of an image
+_RANGES = {"views": (1, 10_000), "size": (1, 8192), "resolution": (2, 1024)}
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,14 @@ class Options:
     renderer: zbuffer.Renderer = "numpy"
 
     def __post_init__(self):
-        if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
-            raise ValueError(
-                "Views, size and largest number of faces must be at least 1, the "
-                "resolution 2."
-            )
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"The {name} must be from {low} to {high}, not "
+                    f"{getattr(self, name)}."
+                )
+        if self.max_faces < 1:
+            raise ValueError(f"max_faces must be positive, not {self.max_faces}.")
         if not -90 < self.elevation < 90:
             raise ValueError(
                 "The elevation must lie between -90 and 90 degrees, not "

@@ -11,7 +11,6 @@ from pathlib import Path
 import jax
 
 from jaxsoftras import compilation_cache, config, data, interruption, terminal
-from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
@@ -20,6 +19,7 @@ from jaxsoftras.reconstruction import (
     run_folder,
     runs,
     training,
+    training_data,
 )
 
 
@@ -60,11 +60,12 @@ def train(
         devices = training.device_mesh(settings.optim.batch_size)
         split = data.open_training_set(settings.data)
         training.check_image_size(settings, split)
-        if checkpoints.latest() is None:
-            agreement.check_agreement(split)
+        begun = checkpoints.latest() is not None
+        training_data.check(workdir, split, begun=begun)
         experiment = training.Experiment(settings, devices)
         try:
             state = _begin(settings, experiment, checkpoints, workdir, overrides)
+            training_data.save(workdir, split)
             state, step = _run_steps(
                 settings,
                 state,
