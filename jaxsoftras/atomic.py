@@ -18,9 +18,15 @@ import glob
 import os
 import secrets
 import shutil
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from jaxsoftras import locks
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS)
+_YOUNG = 60.0  # seconds in which a new folder may not be locked yet
 
 
 @contextlib.contextmanager
@@ -68,7 +74,8 @@ def files(paths: Iterable[str | Path]) -> Iterator[list[Path]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_writable(path, partial)
     try:
-        yield partials
+        with naming(destinations[0]):
+            yield partials
         for path, partial in zip(destinations, partials, strict=True):
             if path.exists():
                 shutil.copymode(path, partial)
@@ -107,12 +114,7 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
     remove_leftovers(path)
     in_place = path.is_dir() and not _can_be_replaced(path)
     sibling = path / path.name if in_place else path
-    partial, new = (_temporary_sibling(sibling, word) for word in ("partial", "new"))
-    _check_writable(path, partial)
-    new.mkdir()
-    descriptor = lock(new)
-    os.rename(new, partial)  # a leftover, to others, unless it is locked
-    try:
+    with _locked_folder(sibling, path) as partial:
         yield partial
         if in_place:
             for entry in sorted(
@@ -121,10 +123,66 @@ def folder(path: str | Path, *, last: str = "") -> Iterator[Path]:
                 os.replace(entry, path / entry.name)
         else:
             _replace_folder(partial, path)
+
+
+@contextlib.contextmanager
+def workspace(path: str | Path) -> Iterator[Path]:
+    """Makes a hidden folder beside a destination, and deletes it at the end.
+
+    It is for files that the destination is made from.
+
+    Args:
+        path: the destination; its parent is made if needed.
+
+    Yields:
+        An empty folder on the same disk.
+
+    Raises:
+        OSError: the parent cannot be made or written to.
+    """
+    path = Path(path).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    with _locked_folder(path, path) as partial:
+        yield partial
+
+
+@contextlib.contextmanager
+def _locked_folder(sibling: Path, path: Path) -> Iterator[Path]:
+    """Makes a hidden folder beside a path, for a destination that errors name.
+
+    Its lock tells other processes that it is no leftover.
+    """
+    partial, new = (_temporary_sibling(sibling, word) for word in ("partial", "new"))
+    _check_writable(path, partial)
+    new.mkdir()
+    descriptor = lock(new)
+    try:
+        os.rename(new, partial)  # a leftover, to others, unless it is locked
+        with naming(path):
+            yield partial
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for rest in (new, partial):
+            shutil.rmtree(rest, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Names a file in errors of the disk that name none, within a scope.
+
+    Those of writing to an open file do not.
+
+    Args:
+        path: the file or folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in _DISK_ERRORS:
+            error.filename = str(path)
+        raise
 
 
 def remove_leftovers(path: Path) -> None:
@@ -136,9 +194,11 @@ def remove_leftovers(path: Path) -> None:
     Args:
         path: the folder that they wrote.
     """
-    for purpose in ("replaced", "partial"):
+    for purpose in ("replaced", "partial", "new"):
         pattern = f".{glob.escape(path.name)}.{purpose}-*"
         for leftover in [*path.parent.glob(pattern), *path.glob(pattern)]:
+            if purpose == "new" and _is_young(leftover):
+                continue
             descriptor = lock(leftover) if leftover.is_dir() else None
             if descriptor is None:  # somebody else holds the lock
                 continue
@@ -147,6 +207,13 @@ def remove_leftovers(path: Path) -> None:
             else:
                 shutil.rmtree(leftover, ignore_errors=True)
             os.close(descriptor)
+
+
+def _is_young(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < _YOUNG
+    except FileNotFoundError:
+        return True
 
 
 def list_names(path: Path) -> set[str]:
@@ -170,13 +237,11 @@ def lock(path: Path) -> int | None:
         locks.
     """
     try:
-        import fcntl  # not on Windows
-
-        descriptor = os.open(path, os.O_RDONLY)
-    except (OSError, ImportError):
+        descriptor = os.open(path, os.O_RDONLY)  # fails on Windows
+    except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.acquire(descriptor)
     except OSError:
         os.close(descriptor)
         return None

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import platform
+import tempfile
 from pathlib import Path
 
 import jax
@@ -31,7 +32,7 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def enable() -> Path:
+def enable() -> Path | None:
     """Turns the cache on, for the programs of this package, and says where it is.
 
     Its folder is that of JAX_COMPILATION_CACHE_DIR or, if there is none, in
@@ -39,10 +40,24 @@ def enable() -> Path:
     instruction set, since a home may be shared by different machines.
 
     Returns:
-        The folder, which JAX makes when it has something to keep.
+        The folder; None where none can be written, so that nothing is kept.
     """
     named = getattr(jax.config, "jax_compilation_cache_dir", None)
-    folder = Path(named) if named else _choose_folder()
+    if named and "://" in named:  # a bucket, which JAX reaches
+        print(f"compiled programs are kept in {terminal.printable(named)}")
+        return Path(named)
+    try:
+        folder = Path(named) if named else _choose_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError) as error:  # the latter of a user without a home
+        jax.config.update("jax_compilation_cache_dir", None)
+        print(
+            "compiled programs are not kept, for there is no folder to write to: "
+            f"{terminal.printable(error)}"
+        )
+        return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
     print(f"compiled programs are kept in {terminal.printable(folder)}")
     return folder

@@ -13,11 +13,12 @@ from typing import NoReturn
 
 SIGNALS = tuple(
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+    for name in "SIGINT SIGTERM SIGHUP SIGUSR1 SIGUSR2 SIGBREAK".split()
     if hasattr(signal, name)
 )
 """Signals that are handled. SLURM sends SIGTERM or SIGUSR1 before a job's time is up,
-as do providers before they take a machine back; SIGHUP tells that a terminal closed."""
+LSF SIGUSR2, providers SIGTERM before they take a machine back; SIGHUP and, on
+Windows, SIGBREAK tell that a terminal closed."""
 
 _AGAIN = 0.05  # seconds until an interruption that was lost is raised again
 
@@ -122,11 +123,19 @@ class Stop:
                 hook(unraisable)
                 return
             self.number = None
-            again = threading.Timer(_AGAIN, os.kill, (os.getpid(), error.number))
+            again = threading.Timer(_AGAIN, _send, (error.number,))
             again.daemon = True
             again.start()
 
         return report
+
+
+def _send(number: int) -> None:
+    """Sends this process a signal; its main thread handles it."""
+    if os.name == "nt":  # where `os.kill` ends it
+        signal.raise_signal(number)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def name(number: int) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import logging
+import os
 import sys
 import threading
 import time
@@ -66,15 +67,45 @@ def run(
             if sys.stdout:
                 sys.stdout.flush()  # an error of writing is reported with the others
     except KeyboardInterrupt as error:
-        print(f"{name}: {printable(error) or interrupted}", file=sys.stderr)
+        complain(f"{name}: {printable(error) or interrupted}")
         return 128 + getattr(error, "number", 2)
     except Exception as error:
         sentence = explain(error)
         if sentence is None:
             raise
-        print(f"{name}: {printable(sentence)}", file=sys.stderr)
+        complain(f"{name}: {printable(sentence)}")
         return 2
     return result if isinstance(result, int) else 0
+
+
+def complain(text: str) -> None:
+    """Prints a line on stderr, if anybody reads it."""
+    with contextlib.suppress(OSError, ValueError):  # a closed one
+        print(text, file=sys.stderr, flush=True)
+
+
+def discard_output() -> None:
+    """Discards stdout from now on, with what it holds: nobody reads it any more."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+_ADVICE = {
+    errno.EACCES: "you may not read or write it: change its permissions",
+    errno.EPERM: "you may not change it: change its permissions",
+    errno.EROFS: "it can be read only: choose a folder that can be written",
+    errno.EIO: "the disk or its connection fails: check it, and start again",
+    errno.ENAMETOOLONG: "that is too long for a name: choose a shorter one",
+    errno.ENOTDIR: "a file has the name of a folder there: choose another",
+    errno.EEXIST: "something else has that name: move it away",
+    errno.EISDIR: "a folder has the name of a file there: move it away",
+    errno.EMFILE: "too many files are open at a time: raise the limit of ulimit -n",
+    errno.EFBIG: "the file would be larger than is allowed: raise that limit",
+    errno.ELOOP: "its symbolic links lead in a circle: mend them",
+    errno.ESTALE: "its network folder has gone: mount it again",
+}
 
 
 def explain(error: Exception) -> str | None:
@@ -82,12 +113,15 @@ def explain(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, BrokenPipeError):
         return "the program that read this one's output has ended."
+    where = getattr(error, "filename", None)
     if _disk_is_full(error):
-        where = getattr(error, "filename", None)
         return (
             f"the disk is full{f' at {where}' if where else ''}: free some space, and "
             "start again."
         )
+    if isinstance(error, OSError) and error.errno in _ADVICE:
+        advice = f"{_ADVICE[error.errno]} ({error.strerror})."
+        return f"{os.fsdecode(where)}: {advice}" if where else advice
     if isinstance(error, MemoryError):
         return f"memory does not suffice ({text or 'out of memory'})."
     if isinstance(error, REPORTED):
@@ -146,7 +180,7 @@ def leave(main: Callable[[], int]) -> NoReturn:
     try:
         code = main()
     except Exception:
-        traceback.print_exc()
+        complain(traceback.format_exc().rstrip())
         code = 1
     if code:
         interruption.end_process(code)
@@ -181,7 +215,7 @@ def _warnings_in_printable(name: str) -> Iterator[None]:
 
     def show(message, category, filename, lineno, file=None, line=None):
         if category is UserWarning and file is None:
-            print(f"{name}: {printable(message)}", file=sys.stderr)
+            complain(f"{name}: {printable(message)}")
         else:
             original(message, category, filename, lineno, file, line)
 

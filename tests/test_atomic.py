@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,38 @@ class TestLeftovers:
         atomic.remove_leftovers(tmp_path / "set")
         assert names(tmp_path) == ["set"]
         assert names(tmp_path / "set") == ([] if there else ["old.txt"])
+
+    def test_new_folders_that_were_never_filled_are_removed(self, tmp_path):
+        for name, age in (("old", 100), ("young", 0)):
+            path = tmp_path / f".set.new-{name}"
+            path.mkdir()
+            then = time.time() - age
+            os.utime(path, (then, then))
+        atomic.remove_leftovers(tmp_path / "set")
+        assert names(tmp_path) == [".set.new-young"]
+
+    def test_nothing_is_left_where_the_first_renaming_fails(
+        self, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(os, "rename", fail)
+        with pytest.raises(OSError, match="no space"), atomic.folder(tmp_path / "set"):
+            pass
+        assert not names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "report.json"),
+        (OSError(errno.EIO, "Input/output error", "other"), "other"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset"), None),
+    ],
+)
+def test_errors_of_the_disk_name_a_file(tmp_path, error, name):
+    with pytest.raises(OSError) as caught, atomic.file(tmp_path / "report.json"):
+        raise error
+    found = caught.value.filename
+    assert (found and Path(found).name) == name
 
 
 class TestMountPoint:

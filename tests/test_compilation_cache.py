@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def test_second_start_compiles_nothing(tmp_path):
 def test_folder_of_the_user(tmp_path):
     folder, _ = run(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"))
     assert folder == tmp_path / "mine" and any(folder.iterdir())
+
+
+def test_no_folder_to_write_to(monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    updates = {}
+    config = types.SimpleNamespace(update=updates.__setitem__)
+    monkeypatch.setattr(compilation_cache.jax, "config", config)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert compilation_cache.enable() is None
+    assert updates == {"jax_compilation_cache_dir": None}
+    assert "are not kept, for there is no folder" in capsys.readouterr().out
 
 
 def test_option():

@@ -35,6 +35,8 @@ class TestLoad:
             ("x = 1", "must define get_config"),
             ("def get_config(): return 1", "must define get_config"),
             ("1 / 0", "ZeroDivisionError"),
+            ("import sys; sys.exit()", "raised SystemExit"),
+            ("def get_config(): exit(0)", "raised SystemExit: 0"),
             ("def f(:", "SyntaxError"),
             ("def get_config(): return {}['x']", "KeyError"),
             (
@@ -117,13 +119,23 @@ class TestOverride:
             ("optim.steps", "path.to.field=value"),
             ("optim.steps=2.5", "optim.steps must be int, not 2.5"),
             ("optim.steps=True", "optim.steps must be int, not True"),
-            ("optim.learning_rate=fast", "must be float, not 'fast'"),
-            ("optim.learning_rate=1e999", "must be float, not inf"),
-            ("optim.batch_size=0", "batch_size must be positive"),
+            ("optim.learning_rate=fast", r"must be a float \(.*\), not 'fast'"),
+            ("optim.learning_rate=1e999", r"must be a float \(.*\), not inf"),
+            ("optim.learning_rate=1e39", r"1.2e-38 to 3.4e\+38 .* not 1e\+39"),
+            ("render.sigma=1e-39", "must be a float .* not 1e-39"),
+            ("optim.batch_size=0", "batch_size must be from 1 to 1048576"),
+            ("optim.batch_size=2147483648", "batch_size must be from 1"),
+            ("model.latent=2147483648", "model must be from 1 to 2147483647"),
+            ("data.embedded_objects=10000000", "must be from 3 to 1048576"),
+            ("data.elevation=-91", "elevation must be from -90 to 90"),
+            ("data.azimuth_step=1e30", "azimuth_step must be from -360 to 360"),
+            ("data.distance=1e30", "distance must be from 0.001"),
+            ("data.root='\\0'", "a str that can be a name, not"),
+            ("data.root='\\ud800'", "a str that can be a name, not"),
             ("model.encoder=vgg", "one of 'baseline', 'resnet', 'attention'"),
             ("model.channels=big", r"a tuple of int, not \('big',\)"),
             ("model.channels=()", "must not be empty"),
-            ("model.image_size=0", "sizes of model must be positive"),
+            ("model.image_size=0", "sizes of model must be from 1"),
             ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
             ("render.sigma=-1.0", "render.sigma must be positive"),
             ("data.half_fov=90", "half_fov"),
@@ -164,6 +176,11 @@ class TestFiles:
     def test_damaged_file(self, content, tmp_path):
         (tmp_path / "config.json").write_bytes(content)
         with pytest.raises(config.ConfigError, match="damaged"):
+            config.read(tmp_path / "config.json")
+
+    def test_names_the_file_of_a_wrong_value(self, tmp_path):
+        (tmp_path / "config.json").write_text('{"seed": "x"}')
+        with pytest.raises(config.ConfigError, match="config.json: seed must be int"):
             config.read(tmp_path / "config.json")
 
 

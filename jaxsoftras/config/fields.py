@@ -12,6 +12,7 @@ from jaxsoftras.config.augmentations import Augment
 from jaxsoftras.config.ranges import require as _require
 
 _COUNTABLE = 2**31  # numbers of steps, and seeds, are int32 on the devices
+_MOST_OBJECTS = 2**20  # in a batch, and in a category of the embedded data set
 
 Feeding = Literal["auto", "device", "devices", "host"]
 """Places for the training images; see `Data.feeding`."""
@@ -38,8 +39,8 @@ class Source:
     def __post_init__(self):
         _require(self.weight > 0, "The weight of a source must be positive.")
         _require(
-            self.embedded_objects >= 3,
-            "embedded_objects of a source must be 3 or more.",
+            3 <= self.embedded_objects <= _MOST_OBJECTS,
+            f"embedded_objects of a source must be from 3 to {_MOST_OBJECTS}.",
         )
 
 
@@ -78,9 +79,21 @@ class Data:
     """Half of the camera's vertical field of view, degrees."""
 
     def __post_init__(self):
-        _require(self.distance > 0, "data.distance must be positive.")
-        _require(0 < self.half_fov < 90, "data.half_fov must lie between 0 and 90.")
-        _require(self.embedded_objects >= 3, "data.embedded_objects must be 3 or more.")
+        _require(
+            1e-3 <= self.distance <= 1e6, "data.distance must be from 0.001 to 1000000."
+        )
+        _require(-90 <= self.elevation <= 90, "data.elevation must be from -90 to 90.")
+        _require(
+            -360 <= self.azimuth_step <= 360,
+            "data.azimuth_step must be from -360 to 360.",
+        )
+        _require(
+            1e-3 <= self.half_fov <= 89.9, "data.half_fov must be from 0.001 to 89.9."
+        )
+        _require(
+            3 <= self.embedded_objects <= _MOST_OBJECTS,
+            f"data.embedded_objects must be from 3 to {_MOST_OBJECTS}.",
+        )
         _require(
             1 <= self.views_per_object <= 24,
             "data.views_per_object must be from 1 to 24.",
@@ -108,8 +121,10 @@ class Model:
 
     def __post_init__(self):
         layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
+        sizes = (self.image_size, *layers)
         _require(
-            min(self.image_size, *layers) > 0, "All sizes of model must be positive."
+            0 < min(sizes) and max(sizes) < _COUNTABLE,
+            f"All sizes of model must be from 1 to {_COUNTABLE - 1}.",
         )
         _require(
             bool(self.channels) and bool(self.decoder_hidden),
@@ -218,7 +233,10 @@ class Optim:
             0 < self.steps < _COUNTABLE,
             f"optim.steps must be from 1 to {_COUNTABLE - 1}.",
         )
-        _require(self.batch_size > 0, "optim.batch_size must be positive.")
+        _require(
+            0 < self.batch_size <= _MOST_OBJECTS,
+            f"optim.batch_size must be from 1 to {_MOST_OBJECTS}.",
+        )
         _require(self.learning_rate > 0, "optim.learning_rate must be positive.")
         _require(
             0 <= self.beta1 < 1 and 0 <= self.beta2 < 1,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
-import math
 import os
 import re
 import runpy
@@ -15,11 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from jaxsoftras import atomic
 from jaxsoftras.config.fields import RESUMABLE, Config
 from jaxsoftras.config.ranges import ConfigError
 
 T = TypeVar("T")
+# sizes of numbers that are neither 0 nor infinite on the devices
+_SMALLEST, _LARGEST = (float(x) for x in (np.finfo("f4").tiny, np.finfo("f4").max))
 
 
 def _describe(annotation: Any) -> str:
@@ -31,6 +34,10 @@ def _describe(annotation: Any) -> str:
         return f"a tuple of {_describe(typing.get_args(annotation)[0])}"
     if dataclasses.is_dataclass(annotation):
         return f"groups of {', '.join(typing.get_type_hints(annotation))}"
+    if annotation is float:
+        return f"a float (0, or {_SMALLEST:.2g} to {_LARGEST:.2g} in size)"
+    if annotation is str:
+        return "a str that can be a name"
     return "None" if annotation is type(None) else annotation.__name__
 
 
@@ -54,13 +61,24 @@ def _convert(value: Any, annotation: Any) -> Any:
             return from_dict(typing.cast(type, annotation), value)
     elif annotation is float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if math.isfinite(value):
+            if value == 0 or _SMALLEST <= abs(value) <= _LARGEST:
                 return float(value)
+    elif annotation is str:
+        if isinstance(value, str) and _names_a_path(value):
+            return value
     elif type(value) is annotation:
         return value
     elif annotation is type(None) and value is None:
         return None
     raise TypeError
+
+
+def _names_a_path(text: str) -> bool:
+    """Whether the file system may take a text for a name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
@@ -209,12 +227,12 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None
-    except ConfigError:
+    except (ConfigError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:  # SystemExit, too, would end the program silently
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise ConfigError(
-            f"{path} is not a configuration file: running it raised "
-            f"{type(error).__name__}: {error}."
+            f"{path} is not a configuration file: running it raised {text}."
         ) from error
     if not isinstance(config, Config):
         raise ConfigError(
@@ -240,12 +258,16 @@ def read(path: str | Path) -> Config:
         ConfigError: the file is damaged, or has unknown fields or wrong values.
     """
     try:
-        values = json.loads(Path(path).read_bytes())
+        with atomic.naming(path):
+            values = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:  # not JSON, or not text
         raise ConfigError(f"{path} is damaged: {error}.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} is damaged: it holds no groups of fields.")
-    return from_dict(Config, values)
+    try:
+        return from_dict(Config, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def conflicts(old: Config, new: Config) -> list[str]:

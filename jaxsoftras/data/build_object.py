@@ -13,7 +13,7 @@ from jaxsoftras.data import binvox, build_images, soups, zbuffer
 from jaxsoftras.data.binvox import Frame
 from jaxsoftras.data.writing import Example
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.meshfile import load_mesh
+from jaxsoftras.meshfile import load_mesh, references
 from jaxsoftras.texture import UVTexture
 
 AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
@@ -23,6 +23,7 @@ AXES = ("+X", "-X", "+Y", "-Y", "+Z", "-Z")
 # digits of its shape to single precision.
 _SMALLEST = 5e-4
 _LITTLE = 0.002  # of an image
+_RANGES = {"views": (1, 10_000), "size": (1, 8192), "resolution": (2, 1024)}
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,14 @@ class Options:
     renderer: zbuffer.Renderer = "numpy"
 
     def __post_init__(self):
-        if min(self.views, self.size, self.max_faces) < 1 or self.resolution < 2:
-            raise ValueError(
-                "Views, size and largest number of faces must be at least 1, the "
-                "resolution 2."
-            )
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"The {name} must be from {low} to {high}, not "
+                    f"{getattr(self, name)}."
+                )
+        if self.max_faces < 1:
+            raise ValueError(f"max_faces must be positive, not {self.max_faces}.")
         if not -90 < self.elevation < 90:
             raise ValueError(
                 "The elevation must lie between -90 and 90 degrees, not "
@@ -84,11 +88,13 @@ class Loaded(NamedTuple):
         mesh: in the model frame; numpy arrays.
         voxels: ``[R, R, R]`` bool.
         notes: what it lacks, such as materials that are missing.
+        files: files that were looked for, but for the mesh file.
     """
 
     mesh: Mesh
     voxels: np.ndarray
     notes: tuple[str, ...]
+    files: frozenset[Path] = frozenset()
 
 
 def make_object(path: Path, options: Options) -> tuple[Example, list[str]]:
@@ -239,6 +245,7 @@ def _make_voxels(path: Path, mesh: Mesh, frame: Frame, options: Options) -> np.n
 
 def _read_voxels(path: Path, frame: Frame, resolution: int) -> np.ndarray:
     names = [path.with_suffix(f"{kind}.binvox") for kind in (".solid", "", ".surface")]
+    references.add(*names)
     file = next((name for name in names if name.is_file()), None)
     if file is None:
         raise FileNotFoundError("there is no binvox file")

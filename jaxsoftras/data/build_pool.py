@@ -6,7 +6,8 @@ import collections
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
+import os
+from collections.abc import Callable, Generator, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from jaxsoftras import atomic, workers
 from jaxsoftras.data import build_object
 from jaxsoftras.data.build_object import Loaded, Options
 from jaxsoftras.data.writing import Example
+from jaxsoftras.meshfile import references
 
 _RENDERING = 4  # threads that feed the device and compress what it gives
 
@@ -53,14 +55,19 @@ class Outcome:
 def find_outcome(task: Task) -> Outcome | None:
     """Reads the outcome of a task that was done before; None if there is none.
 
-    A mesh file that has changed since is to be read again.
+    A mesh file that has changed since is to be read again, and so is one that names
+    files which have changed, come or gone.
     """
     try:
         record = json.loads(task.kept.with_suffix(".json").read_text())
         outcome = Outcome(record["error"], tuple(record["notes"]))
         there = outcome.error or task.kept.with_suffix(".npz").exists()
-        return outcome if there and record["stamp"] == _stamp(task.source) else None
-    except (OSError, ValueError, TypeError, KeyError):
+        same = record["stamp"] == _stamp(task.source) and all(
+            stamp == _stamp(task.source.parent / file)
+            for file, stamp in record["files"].items()
+        )
+        return outcome if there and same else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
@@ -91,10 +98,12 @@ def run(task: Task) -> Outcome:
 
 def _load(task: Task) -> Loaded | Outcome:
     """Makes an object but for its images."""
-    try:
-        return build_object.load_object(task.source, task.options)
-    except Exception as error:  # a mesh may break anything
-        return _keep_error(task, error)
+    with references.watch() as sought:
+        try:
+            loaded = build_object.load_object(task.source, task.options)
+        except Exception as error:  # a mesh may break anything
+            return _keep_error(task, error, sought)
+    return loaded._replace(files=frozenset(sought))
 
 
 def _render(task: Task, loaded: Loaded) -> Outcome:
@@ -104,6 +113,7 @@ def _render(task: Task, loaded: Loaded) -> Outcome:
     options = task.options
 
     def make() -> tuple[Example, list[str]]:
+        references.add(*loaded.files)
         images = accelerated_meshes.render_views(
             loaded.mesh, options.views, options.elevation, options.size
         )
@@ -147,26 +157,29 @@ def run_all(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, Outcome]]
 
 def _keep_made(task: Task, make: Callable[[], tuple[Example, list[str]]]) -> Outcome:
     """Makes an object and keeps it; an error is an outcome."""
-    try:
-        example, notes = make()
-    except Exception as error:  # a mesh may break anything
-        return _keep_error(task, error)
+    with references.watch() as sought:
+        try:
+            example, notes = make()
+        except Exception as error:  # a mesh may break anything
+            return _keep_error(task, error, sought)
     with atomic.file(task.kept.with_suffix(".npz")) as partial:
         np.savez_compressed(partial, images=example.views, voxels=example.voxels)
-    return _keep(task, Outcome(notes=tuple(notes)))
+    return _keep(task, Outcome(notes=tuple(notes)), sought)
 
 
-def _keep_error(task: Task, error: Exception) -> Outcome:
+def _keep_error(task: Task, error: Exception, sought: Set[Path]) -> Outcome:
     outcome = Outcome(build_object.explain(error, task.source))
     # the machine, not the mesh: another time it may go well
     if isinstance(error, (MemoryError, OSError)):
         return outcome
-    return _keep(task, outcome)
+    return _keep(task, outcome, sought)
 
 
-def _keep(task: Task, outcome: Outcome) -> Outcome:
+def _keep(task: Task, outcome: Outcome, sought: Set[Path]) -> Outcome:
+    folder = task.source.parent
     record = {
         "stamp": _stamp(task.source),
+        "files": {os.path.relpath(path, folder): _stamp(path) for path in sought},
         "error": outcome.error,
         "notes": outcome.notes,
     }
@@ -179,7 +192,7 @@ def _stamp(path: Path) -> list[int]:
     """Size and time of a file, which change with its content."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # such as a name that cannot be one
         return []
     return [status.st_size, status.st_mtime_ns]
 

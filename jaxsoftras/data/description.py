@@ -22,6 +22,7 @@ they hold the 13 categories of `jaxsoftras.data.categories`.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ from typing import Any
 
 from jaxsoftras import atomic
 from jaxsoftras.data.split import ALL_SPLITS
+
+_NO_SIGNS = r"/\\\0" + (r'<>:"|?*' if os.name == "nt" else "")
+_LONGEST_NAME = 200  # bytes of a category
 
 FILE = "dataset.json"
 """Name of the file."""
@@ -180,12 +184,21 @@ def check_replaceable(
 def check_name(word: Any, where: str | Path) -> None:
     """Raises ValueError unless files can be named after a category.
 
-    A key or a name with a slash would lead to another folder.
+    A key or a name with a slash would lead to another folder. File systems take names
+    of 255 bytes, which the split and the kind of a file are part of.
     """
-    if not isinstance(word, str) or not re.fullmatch(r"[^./\\\0][^/\\\0]*", word):
+    if not isinstance(word, str) or not re.fullmatch(
+        rf"[^.{_NO_SIGNS}][^{_NO_SIGNS}]*", word
+    ):
         raise ValueError(
             f"{where} has a category {word!r}; keys and names are words without "
-            "slashes that do not begin with a dot."
+            'slashes (on Windows, without any of <>:"|?*) that do not begin with a '
+            "dot."
+        )
+    if len(os.fsencode(word)) > _LONGEST_NAME:
+        raise ValueError(
+            f"{where} has a category of {len(os.fsencode(word))} bytes, {word[:20]!r}"
+            f"...; files can be named after {_LONGEST_NAME}: shorten it."
         )
 
 

@@ -8,12 +8,11 @@ as files until all are there, and then packed.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras import workers
+from jaxsoftras import atomic, workers
 from jaxsoftras.data import picture_cameras, picture_files, picture_objects
 from jaxsoftras.data.picture_files import PictureObject
 from jaxsoftras.data.picture_objects import Options, Outcome, list_unused
@@ -83,9 +82,8 @@ def import_pictures(
     found = picture_files.discover(root, fractions)
     report = Report(left_out=found.left_out)
     shared = _read_shared(root, report)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        kept = [Path(folder, f"{n}.npz") for n in range(len(found.objects))]
+    with atomic.workspace(out) as folder:
+        kept = [folder / f"{n}.npz" for n in range(len(found.objects))]
         calls = [
             (root, source, _choose_entries(root, source, shared), options, path)
             for source, path in zip(found.objects, kept, strict=True)

@@ -78,7 +78,7 @@ def write(
     entries = {
         key: {
             split: [
-                {"name": taken.source.name, "pictures": taken.files}
+                {"name": taken.source.folder.name, "pictures": taken.files}
                 for taken in splits[split]
             ]
             for split in ALL_SPLITS

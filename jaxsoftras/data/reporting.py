@@ -17,6 +17,7 @@ from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.data.zbuffer import Renderer
 
 _ROWS = 40  # of a table of files
+_ALIKE = 5  # rows of the same text; more are joined
 
 
 def add_splits(parser: argparse.ArgumentParser) -> None:
@@ -87,9 +88,25 @@ def print_files(
     """
     if not rows:
         return
+    rows = _join_alike(rows)
     table = Table(title, header)
     for file, text in rows[:_ROWS]:
         table.add_row(as_text(file), as_text(text))
     if len(rows) > _ROWS:
         table.add_row(f"and {len(rows) - _ROWS} more", f"see {all_in}")
     console.print(table)
+
+
+def _join_alike(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Joins rows of the same text, which would bury the others."""
+    files: dict[str, list[str]] = {}
+    for file, text in rows:
+        files.setdefault(text, []).append(file)
+    joined = []
+    for file, text in rows:
+        count = len(files[text])
+        if count <= _ALIKE:
+            joined.append((file, text))
+        elif file == files[text][0]:
+            joined.append((f"{file} and {count - 1} more", text))
+    return joined

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxsoftras import atomic
 from jaxsoftras.data import archives, description, download, shapenet_texts
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
@@ -89,10 +89,8 @@ class ShapenetSoftras(ShapesBuilder):
                 f"damaged or another file. {self.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
         # beside the result, where there must be room anyway
-        scratch = tempfile.TemporaryDirectory(
-            prefix=".unpacked-", dir=self.data_dir_root
-        )
-        root = Path(self.resources.enter_context(scratch)) / download.FOLDER
+        scratch = atomic.workspace(Path(self.data_dir_root) / "unpacked")
+        root = self.resources.enter_context(scratch) / download.FOLDER
         names = [
             name
             for key in CATEGORIES

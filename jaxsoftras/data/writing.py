@@ -28,7 +28,7 @@ from jaxsoftras.data.split import SPLITS
 # objects; the first three give each split one. Additional objects leave the
 # earlier ones where they are.
 _SPLIT_PATTERN = "train test val train train test train train train train".split()
-_MIN_OBJECTS = 3
+_MIN_OBJECTS, _MAX_OBJECTS = 3, 2**20
 
 
 class Example(NamedTuple):
@@ -63,6 +63,11 @@ def check_counts(counts: Mapping[str, int]) -> None:
         raise ValueError(
             f"Each category needs at least {_MIN_OBJECTS} objects, one for each of "
             "train, val and test."
+        )
+    if max(counts.values()) > _MAX_OBJECTS:
+        raise ValueError(
+            f"No category can have more than {_MAX_OBJECTS} objects, not "
+            f"{max(counts.values())}."
         )
 
 

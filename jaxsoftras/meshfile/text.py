@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxsoftras.meshfile import references
+
 _UNICODE = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # begins like UTF-16
@@ -195,5 +197,7 @@ def find_file(folder: Path, text: bytes) -> Path | None:
     for name in dict.fromkeys(filter(None, names)):
         path = _match(folder, name)
         if path is not None:
+            references.add(path)
             return path
+        references.add(folder / name)
     return None

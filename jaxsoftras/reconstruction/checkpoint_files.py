@@ -33,7 +33,7 @@ def list_steps(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
     names = (path.name for path in folder.iterdir() if path.is_dir())
-    return sorted(int(name) for name in names if re.fullmatch("[0-9]+", name))
+    return sorted(int(name) for name in names if re.fullmatch("0|[1-9][0-9]*", name))
 
 
 def list_damaged(folder: Path) -> list[str]:
@@ -41,11 +41,12 @@ def list_damaged(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob(f"{_DAMAGED}*"))
 
 
-def seal(checkpoint: Path, versions: Mapping[str, str]) -> None:
+def seal(checkpoint: Path, step: int, versions: Mapping[str, str]) -> None:
     """Writes the manifest of a checkpoint and flushes everything to the disk.
 
     Args:
         checkpoint: folder that holds all other files.
+        step: number of steps taken.
         versions: version of each package that wrote them.
     """
     paths = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
@@ -57,7 +58,7 @@ def seal(checkpoint: Path, versions: Mapping[str, str]) -> None:
         for path in paths
     }
     manifest = checkpoint / MANIFEST
-    content = {"versions": dict(versions), "files": files}
+    content = {"step": step, "versions": dict(versions), "files": files}
     content["blake2b"] = checksum_of(content)
     manifest.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
     folders = [path for path in checkpoint.rglob("*") if path.is_dir()]
@@ -67,7 +68,10 @@ def seal(checkpoint: Path, versions: Mapping[str, str]) -> None:
 
 def flush(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():  # which cannot be opened there
+        return
+    # flushed on Windows only if it is open for writing
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -95,8 +99,11 @@ def find_damage(checkpoint: Path) -> str | None:
     """
     name = MANIFEST
     try:
-        files = read_checked(checkpoint / MANIFEST)["files"]
-        for name, entry in files.items():
+        manifest = read_checked(checkpoint / MANIFEST)
+        # the first version that wrote manifests did not note the step
+        if str(step := manifest.get("step", checkpoint.name)) != checkpoint.name:
+            return f"it is the checkpoint of step {step}, renamed"
+        for name, entry in manifest["files"].items():
             size = (checkpoint / name).stat().st_size
             if size != entry["bytes"]:
                 return f"its file {name} has {size} bytes, not {entry['bytes']}"
@@ -107,7 +114,7 @@ def find_damage(checkpoint: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return f"its file {name} is missing"
     except OSError as error:
-        if error.errno != errno.EIO:
+        if error.errno not in (errno.EIO, errno.ELOOP):
             raise
         return f"its file {name} cannot be read ({error.strerror})"
     return None

@@ -51,6 +51,7 @@ class Checkpoints:
         self._folder = workdir / CHECKPOINTS
         self._keep = keep
         self._read_only = read_only
+        self._unverified: set[int] = set()  # of which was warned
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoints")
         self._writing: list[concurrent.futures.Future[None]] = []
         if not read_only:
@@ -259,19 +260,29 @@ class Checkpoints:
     def _find_damage(self, step: int) -> str | None:
         """Phrase about a damaged checkpoint; warns of one that cannot be verified."""
         checkpoint = self._folder / str(step)
-        if (checkpoint / checkpoint_files.MANIFEST).exists():
+        if any(map(self._has_manifest, self._list_until(step))):
             return checkpoint_files.find_damage(checkpoint)
         try:
             item = self._item(step)
             orbax_format.read(item, orbax_format.read_structure(item))
         except Exception:
             return "it has no checksums, and cannot be read"
-        warnings.warn(
-            f"The checkpoint {checkpoint} has no checksums, as in earlier versions, "
-            "and is read without verification.",
-            stacklevel=3,
-        )
+        if step not in self._unverified:
+            self._unverified.add(step)
+            warnings.warn(
+                f"The checkpoint {checkpoint} has no checksums, as in earlier versions,"
+                " and is read without verification.",
+                stacklevel=3,
+            )
         return None
+
+    def _list_until(self, step: int) -> list[int]:
+        """Steps of the checkpoints up to one; the later ones have manifests."""
+        steps = checkpoint_files.list_steps(self._folder)
+        return [number for number in steps if number <= step]
+
+    def _has_manifest(self, step: int) -> bool:
+        return (self._folder / str(step) / checkpoint_files.MANIFEST).exists()
 
     def _pass_over(self, damaged: dict[int, str], instead: str) -> None:
         """Reports damaged checkpoints, and sets them aside."""
@@ -293,7 +304,7 @@ class Checkpoints:
             on_host = jax.device_get(state)
             with atomic.folder(checkpoint) as partial:
                 orbax_format.write(partial / _ITEM, on_host)
-                checkpoint_files.seal(partial, provenance.list_versions())
+                checkpoint_files.seal(partial, step, provenance.list_versions())
             checkpoint_files.flush(self._folder)
             self._remove_old()
         except Exception as error:

@@ -199,6 +199,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     options = parser.parse_args(arguments)
 
     def command() -> None:
+        training.find_devices()
         if options.compilation_cache:
             compilation_cache.enable()
         evaluate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from pathlib import Path
 
@@ -91,10 +90,10 @@ class Monitor:
         except OSError as error:
             self._console.quiet = True
             self._progress.disable = True
-            print(
+            terminal.discard_output()
+            terminal.complain(
                 f"Nobody reads the progress any more ({error.strerror}): it goes on in "
-                "metrics.jsonl.",
-                file=sys.stderr,
+                "metrics.jsonl."
             )
 
     def record(self, step: int, metrics: training.Metrics) -> None:

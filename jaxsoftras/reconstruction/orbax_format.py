@@ -78,7 +78,8 @@ def _plain(folder: Path) -> Iterator[Path]:
     a folder is reached by a symbolic link in the folder for temporary files.
     """
     folder = folder.absolute()
-    if re.fullmatch(r"[\w/. -]*", str(folder), re.ASCII):
+    # on Windows a path begins with a drive such as C:
+    if re.fullmatch(r"([A-Z]:)?[\w/. -]*", folder.as_posix(), re.ASCII):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="jaxsoftras-") as place:

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 import jaxsoftras
+from jaxsoftras import atomic
 
 FILE = "environment.jsonl"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -48,7 +49,7 @@ def record_start(
         "seed": seed,
         "command": sys.argv,
         "set": list(overrides),
-        "folder": os.getcwd(),
+        "folder": _find_folder(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "devices": f"{len(devices)} {devices[0].device_kind}",
@@ -56,9 +57,18 @@ def record_start(
         "versions": list_versions(),
     }
     path = workdir / FILE
-    torn = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
-    with path.open("a", encoding="ascii") as file:
-        file.write("\n" * torn + json.dumps(entry) + "\n")
+    with atomic.naming(path):
+        torn = path.is_file() and path.read_bytes()[-1:] not in (b"", b"\n")
+        with path.open("a", encoding="ascii") as file:
+            file.write("\n" * torn + json.dumps(entry) + "\n")
+
+
+def _find_folder() -> str | None:
+    """Folder that the program was started in, unless it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def read_overrides(workdir: Path) -> list[str]:
@@ -68,7 +78,9 @@ def read_overrides(workdir: Path) -> list[str]:
 
 def _read(workdir: Path) -> Iterator[dict[str, Any]]:
     path = workdir / FILE
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
+    with atomic.naming(path):
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+    for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:  # the process was killed while it wrote the line

@@ -44,7 +44,9 @@ class MetricsFile:
         Raises:
             OSError: the file cannot be read or written.
         """
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        with atomic.naming(path):
+            content = path.read_bytes() if path.exists() else b""
+        lines = content.splitlines(keepends=True)
         kept = [line for line in lines if _read_step(line) <= start]
         entries = map(json.loads, kept)
         self.validated = {entry["step"] for entry in entries if PART in entry}
@@ -115,5 +117,6 @@ class EventFile:
 
 def _write(file: IO[bytes], data: bytes) -> None:
     """Writes all of the data; a full disk takes a part of it before it fails."""
-    while data:
-        data = data[file.write(data) :]
+    with atomic.naming(file.name):
+        while data:
+            data = data[file.write(data) :]

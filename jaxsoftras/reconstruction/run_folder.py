@@ -18,10 +18,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from jaxsoftras import config, terminal
+from jaxsoftras import atomic, config, locks, terminal
 from jaxsoftras.reconstruction import checkpoint_files, provenance
 
 CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
 _CONFIG = "config.json"
 _LOCK = ".lock"
 _TRIES = 10  # to lock a file that a process before has removed meanwhile
@@ -85,6 +86,9 @@ def claim(workdir: Path) -> Iterator[None]:
     """
     _refuse_other_folders(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
+    for name in (_LOCK, _CONFIG, provenance.FILE, METRICS):
+        if (path := workdir / name).exists() and not path.is_file():
+            raise RunError(f"{path} is not a regular file: move it away.")
     descriptor = _open_lock(workdir)
     try:
         yield
@@ -211,8 +215,10 @@ def _open_lock(workdir: Path) -> int:
             _lock(descriptor, workdir)
             # the process that held the lock before may have removed the file
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                os.truncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                holder = f"{os.getpid()} {socket.gethostname()}\n"
+                with atomic.naming(path):
+                    os.truncate(descriptor, 0)
+                    os.write(descriptor, holder.encode())
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -223,12 +229,7 @@ def _open_lock(workdir: Path) -> int:
 
 def _lock(descriptor: int, workdir: Path) -> None:
     try:
-        import fcntl  # not on Windows
-    except ImportError:
-        _warn_of_no_locks(workdir, "this system offers none")
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.acquire(descriptor)
     except BlockingIOError:
         holder = re.match(r"(\d+) (.+)", os.read(descriptor, 1000).decode())
         process = "another process"
@@ -241,12 +242,8 @@ def _lock(descriptor: int, workdir: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        _warn_of_no_locks(workdir, error.strerror)
-
-
-def _warn_of_no_locks(workdir: Path, reason: str | None) -> None:
-    warnings.warn(
-        f"The file system of {workdir} has no locks ({reason}): take care that no "
-        "other process trains in it.",
-        stacklevel=5,
-    )
+        warnings.warn(
+            f"The file system of {workdir} has no locks ({error.strerror}): take care "
+            "that no other process trains in it.",
+            stacklevel=5,
+        )

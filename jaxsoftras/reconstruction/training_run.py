@@ -12,7 +12,6 @@ from pathlib import Path
 import jax
 
 from jaxsoftras import compilation_cache, config, data, interruption, terminal
-from jaxsoftras.data import agreement
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
@@ -23,6 +22,7 @@ from jaxsoftras.reconstruction import (
     run_folder,
     runs,
     training,
+    training_data,
 )
 
 
@@ -120,11 +120,11 @@ def _take_steps(
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
-        if not start:
-            agreement.check_agreement(split)
+        training_data.check(workdir, split, begun=start > 0)
         state = _begin(
             settings, experiment, checkpoints, like, start, workdir, overrides
         )
+        training_data.save(workdir, split)
         with monitor.Monitor(
             workdir,
             start=start,
@@ -280,6 +280,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
         settings = run_folder.choose_config(workdir, options.config, overrides)
+        training.find_devices()
         if options.compilation_cache:
             compilation_cache.enable()
         train(

@@ -24,6 +24,7 @@ DESCRIPTION = "embedded.json"
 """Name of the file that states the parameters by which a data set was made."""
 
 _VERSION = 2
+_LARGEST_IMAGE = 8192  # pixels
 _OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process
 
 
@@ -69,9 +70,10 @@ def write_dataset(
     counts = description["objects"]
     writing.read_description(root, DESCRIPTION, _VERSION, ALL_SPLITS)
     jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
+    number = sum(map(len, jobs.values()))
     if processes is None:
-        enough = sum(map(len, jobs.values())) // _OBJECTS_PER_PROCESS
-        processes = min(cores.count_cores(), enough)
+        processes = min(cores.count_cores(), number // _OBJECTS_PER_PROCESS)
+    processes = min(processes, number)
     calls = (
         (synset, number, seed, split == STYLE)
         for synset, those in jobs.items()
@@ -165,10 +167,10 @@ def _describe(
     else:
         counts = dict.fromkeys(CATEGORIES, objects_per_category)
     writing.check_counts(counts)
-    if seed < 0 or image_size < 1:
+    if seed < 0 or not 1 <= image_size <= _LARGEST_IMAGE:
         raise ValueError(
-            "The seed must not be negative and the image size must be positive, not "
-            f"{seed} and {image_size}."
+            "The seed must not be negative and the image size must be from 1 to "
+            f"{_LARGEST_IMAGE}, not {seed} and {image_size}."
         )
     checks.check_choice("renderer", renderer, Renderer)
     return {

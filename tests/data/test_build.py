@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxsoftras.data import accelerated_meshes, build_object, build_pool, description
 from jaxsoftras.data.__main__ import main
@@ -151,6 +152,27 @@ def test_meshes_that_were_mended_are_made_again(meshes, tmp_path):
     write(broken.parent, {"broken.obj": wedge()})
     report = make(root, tmp_path / "set")
     assert report.made == 1 and report.total == 7 and not report.left_out
+
+
+@pytest.mark.parametrize("renderer", ["numpy", "jax"])
+@pytest.mark.parametrize("change", ["come", "gone", "other"])
+def test_meshes_whose_materials_change_are_made_again(change, renderer, tmp_path):
+    options = dataclasses.replace(QUICK, renderer=renderer)
+    path = tmp_path / "meshes" / "mug" / "train" / "a.obj"
+    write(path.parent, {"a.obj": wedge(), "b.off": ball()})
+    library, image = path.with_suffix(".mtl"), path.with_name("a.png")
+    path.write_text("mtllib a.mtl\nusemtl m\n" + path.read_text())
+    library.write_text("newmtl m\nmap_Kd a.png\n")
+    if change != "come":
+        Image.new("RGB", (2, 2)).save(image)
+    make(path.parents[2], tmp_path / "set", options, shard=(1, 1))
+    again = make(path.parents[2], tmp_path / "set", options, shard=(1, 1))
+    assert not again.made
+    if change == "gone":
+        image.unlink()
+    else:
+        Image.new("RGB", (3, 3)).save(image)
+    assert make(path.parents[2], tmp_path / "set", options).made == 1
 
 
 def test_lack_of_memory_is_not_kept(meshes, tmp_path, monkeypatch):

@@ -221,8 +221,10 @@ def test_faces_stay_counterclockwise_and_keep_their_image():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"views": 0}, "at least 1"),
-        ({"resolution": 1}, "resolution 2"),
+        ({"views": 0}, "views must be from 1 to 10000, not 0"),
+        ({"size": 10**6}, "size must be from 1 to 8192"),
+        ({"resolution": 1}, "resolution must be from 2 to 1024"),
+        ({"max_faces": 0}, "max_faces must be positive"),
         ({"elevation": 90.0}, "between -90 and 90"),
         ({"elevation": float("nan")}, "between -90 and 90"),
         ({"up": "Y"}, "'Y' is not a direction"),

@@ -113,6 +113,7 @@ def test_files_and_description_must_agree(root, tmp_path, capsys):
         ({"categories": {}}, 'lacks "categories"'),
         ({"categories": {"../up": "up"}}, "without slashes"),
         ({"categories": {"up": ".."}}, "do not begin with a dot"),
+        ({"categories": {"a": 201 * "b"}}, "category of 201 bytes, 'bbb"),
         ({"categories": {"a": "a", "b": "a"}}, "two categories of one name"),
         ({"objects": {"sofa": {}}}, 'lacks "objects"'),
         ({"objects": {"03001627": {"dev": []}}}, 'lacks "objects"'),

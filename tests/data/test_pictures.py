@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from jaxsoftras import config, data
 from jaxsoftras.camera import project
 from jaxsoftras.data import (
+    description,
     picture_cameras,
     picture_crops,
     picture_files,
@@ -74,6 +75,17 @@ class TestGeometry:
             # the longer side, with a margin of a tenth on each side
             sides = found[1] - found[0], found[3] - found[2]
             assert max(sides) == pytest.approx(SIZE / 1.2, abs=1)
+
+    def test_names_are_without_the_split(self, eggs):
+        take(eggs)
+        about = description.read(eggs.parent / "set")
+        assert about and about.objects["egg"]["train"][0]["name"] == "a"
+
+    def test_what_a_killed_import_left_is_removed(self, eggs):
+        leftover = eggs.parent / ".set.partial-0123"
+        leftover.mkdir()
+        take(eggs)
+        assert not leftover.exists()
 
     @pytest.mark.parametrize("radial", [0.4, -0.4])
     def test_distortion_and_skew_are_taken_out(self, radial, egg):

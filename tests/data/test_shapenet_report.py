@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxsoftras import terminal
 from jaxsoftras.data import download, reporting
 from jaxsoftras.data.__main__ import main
 from tests.support import shapenet_files as files
@@ -71,3 +72,11 @@ def test_missing_files(form, option, message, tmp_path, monkeypatch, capsys):
     [line] = capsys.readouterr().err.splitlines()
     assert re.search(message, line)
     assert not list(tmp_path.iterdir())
+
+
+def test_alike_notes_are_summed_up(capsys):
+    rows = [(f"{n}.obj", "no voxels") for n in range(9)]
+    rows.insert(3, ("x.obj", "no normals"))
+    reporting.print_files(terminal.make_console(), "built, but", "note", rows)
+    shown = capsys.readouterr().out
+    assert "0.obj and 8 more" in shown and "x.obj" in shown and "1.obj" not in shown

@@ -139,6 +139,7 @@ def test_failure_leaves_nothing_behind(tmp_path, name, monkeypatch):
     [
         ({}, "at least 3 objects"),
         ({"03001627": 2}, "at least 3 objects"),
+        ({"03001627": 10**9}, "more than 1048576 objects, not 1000000000"),
         ({"chair": 4}, "Unknown categories chair"),
     ],
 )

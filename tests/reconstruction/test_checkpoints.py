@@ -146,8 +146,6 @@ class TestDamage:
     @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "missing"])
     @pytest.mark.parametrize("name", FILES)
     def test_falls_back_to_the_checkpoint_before(self, name, damage, copied):
-        if damage == "missing" and name == "checkpoint.json":
-            pytest.skip("as a checkpoint of an earlier version")
         checkpoint = copied / "checkpoints" / "20"
         path = choose_file(checkpoint, name)
         content = bytearray(path.read_bytes())
@@ -179,6 +177,28 @@ class TestDamage:
             flipped[place] ^= 2
             path.write_bytes(flipped)
             assert checkpoint_files.find_damage(checkpoint), place
+
+    def test_links_in_a_circle(self, copied):
+        path = copied / "checkpoints" / "20" / "default" / "_METADATA"
+        path.unlink()
+        path.symlink_to(path.name)
+        with Checkpoints(copied, read_only=True) as opened:
+            with pytest.warns(UserWarning, match="20 is damaged"):
+                assert opened.newest() == 10
+
+    def test_a_renamed_one_is_not_taken_for_another_step(self, copied):
+        folder = copied / "checkpoints"
+        (folder / "20").rename(folder / "30")
+        with Checkpoints(copied) as opened:
+            with pytest.warns(UserWarning, match="it is the checkpoint of step 20"):
+                assert opened.newest() == 10
+
+    @pytest.mark.parametrize("name", ["020", "٢٠", "20 ", "-1"])
+    def test_folders_of_other_names_are_none(self, name, copied):
+        folder = copied / "checkpoints"
+        (folder / "20").rename(folder / name)
+        with Checkpoints(copied, read_only=True) as opened:
+            assert opened.newest() == 10
 
     def test_damaged_twice(self, copied):
         for name in ("damaged-20", "damaged-20-2"):
@@ -254,8 +274,10 @@ class TestEarlierVersions:
 
     def test_are_read_with_a_word(self, earlier):
         with Checkpoints(earlier) as opened:
-            with pytest.warns(UserWarning, match="2 has no checksums"):
+            with pytest.warns(UserWarning, match="2 has no checksums") as warned:
+                assert opened.newest() == 2
                 state = opened.restore(like())
+        assert len(warned) == 1
         assert_same(state, make_state(2))
 
     @pytest.mark.parametrize("name", ["_METADATA", "d"])

@@ -91,6 +91,6 @@ def test_a_full_disk_takes_a_part_and_then_fails():
         taken.append(data[:3])
         return 3
 
-    file: Any = types.SimpleNamespace(write=write)
+    file: Any = types.SimpleNamespace(write=write, name="x")
     with pytest.raises(OSError, match="No space"):
         records._write(file, b"four")

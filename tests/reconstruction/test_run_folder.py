@@ -108,6 +108,14 @@ class TestClaim:
         with pytest.raises(RunError, match="is not a folder"):
             start(tmp_path / "run")
 
+    @pytest.mark.parametrize("name", [".lock", "environment.jsonl", "metrics.jsonl"])
+    @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+    def test_refuses_what_is_not_a_file(self, name, make, workdir):
+        (workdir / name).unlink(missing_ok=True)
+        make(workdir / name)
+        with pytest.raises(RunError, match=f"{name} is not a regular file"):
+            start(workdir)
+
     def test_refuses_checkpoints_without_a_configuration(self, workdir):
         (workdir / "config.json").unlink()
         before = read_files(workdir)

@@ -310,6 +310,15 @@ class TestRefusals:
         assert message in error_line(capsys)
         assert not (tmp_path / "run").exists()
 
+    def test_no_device(self, cabinets, tmp_path, monkeypatch, capsys):
+        def fail(*_):
+            raise RuntimeError("Unable to initialize backend 'moon'\nmore")
+
+        monkeypatch.setattr(jax, "devices", fail)
+        monkeypatch.setattr(jax, "default_backend", fail)
+        assert small_run.train(workdir=tmp_path / "run", root=cabinets) == 2
+        assert "no device of the kind that JAX_PLATFORMS names" in error_line(capsys)
+
     def test_missing_configuration(self, tmp_path, capsys):
         assert training_run.main(["--config", str(tmp_path / "x.py")]) == 2
         assert "no configuration file" in error_line(capsys)
