@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Literal, NamedTuple
 
@@ -104,6 +105,17 @@ def _vertical(up: jax.Array, forward: jax.Array) -> jax.Array:
     return jnp.where(parallel, -jnp.sign(along) * axis, up)
 
 
+@functools.partial(jax.jit, static_argnames="handedness")
+def _axes_from_direction(
+    direction: jax.Array, up: jax.Array, handedness: Handedness
+) -> jax.Array:
+    forward = _normalize(direction)
+    side = _normalize(jnp.cross(_vertical(_normalize(up), forward), forward))
+    above = _normalize(jnp.cross(forward, side))
+    right = side if handedness == "left" else -side
+    return jnp.stack(jnp.broadcast_arrays(right, above, forward), axis=-2)
+
+
 def axes_from_direction(
     direction: jax.Array, up: jax.Array, handedness: Handedness = "right"
 ) -> jax.Array:
@@ -148,11 +160,7 @@ def axes_from_direction(
         _has_direction,
         up,
     )
-    forward = _normalize(direction)
-    side = _normalize(jnp.cross(_vertical(_normalize(up), forward), forward))
-    above = _normalize(jnp.cross(forward, side))
-    right = side if handedness == "left" else -side
-    return jnp.stack(jnp.broadcast_arrays(right, above, forward), axis=-2)
+    return _axes_from_direction(direction, up, handedness)
 
 
 @guesses.answers

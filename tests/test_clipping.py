@@ -40,7 +40,7 @@ SKINS = {
 
 def view(vertices, camera=CAMERA):
     """Camera space."""
-    return (vertices - camera.position) @ camera.axes.T
+    return (vertices - np.asarray(camera.position)) @ np.asarray(camera.axes).T
 
 
 def cut_by_hand(corners, values, depth):
@@ -64,18 +64,22 @@ def test_equals_polygons_cut_by_hand(x64):
     """The union of the pieces, as points and as areas, and the attributes."""
     corners = np.asarray(view(np.nan_to_num(VERTICES))).reshape(5, 3, 3)
     depth = np.array([0.3, 0.1, 0.2, 0.2, 0.4])
-    pieces = clipping.clip_faces(jnp.asarray(corners), jnp.asarray(depth))
     values = RNG.normal(size=(5, 3, 2))
-    got = np.asarray(pieces.gather(jnp.asarray(values)))
-    exists = np.all(np.asarray(pieces.corners[..., 2]) > 0, axis=-1, keepdims=True)
-    exists = exists[:, 0]
+
+    @jax.jit
+    def clip(corners, depth, values):
+        pieces = clipping.clip_faces(corners, depth)
+        return pieces.corners, pieces.gather(values)
+
+    ours, got = jax.device_get(clip(corners, depth, values))
+    exists = np.all(ours[..., 2] > 0, axis=-1)
     assert exists.sum() == sum((2, 1, 1, 0, 2)[:4]) + exists[4] + exists[9]
     for face in range(4):
         expected = cut_by_hand(corners[face], values[face], depth[face])
         rows = [k for k in (face, face + 5) if exists[k]]
         moment = sum(_moments(*zip(*piece, strict=True)) for piece in expected)
-        ours = sum(_moments(np.asarray(pieces.corners[k]), got[k]) for k in rows)
-        np.testing.assert_allclose(ours, moment, atol=1e-12)
+        clipped = sum(_moments(ours[k], got[k]) for k in rows)
+        np.testing.assert_allclose(clipped, moment, atol=1e-12)
 
 
 def _moments(corners, values):
@@ -175,23 +179,23 @@ def test_faces_in_front_are_not_touched(clip):
     np.testing.assert_allclose(draw(sphere.vertices), expected, atol=2e-6)
 
 
+@jax.jit
+@functools.partial(jax.value_and_grad, argnums=(0, 1, 2), has_aux=True)
+def differentiate(vertices, position, coordinates):
+    """A weighted mean of the image of three faces, two of them cut, and the image."""
+    camera = dataclasses.replace(CAMERA, position=position)
+    skin = SKINS["image"]._replace(coordinates=coordinates)
+    mesh = jaxsoftras.Mesh(vertices, FACES[:3], skin)
+    # the default settings' far would follow the scene, and is held for derivatives
+    image = jaxsoftras.render(mesh, camera, settings=Settings(far=50.0))
+    return jnp.mean(image * np.random.default_rng(1).normal(size=(12, 12, 4))), image
+
+
 def test_gradients_equal_finite_differences(x64):
     """Vertices, camera and colours, through faces that are cut."""
-    uv = SKINS["image"]
-
-    def loss(vertices, position, coordinates):
-        camera = dataclasses.replace(CAMERA, position=position)
-        mesh = jaxsoftras.Mesh(
-            vertices, FACES[:3], uv._replace(coordinates=coordinates)
-        )
-        # the default settings' far would follow the scene, and is held for derivatives
-        image = jaxsoftras.render(mesh, camera, settings=Settings(far=50.0))
-        return jnp.mean(image * weights)
-
-    weights = jnp.asarray(RNG.normal(size=(12, 12, 4)))
-    arguments = (VERTICES[:9], np.asarray(CAMERA.position), UV[:3])
-    run = jax.jit(jax.value_and_grad(loss, (0, 1, 2)))
-    _, gradients = run(*arguments)
+    # in double precision all of them, for which the program is compiled
+    arguments = (VERTICES[:9], np.asarray(CAMERA.position, float), UV[:3])
+    _, gradients = jax.device_get(differentiate(*arguments))
     for number, gradient in enumerate(gradients):
         assert np.all(np.isfinite(gradient)) and np.any(gradient != 0)
         direction = RNG.normal(size=gradient.shape)
@@ -199,7 +203,7 @@ def test_gradients_equal_finite_differences(x64):
         def along(step, number=number, direction=direction):
             moved = list(arguments)
             moved[number] = arguments[number] + step * direction
-            return float(run(*moved)[0])
+            return float(differentiate(*moved)[0][0])
 
         step = 1e-6
         slope = (along(step) - along(-step)) / (2 * step)
@@ -285,18 +289,12 @@ def test_coordinates_that_are_not_finite_stay_with_their_face(x64):
     coordinates = UV[:3].copy()
     coordinates[0, 1, 0] = np.nan
 
-    @jax.jit
-    @functools.partial(jax.value_and_grad, has_aux=True)
-    def draw(vertices, coordinates):
-        skin = SKINS["image"]._replace(coordinates=coordinates)
-        mesh = jaxsoftras.Mesh(vertices, FACES[:3], skin)
-        image = jaxsoftras.render(mesh, CAMERA, None, Settings(far=50.0))
-        return jnp.sum(image), image
-
+    position = np.asarray(CAMERA.position, float)
     without = VERTICES[:9].copy()
     without[0] = np.nan  # the first face is not drawn
-    (_, image), gradient = draw(VERTICES[:9], coordinates)
-    (_, rest), _ = draw(without, UV[:3])
+    (_, image), gradients = differentiate(VERTICES[:9], position, coordinates)
+    (_, rest), _ = differentiate(without, position, UV[:3])
+    gradient = np.asarray(gradients[0])
     np.testing.assert_allclose(image, rest, atol=1e-12)
     assert np.all(gradient[:3] == 0) and np.all(np.isfinite(gradient))
     assert np.any(gradient[3:] != 0)

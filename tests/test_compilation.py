@@ -14,11 +14,11 @@ from tests.support import public_calls
 from tests.support.compilations import compilations, count_of_second
 from tests.support.public_calls import (
     CALLS,
-    CAMERA,
     CORNERS,
     SETTINGS,
     SPHERE,
     VERTICES,
+    camera,
 )
 from tests.test_docstrings import FUNCTIONS
 
@@ -26,7 +26,10 @@ from tests.test_docstrings import FUNCTIONS
 def render(vertices, faces=SPHERE.faces, lights=jaxsoftras.DEFAULT_LIGHTS):
     mesh = jaxsoftras.Mesh(vertices, faces)
     return jaxsoftras.render(
-        mesh, CAMERA, lights, dataclasses.replace(SETTINGS, implementation="reference")
+        mesh,
+        camera(),
+        lights,
+        dataclasses.replace(SETTINGS, implementation="reference"),
     )
 
 

@@ -2,10 +2,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
 from jaxsoftras import lighting
 from jaxsoftras.lighting import AmbientLight, DirectionalLight, Material, PointLight
+from tests.support.derivatives import check_gradient
 
 # for programs that run a few times: compiles in half the time
 QUICK: dict = {"xla_backend_optimization_level": 0}
@@ -142,13 +142,7 @@ def test_gradients(x64):
             points, normals, lights, eye, material=material, two_sided=True
         )
 
-    check_grads(
-        jax.jit(both),
-        (*arguments, material),
-        1,
-        modes=["rev"],
-        rtol=1e-6,
-    )
+    check_gradient(both, (*arguments, material))
 
 
 def test_degenerate_points_are_finite():

@@ -99,7 +99,7 @@ def test_depth_is_differentiable():
         mesh = jaxsoftras.Mesh(vertices, SQUARE_FACES)
         return jnp.mean(outputs(mesh, FRONT, "depth").depth)
 
-    value, slope = jax.value_and_grad(mean_depth)(0.5)
+    value, slope = jax.jit(jax.value_and_grad(mean_depth))(0.5)
     np.testing.assert_allclose([value, slope], [3.5, -1], rtol=1e-5)
 
 

@@ -63,33 +63,35 @@ def test_mesh_of_leaves_that_are_no_arrays():
 
 
 @pytest.mark.parametrize(
-    "camera, text",
+    "make, text",
     [
         (
-            jaxsoftras.perspective_camera((0, 0, -3), fov=30),
+            lambda: jaxsoftras.perspective_camera((0, 0, -3), fov=30),
             "Camera(perspective, float32, at (0, 0, -3) towards (0, 0, 1), fov 30)",
         ),
         (
-            jaxsoftras.orthographic_camera((0, 0, -3), scale=2, handedness="left"),
+            lambda: jaxsoftras.orthographic_camera(
+                (0, 0, -3), scale=2, handedness="left"
+            ),
             "Camera(orthographic, float32, at (0, 0, -3) towards (0, 0, 1), scale 2, "
             "left-handed)",
         ),
         (
-            jaxsoftras.perspective_camera(
+            lambda: jaxsoftras.perspective_camera(
                 np.array([[0, 0, -3.0], [0, 0, 3]]), fov=np.array([30, 45])
             ),
             "Camera(2 x perspective, float32, from (0, 0, -3) to (0, 0, 3), fov 30 to "
             "45)",
         ),
         (
-            jaxsoftras.camera_from_axes(
+            lambda: jaxsoftras.camera_from_axes(
                 np.eye(3), (0, 0, 1), (1, 1), distortion=[0.1] * 5
             ),
             "Camera(perspective, float32, at (0, 0, 1) towards (0, 0, 1), fov 90, "
             "left-handed, with distortion)",
         ),
         (
-            jaxsoftras.camera_from_axes(
+            lambda: jaxsoftras.camera_from_axes(
                 np.diag([-1, 1, 1]),
                 (0, 0, 1),
                 (1, 2 / np.pi),
@@ -102,8 +104,8 @@ def test_mesh_of_leaves_that_are_no_arrays():
         ),
     ],
 )
-def test_camera(camera, text):
-    assert repr(camera) == text
+def test_camera(make, text):
+    assert repr(make()) == text
 
 
 def test_settings_show_what_differs():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,15 +93,3 @@ def test_describe_refuses_other_folders(tmp_path):
     for name in ("loop", "file", "nowhere"):
         with pytest.raises(FileNotFoundError, match=f"no folder .*{name}"):
             describe(tmp_path / name)
-
-
-def test_package_does_not_import_tensorflow_datasets():
-    script = (
-        "import sys, jaxsoftras.data\n"
-        "print({'tensorflow_datasets', 'tensorflow'} & set(sys.modules))\n"
-    )
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True
-    )
-    assert done.stdout == "set()\n", done.stderr

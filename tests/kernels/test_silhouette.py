@@ -122,8 +122,10 @@ class TestSilhouette:
         triangle = np.array([[-0.9, -0.9], [0.9, -0.9], [0.1, 0.9]], np.float32)
         faces = jnp.asarray(np.broadcast_to(triangle, (1, 40, 3, 2)))
         sigma = jnp.full(1, 1e-7)
-        alpha = draw(faces, sigma, height=4, width=4)
-        expected = as_silhouette(xla.blend)(faces, sigma, height=4, width=4)
+        alpha, expected = (
+            jax.jit(functools.partial(each, height=4, width=4))(faces, sigma)
+            for each in (draw, as_silhouette(xla.blend))
+        )
         assert alpha.max() == 1
         np.testing.assert_allclose(alpha, expected, atol=1e-6)
 
@@ -155,13 +157,13 @@ class TestSilhouette:
 
     @pytest.mark.parametrize("shape", [(0, 3, 3, 2), (2, 0, 3, 2)])
     def test_nothing_to_draw(self, draw, shape):
-        alpha = draw(jnp.zeros(shape), jnp.ones(shape[0]))
+        alpha = jax.jit(draw)(jnp.zeros(shape), jnp.ones(shape[0]))
         assert alpha.shape == (shape[0], HEIGHT, WIDTH) and not alpha.any()
 
     def test_leaves_double_precision_to_xla(self, draw, x64):
         faces, sigma, _ = (x[:1].astype(float) for x in adversarial_scenes())
-        expected = as_silhouette(xla.blend)(faces, sigma)
-        np.testing.assert_array_equal(draw(faces, sigma), expected)
+        expected = jax.jit(as_silhouette(xla.blend))(faces, sigma)
+        np.testing.assert_array_equal(jax.jit(draw)(faces, sigma), expected)
 
 
 class TestLowering:

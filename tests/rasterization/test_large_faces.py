@@ -96,7 +96,7 @@ def test_gradients_equal_double_precision(kind, x64):
         alpha = jaxsoftras.silhouette(faces, 16, sigma=1e-2, implementation="reference")
         return jnp.sum(alpha**2)
 
-    expected = jax.grad(loss)(jnp.asarray(faces, jnp.float64))
+    expected = jax.jit(jax.grad(loss))(jnp.asarray(faces, jnp.float64))
     got = jax.grad(loss)(jnp.asarray(faces))  # known without jit
     assert got.dtype == jnp.float32
     np.testing.assert_allclose(got, expected, atol=2e-3 * np.abs(expected).max())
@@ -131,8 +131,9 @@ def test_fragments_have_the_weights_of_the_given_corners(interpolation, x64):
 
 
 def test_small_faces_are_not_touched():
-    faces = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 3, 3)), jnp.float32)
-    large = jnp.asarray(draw_faces(wedge, 1e6, 2))
-    near = large_faces.bring_near(jnp.concatenate([faces, large], axis=1), True)
+    faces = np.float32(np.random.default_rng(0).normal(size=(2, 5, 3, 3)))
+    large = np.broadcast_to(draw_faces(wedge, 1e6, 2), (2, 1, 3, 3))
+    bring_near = jax.jit(functools.partial(large_faces.bring_near, perspective=True))
+    near = jax.device_get(bring_near(np.concatenate([faces, large], axis=1)))
     np.testing.assert_array_equal(near.corners[:, :5], faces)
     assert not near.far[:, :5].any() and near.far[:, 5:].all()

@@ -12,7 +12,14 @@ import jaxsoftras
 from jaxsoftras import conorm, probability, texture
 from jaxsoftras.rasterization import attributes
 from tests.support import scenes
-from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, WEIGHT, compiled
+from tests.support.colored_faces import (
+    FACES,
+    SIZE,
+    TEXTURES,
+    WEIGHT,
+    arguments,
+    compiled,
+)
 
 OPTIONS: dict[str, Any] = {
     "corners": {},
@@ -23,16 +30,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def arguments(name, sigma=0.02, gamma=0.3):
-    background = np.array([0.3, 0.1, 0.7])
-    return jax.tree.map(
-        jnp.asarray, (FACES, TEXTURES[name], LIGHT, sigma, gamma, background)
-    )
-
-
 def check_gradient(run, inputs, directions=2, step=1e-6, rel=1e-4):
     """Against differences along random directions, all inputs moved at once."""
-    _, gradient = run(*inputs)
+    _, gradient = jax.device_get(run(*inputs))
     leaves, tree = jax.tree.flatten(inputs)
     rng = np.random.default_rng(3)
     for moved in [*range(len(leaves)), *[None] * directions]:
@@ -41,13 +41,13 @@ def check_gradient(run, inputs, directions=2, step=1e-6, rel=1e-4):
             for k, leaf in enumerate(leaves)
         ]
         values = [
-            np.sum(
-                WEIGHT
-                * run(
+            np.vdot(
+                WEIGHT,
+                run(
                     *jax.tree.unflatten(
                         tree, [a + s * b for a, b in zip(leaves, shift, strict=True)]
                     )
-                )[0]
+                )[0],
             )
             for s in (1, -1)
         ]
@@ -144,25 +144,6 @@ class TestValuesAndGradients:
         image = jax.jit(draw)(face, z[None, :, None])
         across = pixels / 6 * (z[1] - z[0])
         np.testing.assert_allclose(image[0, :, 0], z.mean() + across)
-
-    def test_gamma_may_be_tiny(self):
-        run = compiled("corners", "xla", dist_eps=1e-4)
-        eight = jnp.arange(8) % 6  # as many as test_degenerate_faces: one program
-        # at 1e-9, depths that differ by their rounding are far apart
-        for gamma, rel in ((1e-6, 5e-3), (1e-9, 0.2), (1e-30, 0.2)):
-            faces, colors, *rest = arguments("corners", 1e-4, gamma)
-            inputs = jax.tree.map(
-                lambda a: jnp.asarray(a, jnp.float32),
-                (faces[:, eight], colors[:, eight], *rest),
-            )
-            image, gradient = run(*inputs)
-            for leaf in jax.tree.leaves((image, gradient)):
-                assert np.all(np.isfinite(leaf))
-            # colours are linear in those of faces and background
-            _, colors, _, _, _, background = gradient
-            exact = np.sum(colors * inputs[1]) + np.sum(background * inputs[5])
-            value = np.sum((WEIGHT * image)[..., :3])
-            assert float(exact) == pytest.approx(float(value), rel=rel)
 
     # each is tested on its own elsewhere
     @pytest.mark.slow

@@ -14,7 +14,15 @@ from jaxsoftras.kernels.xla import walk as walks
 from jaxsoftras.kernels.xla import worklist
 from jaxsoftras.rasterization import attributes
 from tests.support import scenes
-from tests.support.colored_faces import FACES, LIGHT, SIZE, TEXTURES, compiled
+from tests.support.colored_faces import (
+    FACES,
+    LIGHT,
+    SIZE,
+    TEXTURES,
+    WEIGHT,
+    arguments,
+    compiled,
+)
 
 
 class TestAdversarial:
@@ -113,7 +121,7 @@ class TestAdversarial:
             1e-2,  # its gradient is a difference of terms that grow as its square falls
             np.zeros(3),
         )
-        inputs = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), inputs)
+        inputs = jax.tree.map(lambda a: np.asarray(a, np.float32), inputs)
         got = compiled("corners", "xla", dist_eps=1e-4)(*inputs)
         expected = compiled("corners", "reference", dist_eps=1e-4)(*inputs)
         for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
@@ -121,6 +129,25 @@ class TestAdversarial:
             np.testing.assert_allclose(a, b, atol=2e-4 * max(1, np.abs(b).max()))
         assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
         assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
+
+    def test_gamma_may_be_tiny(self):
+        run = compiled("corners", "xla", dist_eps=1e-4)
+        eight = np.arange(8) % 6  # as many as above: one program
+        # at 1e-9, depths that differ by their rounding are far apart
+        for gamma, rel in ((1e-6, 5e-3), (1e-9, 0.2), (1e-30, 0.2)):
+            faces, colors, *rest = arguments("corners", 1e-4, gamma)
+            inputs = jax.tree.map(
+                lambda a: np.asarray(a, np.float32),
+                (faces[:, eight], colors[:, eight], *rest),
+            )
+            image, gradient = jax.device_get(run(*inputs))
+            for leaf in jax.tree.leaves((image, gradient)):
+                assert np.all(np.isfinite(leaf))
+            # colours are linear in those of faces and background
+            _, colors, _, _, _, background = gradient
+            exact = np.sum(colors * inputs[1]) + np.sum(background * inputs[5])
+            value = np.sum((WEIGHT * image)[..., :3])
+            assert float(exact) == pytest.approx(float(value), rel=rel)
 
     @pytest.mark.parametrize(
         "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]

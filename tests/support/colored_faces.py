@@ -41,6 +41,15 @@ LIGHT = attributes.FaceLight(
 WEIGHT = RNG.normal(size=(1, *SIZE, 4))
 
 
+def arguments(name, sigma=0.02, gamma=0.3):
+    """Of the functions of `compiled`."""
+    background = np.array([0.3, 0.1, 0.7])
+    # of NumPy, whose sums and products need no compilation
+    return jax.tree.map(
+        np.asarray, (FACES, TEXTURES[name], LIGHT, sigma, gamma, background)
+    )
+
+
 @functools.cache
 def compiled(name, implementation, **options: Any):
     """Image, and the gradients of sum(WEIGHT * image)."""

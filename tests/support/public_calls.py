@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +32,9 @@ SPHERE = jaxsoftras.icosphere(0)
 FACES = SPHERE.faces
 VERTICES = np.asarray(SPHERE.vertices, np.float32)
 EYE = np.array([0.5, 0.3, 3.0], np.float32)
-CAMERA = jaxsoftras.perspective_camera(EYE)
-POSE = jaxsoftras.look_at(EYE)
 SETTINGS = jaxsoftras.Settings(image_size=8, sigma=1e-3)
-CORNERS = np.asarray(
-    jaxsoftras.face_vertices(jaxsoftras.project(CAMERA, VERTICES), FACES)
-)
-FRAGMENTS = jaxsoftras.find_fragments(CORNERS, 8)
+# NDC, seen from afar
+CORNERS = np.asarray(0.6 * VERTICES + [0, 0, 3], np.float32)[FACES]
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.random((12, 12, 3), np.float32)
 POINTS = RANDOM.normal(size=(7, 3)).astype(np.float32)
@@ -62,6 +59,47 @@ class Call(NamedTuple):
     argument: Any
     traced: bool = True
     smooth: bool = True
+
+
+# Each worker collects the tests: what must be compiled is made when a test needs it.
+@functools.cache
+def camera() -> jaxsoftras.Camera:
+    """Sees the sphere."""
+    return jaxsoftras.perspective_camera(EYE)
+
+
+@functools.cache
+def _pose() -> jaxsoftras.Pose:
+    return jaxsoftras.look_at(EYE)
+
+
+@functools.cache
+def _fragments() -> jaxsoftras.Fragments:
+    return jaxsoftras.find_fragments(CORNERS, 8)
+
+
+@functools.cache
+def _rotation() -> np.ndarray:
+    return np.asarray(_turned(np.float32(0.1)))
+
+
+@functools.cache
+def _opengl() -> tuple[np.ndarray, np.ndarray]:
+    """Matrices of view and projection."""
+    view, projection = jaxsoftras.to_opengl(camera(), 0.1, 10.0)
+    return np.asarray(view), np.asarray(projection)
+
+
+@functools.cache
+def _blender() -> np.ndarray:
+    """``matrix_world``."""
+    return np.asarray(jaxsoftras.to_blender(camera(), 16)[0])
+
+
+def _from_opengl(scale: Any) -> Any:
+    view, projection = _opengl()
+    projection = jnp.asarray(projection).at[0, 0].multiply(scale)
+    return jaxsoftras.from_opengl(view, projection).focal_length
 
 
 def _mesh(vertices: Any) -> jaxsoftras.Mesh:
@@ -101,19 +139,16 @@ SURFACE_LIGHTS = (
 UNION = jaxsoftras.Conorm()
 LOGISTIC = jaxsoftras.Distribution()
 
-ROTATION = np.asarray(_turned(np.float32(0.1)))
 INTRINSICS = np.array([[20, 0, 8], [0, 20, 8], [0, 0, 1]], np.float32)
-VIEW, PROJECTION = map(np.asarray, jaxsoftras.to_opengl(CAMERA, 0.1, 10.0))
-WORLD = np.asarray(jaxsoftras.to_blender(CAMERA, 16)[0])
 
 
 def _moved(position: Any) -> jaxsoftras.Camera:
-    return dataclasses.replace(CAMERA, position=position)
+    return dataclasses.replace(camera(), position=position)
 
 
 RENDERING = {
     "renderer.render": Call(
-        lambda x: jaxsoftras.render(_mesh(x), CAMERA, settings=SETTINGS), VERTICES
+        lambda x: jaxsoftras.render(_mesh(x), camera(), settings=SETTINGS), VERTICES
     ),
     "rasterization.rasterize": Call(
         lambda x: jaxsoftras.rasterize(x, x, 8, sigma=1e-3), CORNERS
@@ -125,7 +160,7 @@ RENDERING = {
         lambda x: jaxsoftras.find_fragments(x, 8).depth, CORNERS
     ),
     "rasterization.interpolate": Call(
-        lambda x: jaxsoftras.interpolate(FRAGMENTS, x), CORNERS
+        lambda x: jaxsoftras.interpolate(_fragments(), x), CORNERS
     ),
     "lighting.illuminate": Call(
         lambda x: jaxsoftras.illuminate(x, VERTICES, SURFACE_LIGHTS, EYE), VERTICES
@@ -236,7 +271,7 @@ TEXTURES = {
 }
 CAMERAS = {
     "camera_model.camera_from_axes": Call(
-        lambda x: jaxsoftras.camera_from_axes(POSE.axes, x, (2.0, 2.0)).position, EYE
+        lambda x: jaxsoftras.camera_from_axes(_pose().axes, x, (2.0, 2.0)).position, EYE
     ),
     "camera.camera_to_ndc": Call(lambda x: jaxsoftras.camera_to_ndc(x), VERTICES + 3),
     "camera.orthographic_camera": Call(
@@ -245,7 +280,7 @@ CAMERAS = {
     "camera.perspective_camera": Call(
         lambda x: jaxsoftras.perspective_camera(x).axes, EYE
     ),
-    "camera.project": Call(lambda x: jaxsoftras.project(CAMERA, x), VERTICES),
+    "camera.project": Call(lambda x: jaxsoftras.project(camera(), x), VERTICES),
     "lenses.distort": Call(
         lambda x: lenses.distort(jnp.asarray(x), jnp.full(8, 0.01), "brown"),
         VERTICES[:, :2],
@@ -258,34 +293,30 @@ CAMERAS = {
     ),
     "pose.from_extrinsics": Call(
         lambda x: (
-            pose.from_extrinsics(jnp.asarray(ROTATION), jnp.asarray(x), SIGNS).position
+            pose.from_extrinsics(
+                jnp.asarray(_rotation()), jnp.asarray(x), SIGNS
+            ).position
         ),
         EYE,
     ),
     "pose.look_at": Call(lambda x: jaxsoftras.look_at(x).axes, EYE),
     "pose.rotation_from_axis_angle": Call(jaxsoftras.rotation_from_axis_angle, EYE),
     "pose.to_extrinsics": Call(
-        lambda x: pose.to_extrinsics(POSE.axes, jnp.asarray(x), SIGNS)[1], EYE
+        lambda x: pose.to_extrinsics(_pose().axes, jnp.asarray(x), SIGNS)[1], EYE
     ),
     "pose.world_to_camera": Call(
         lambda x: jaxsoftras.world_to_camera(x, EYE), VERTICES
     ),
     "conventions.from_blender": Call(
-        lambda x: jaxsoftras.from_blender(WORLD, x, 16).focal_length, np.float32(35)
+        lambda x: jaxsoftras.from_blender(_blender(), x, 16).focal_length,
+        np.float32(35),
     ),
     "conventions.from_opencv": Call(
-        lambda x: jaxsoftras.from_opencv(INTRINSICS, ROTATION, x, 16).position, EYE
+        lambda x: jaxsoftras.from_opencv(INTRINSICS, _rotation(), x, 16).position, EYE
     ),
-    "conventions.from_opengl": Call(
-        lambda x: (
-            jaxsoftras.from_opengl(
-                VIEW, jnp.asarray(PROJECTION).at[0, 0].multiply(x)
-            ).focal_length
-        ),
-        NUMBERS[0],
-    ),
+    "conventions.from_opengl": Call(_from_opengl, NUMBERS[0]),
     "conventions.from_pytorch3d": Call(
-        lambda x: jaxsoftras.from_pytorch3d(ROTATION, x, 16, fov=60.0).position, EYE
+        lambda x: jaxsoftras.from_pytorch3d(_rotation(), x, 16, fov=60.0).position, EYE
     ),
     "conventions.to_blender": Call(
         lambda x: jaxsoftras.to_blender(_moved(x), 16)[0], EYE
