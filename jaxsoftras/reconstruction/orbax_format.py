@@ -31,7 +31,7 @@ _before = (logging.NOTSET, sys.unraisablehook)
 def write(folder: Path, state: Any) -> None:
     """Writes a pytree of NumPy arrays to a new folder."""
     with _quiet(), _plain(folder.parent) as parent:
-        checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
+        checkpointer = _make_checkpointer()
         checkpointer.save(parent / folder.name, args=ocp.args.PyTreeSave(state))
 
 
@@ -53,8 +53,22 @@ def read(folder: Path, like: State) -> State:
         like, restore_args=jax.tree.map(lambda _: restore, like)
     )
     with _quiet(), _plain(folder) as path:
-        checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
+        checkpointer = _make_checkpointer()
         return cast(State, checkpointer.restore(path, args=arguments))
+
+
+def _make_checkpointer() -> ocp.Checkpointer:
+    """Makes a checkpointer for this process, which waits for no other one."""
+    alone = ocp.options.MultiprocessingOptions()
+    if jax.distributed.is_initialized():
+        this = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=this,
+            active_processes={this},
+            barrier_sync_key_prefix=f"process-{this}",
+        )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def describe(state: Any) -> Any:

@@ -17,10 +17,13 @@ from jaxsoftras.reconstruction import (
     feeding,
     gallery,
     monitor,
+    processes,
     run_folder,
     runs,
+    shared_checkpoints,
     training,
 )
+from jaxsoftras.reconstruction.shared_checkpoints import SharedCheckpoints
 
 
 def train(
@@ -52,16 +55,18 @@ def train(
         Interrupted: ``stop`` received a signal; a checkpoint is written.
     """
     stop = stop or interruption.Stop()
-    with (
-        run_folder.claim(workdir),
-        runs.Checkpoints(workdir, settings.log.keep_checkpoints) as checkpoints,
-    ):
-        settings = run_folder.check(workdir, settings)
+    with contextlib.ExitStack() as scope:
+        if processes.is_first():
+            scope.enter_context(run_folder.claim(workdir))
+        keep = settings.log.keep_checkpoints
+        checkpoints = SharedCheckpoints(workdir, keep)
+        scope.enter_context(checkpoints)
+        settings = processes.on_first(lambda: run_folder.check(workdir, settings))
         devices = training.device_mesh(settings.optim.batch_size)
-        split = data.open_training_set(settings.data)
+        split = processes.in_turn(lambda: data.open_training_set(settings.data))
         training.check_image_size(settings, split)
         if checkpoints.latest() is None:
-            agreement.check_agreement(split)
+            processes.on_first(lambda: agreement.check_agreement(split))
         experiment = training.Experiment(settings, devices)
         try:
             state = _begin(settings, experiment, checkpoints, workdir, overrides)
@@ -99,7 +104,7 @@ def train(
 def _begin(
     settings: config.Config,
     experiment: training.Experiment,
-    checkpoints: runs.Checkpoints,
+    checkpoints: SharedCheckpoints,
     workdir: Path,
     overrides: Sequence[str],
 ) -> training.TrainState:
@@ -107,14 +112,13 @@ def _begin(
     start = checkpoints.newest() or 0
     state = experiment.init(settings.seed)
     if start:
-        like = runs.abstract(state, experiment.replicated)
-        state = checkpoints.restore(like, start)
+        state = checkpoints.restore(runs.abstract(state), start)
     elif settings.init_from:
-        variables, source = runs.load_initial(settings)
-        variables = jax.device_put(variables, experiment.replicated)
+        variables, source = shared_checkpoints.load_initial(settings, state.variables)
         state = state._replace(variables=variables)
         settings = dataclasses.replace(settings, init_from=source)
-    run_folder.record(workdir, settings, start, overrides)
+    if processes.is_first():
+        run_folder.record(workdir, settings, start, overrides)
     return state
 
 
@@ -123,7 +127,7 @@ def _run_steps(
     state: training.TrainState,
     experiment: training.Experiment,
     split: data.Split | data.Mixture,
-    checkpoints: runs.Checkpoints,
+    checkpoints: SharedCheckpoints,
     workdir: Path,
     stop: interruption.Stop,
     *,
@@ -133,11 +137,15 @@ def _run_steps(
     steps, log = settings.optim.steps, settings.log
     start = int(state.step)
     feed = feeding.make_feed(experiment, split, start)
-    step = start
+    step, vote = start, processes.Vote(stop)
     with (
         contextlib.ExitStack() as deferred,
         monitor.Monitor(
-            workdir, start=start, steps=steps, every=log.metrics_every, quiet=quiet
+            workdir if processes.is_first() else None,
+            start=start,
+            steps=steps,
+            every=log.metrics_every,
+            quiet=quiet or not processes.is_first(),
         ) as report,
     ):
         report.message(
@@ -153,13 +161,12 @@ def _run_steps(
                 deferred.enter_context(stop.defer())
             report.record(step, metrics)
             checkpoints.check()
-            # read once: a signal may come at any moment
-            last = step == steps or stop.number is not None
+            last = step == steps or vote.stops()
             if step % log.images_every == 0 or step == steps:
                 batch = data.sample_pairs(
                     split, settings.optim.batch_size, seed=settings.seed, step=step - 1
                 )
-                batch = jax.device_put(batch, experiment.sharded)
+                batch = processes.place(batch, experiment.sharded)
                 views = gallery.training_views(experiment, state, batch)
                 report.image("train/views", views, step)
             if step % log.checkpoint_every == 0 or last:
@@ -176,11 +183,15 @@ def _explain_divergence(
 ) -> monitor.DivergedError:
     """Writes out the batch that the error came from, and says what to do."""
     path = workdir / f"diverged_step_{error.step}.npz"
-    try:
-        divergence.save_batch(path, settings, split, error.step)
-        batch = f"its batch is in {path}: inspect it"
-    except OSError as failure:
-        batch = f"its batch could not be written ({failure}): free some space"
+
+    def save() -> str:
+        try:
+            divergence.save_batch(path, settings, split, error.step)
+        except OSError as failure:
+            return f"its batch could not be written ({failure}): free some space"
+        return f"its batch is in {path}: inspect it"
+
+    batch = processes.on_first(save)
     return monitor.DivergedError(
         error.step,
         f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
@@ -230,6 +241,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         help="override fields, such as optim.learning_rate=3e-4",
     )
     compilation_cache.add_argument(parser)
+    processes.add_arguments(parser)
     options = parser.parse_args(arguments)
     if not options.config and not options.workdir:
         parser.error("--config, or --workdir of a run to resume, is needed")
@@ -244,10 +256,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
 
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
-        settings = run_folder.choose_config(workdir, options.config, overrides)
-        if options.compilation_cache:
-            compilation_cache.enable()
-        train(settings, workdir, overrides=overrides, stop=stop)
+        with processes.join(options):
+            settings = processes.on_first(
+                lambda: run_folder.choose_config(workdir, options.config, overrides)
+            )
+            if options.compilation_cache:
+                compilation_cache.enable(quiet=not processes.is_first())
+            train(settings, workdir, overrides=overrides, stop=stop)
 
     return terminal.run(
         prog,
