@@ -126,12 +126,29 @@ class TestOverride:
             ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
             ("render.sigma=-1.0", "render.sigma must be positive"),
             ("data.half_fov=90", "half_fov"),
+            ("augment.color=1", "'augment.color' is a group of fields"),
+            ("augment.color.contrast=1.5", "color.contrast must be from 0 to 1"),
+            ("render.final_sigma=0", "final_sigma must be positive, or None"),
+            ("render.anneal_steps=0", "anneal_steps must be from 1"),
+            ("optim.schedule=linear", "one of 'piecewise', 'cosine'"),
+            ("optim.warmup_steps=150000", "warmup_steps must be from 0 to less than"),
+            ("optim.weight_decay=-1", "weight_decay must not be negative"),
+            ("optim.clip_norm=-1", "clip_norm must not be negative"),
+            ("optim.ema=1", r"optim.ema must lie in \[0, 1\)"),
+            ("augment.scale=-0.1", "augment.scale must be from 0 to 1"),
+            ("augment.shift=0.6", "augment.shift must be from 0 to 0.5"),
+            ("augment.color.hue=-1", "color.hue must be from 0 to 180"),
         ],
     )
     def test_mistakes(self, setting, message):
         with pytest.raises(config.ConfigError, match=message) as caught:
             config.override(config.Config(), [setting])
         assert "\n" not in str(caught.value)
+
+
+def test_a_cosine_needs_an_end():
+    with pytest.raises(config.ConfigError, match="a positive optim.decay_step"):
+        config.Optim(schedule="cosine", decay_step=0)
 
 
 class TestFiles:

@@ -9,6 +9,7 @@ fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
 
 from jaxsoftras.config.fields import RESUMABLE as RESUMABLE
 from jaxsoftras.config.fields import Augment as Augment
+from jaxsoftras.config.fields import Color as Color
 from jaxsoftras.config.fields import Config as Config
 from jaxsoftras.config.fields import ConfigError as ConfigError
 from jaxsoftras.config.fields import Data as Data

@@ -134,6 +134,12 @@ class Render:
 
     sigma: float = 1e-4
     """Initial sharpness, NDC squared."""
+    final_sigma: float | None = None
+    """Sharpness that ``sigma`` changes to within ``anneal_steps``, by equal factors.
+    None: sigma drops with the learning rate if ``optim.schedule`` is ``piecewise``, and
+    is constant otherwise."""
+    anneal_steps: int = 100_000
+    """Number of steps in which sigma becomes ``final_sigma``."""
     dist_eps: float = 1e-10
     """Probability below which a face no longer influences a pixel."""
     implementation: Literal["reference", "xla", "pallas", "triton", "mosaic"] | None = (
@@ -143,6 +149,14 @@ class Render:
 
     def __post_init__(self):
         _require(self.sigma > 0, "render.sigma must be positive.")
+        _require(
+            self.final_sigma is None or self.final_sigma > 0,
+            "render.final_sigma must be positive, or None.",
+        )
+        _require(
+            0 < self.anneal_steps < _COUNTABLE,
+            f"render.anneal_steps must be from 1 to {_COUNTABLE - 1}.",
+        )
         _require(0 < self.dist_eps < 0.5, "render.dist_eps must lie between 0 and 0.5.")
 
 
@@ -164,22 +178,34 @@ class Loss:
 
 @dataclasses.dataclass(frozen=True)
 class Optim:
-    """Adam, and the schedule that learning rate and sigma share."""
+    """Adam, the schedule of its learning rate, and averages of the parameters."""
 
     steps: int = 250_000
     """Number of training steps."""
     batch_size: int = 64
     """Objects per step. Each has two views, hence two encodings and four renders."""
     learning_rate: float = 1e-4
-    """Initial learning rate."""
+    """Learning rate at the start, or after the warm-up."""
+    schedule: Literal["piecewise", "cosine"] = "piecewise"
+    """Course of the learning rate. ``piecewise``: a drop at ``decay_step``, which sigma
+    shares; ``cosine``: half a cosine that ends at ``decay_step``."""
+    warmup_steps: int = 0
+    """Steps in which the learning rate rises linearly to ``learning_rate``."""
     beta1: float = 0.9
     """Decay rate of Adam's first moment."""
     beta2: float = 0.999
     """Decay rate of Adam's second moment."""
     decay_step: int = 150_000
-    """Step from which learning rate and sigma are multiplied by ``decay_factor``."""
+    """Step from which the learning rate is multiplied by ``decay_factor``."""
     decay_factor: float = 0.3
-    """Factor of learning rate and sigma from ``decay_step`` on."""
+    """Factor of the learning rate from ``decay_step`` on."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay of matrices and convolutions (AdamW)."""
+    clip_norm: float = 0.0
+    """Largest norm of the gradient, which is scaled to it; 0 for none."""
+    ema: float = 0.0
+    """Decay rate of a moving average of the parameters and batch statistics, with which
+    the run is evaluated; 0 for none."""
 
     def __post_init__(self):
         _require(
@@ -198,6 +224,44 @@ class Optim:
             "more, nothing decays.",
         )
         _require(self.decay_factor > 0, "optim.decay_factor must be positive.")
+        _require(
+            0 <= self.warmup_steps < max(self.decay_step, 1),
+            "optim.warmup_steps must be from 0 to less than optim.decay_step.",
+        )
+        _require(
+            self.schedule == "piecewise" or self.decay_step > 0,
+            "A cosine schedule needs a positive optim.decay_step.",
+        )
+        _require(self.weight_decay >= 0, "optim.weight_decay must not be negative.")
+        _require(self.clip_norm >= 0, "optim.clip_norm must not be negative.")
+        _require(0 <= self.ema < 1, "optim.ema must lie in [0, 1).")
+
+
+@dataclasses.dataclass(frozen=True)
+class Color:
+    """Random changes of the colours of an object, alike in all of its images.
+
+    Silhouettes and backgrounds stay as they are.
+    """
+
+    brightness: float = 0.0
+    """Colours are multiplied by up to 1 plus or minus this, which is from 0 to 1."""
+    contrast: float = 0.0
+    """Differences from medium grey are multiplied by up to 1 plus or minus this."""
+    saturation: float = 0.0
+    """Differences from grey of the same luma are multiplied by up to 1 plus or minus
+    this."""
+    hue: float = 0.0
+    """Hues are turned by up to this, either way, degrees from 0 to 180. A turn by 120
+    exchanges red, green and blue."""
+
+    def __post_init__(self):
+        for name in ("brightness", "contrast", "saturation"):
+            _require(
+                0 <= getattr(self, name) <= 1,
+                f"augment.color.{name} must be from 0 to 1.",
+            )
+        _require(0 <= self.hue <= 180, "augment.color.hue must be from 0 to 180.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,6 +270,18 @@ class Augment:
 
     mirror: bool = False
     """Show every second object as its mirror image in the plane x = 0."""
+    color: Color = Color()
+    """Changes of the colours."""
+    scale: float = 0.0
+    """Images are enlarged or reduced by a factor up to 1 plus this, at most 2, and
+    their cameras with them. Those whose object touches the border stay as they are."""
+    shift: float = 0.0
+    """Images are moved by up to this part of their width and of their height, at most
+    0.5, and their cameras with them. See ``scale``."""
+
+    def __post_init__(self):
+        _require(0 <= self.scale <= 1, "augment.scale must be from 0 to 1.")
+        _require(0 <= self.shift <= 0.5, "augment.shift must be from 0 to 0.5.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -121,6 +121,33 @@ def mirror(viewpoints: V) -> V:
     )
 
 
+def zoom(viewpoints: Viewpoints, factor: Array, shift: Array) -> Camera:
+    """Enlarges and moves what cameras see.
+
+    A point that a camera sees at (x, y) is seen at ``factor (x, y) + shift``, NDC.
+
+    Args:
+        viewpoints: cameras with leading axes ``[...]``.
+        factor: ``[...]``, positive.
+        shift: ``[..., 2]`` NDC.
+
+    Example:
+        >>> from jaxsoftras.data import rig
+        >>> views = rig.OrbitViews(np.array([3]), rig.SOFTRAS_RIG)
+        >>> closer = rig.zoom(views, np.array([2.0]), np.array([[0.5, 0.0]]))
+        >>> print(closer.focal_length.round(2), closer.principal_point)
+        [[7.46 7.46]] [[0.5 0. ]]
+    """
+    cameras = as_cameras(viewpoints)
+    scale = factor[..., None]
+    return dataclasses.replace(
+        cameras,
+        focal_length=scale * cameras.focal_length,
+        principal_point=scale * cameras.principal_point + shift,
+        skew=None if cameras.skew is None else factor * cameras.skew,
+    )
+
+
 def select_views(viewpoints: Viewpoints, objects: Array, views: Array) -> Viewpoints:
     """Picks one view of each of some objects.
 

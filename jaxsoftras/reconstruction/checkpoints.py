@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import errno
+import functools
 import os
 import textwrap
 import warnings
@@ -185,7 +186,7 @@ class Checkpoints:
         """Restores one field of a state and reads no other.
 
         Args:
-            name: name of the field.
+            name: name of the field, or names of nested ones, ``opt_state.average``.
             like: see `restore`, but of the field alone.
             step: step of the checkpoint; the newest sound one if None.
 
@@ -195,11 +196,16 @@ class Checkpoints:
         step = self.find(step)
         with self._explaining(step):
             saved = orbax_format.read_structure(self._item(step))
-        self._check_fit(step, saved.get(name, {}), like)
-        skipped = jax.tree.map(lambda _: orbax_format.SKIP, saved)
+        *groups, last = name.split(".")
+        wanted = jax.tree.map(lambda _: orbax_format.SKIP, saved)
+        group = wanted
+        for part in groups:
+            saved, group = saved.get(part, {}), group.get(part, {})
+        self._check_fit(step, saved.get(last, {}), like)
+        group[last] = like
         with self._explaining(step):
-            values = orbax_format.read(self._item(step), {**skipped, name: like})
-        return _place(values[name], like)
+            values = orbax_format.read(self._item(step), wanted)
+        return _place(functools.reduce(dict.__getitem__, name.split("."), values), like)
 
     def _find_damage(self, step: int) -> str | None:
         """Phrase about a damaged checkpoint; warns of one that cannot be verified."""

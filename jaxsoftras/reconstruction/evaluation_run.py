@@ -95,7 +95,7 @@ def evaluate(
 
     metrics = score(variables, "evaluating")
     console.print(_make_table(metrics))
-    for note in _make_notes(metrics):
+    for note in _make_notes(metrics, settings.optim.ema):
         console.print(note, markup=False, highlight=False)
     if untrained:
         initial = experiment.init(settings.seed).variables
@@ -133,8 +133,10 @@ def _format(number: float | None) -> str:
     return "none" if number is None else f"{number:.4f}"
 
 
-def _make_notes(metrics: dict[str, Any]) -> Iterator[str]:
-    """Says what the scores leave out."""
+def _make_notes(metrics: dict[str, Any], ema: float) -> Iterator[str]:
+    """Says which parameters were evaluated, and what the scores leave out."""
+    if ema:
+        yield f"Scores of the moving average of the parameters (optim.ema={ema:g})."
     rows = metrics["per_category"].values()
     if without := [row["name"] for row in rows if row["iou"] is None]:
         yield f"No voxels, hence no IoU of voxels: {', '.join(without)}."

@@ -276,7 +276,7 @@ def training_views(
     Returns:
         ``[H, W, 3]`` uint8, one row per object.
     """
-    vertices = experiment.infer(state.variables, batch.images_a)
+    vertices = experiment.infer(state.evaluated, batch.images_a)
     sigma = experiment.sigma(state.step)
     renders = experiment.render(vertices, batch.cameras_b, sigma)
     shown = processes.fetch((batch.images_a, renders, batch.images_b))

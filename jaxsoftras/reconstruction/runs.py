@@ -20,7 +20,8 @@ class Trained(NamedTuple):
     Attributes:
         config: configuration of the run.
         network: encoder and decoder, as pure functions of their variables.
-        variables: parameters and batch statistics, on the default device.
+        variables: parameters and batch statistics, on the default device: their moving
+            average if ``config.optim.ema`` is not 0.
         step: number of training steps taken.
     """
 
@@ -46,7 +47,8 @@ def load(workdir: str | Path, step: int | None = None) -> Trained:
     like = jax.eval_shape(network.init, jax.random.key(0))
     with Checkpoints(Path(workdir), read_only=True) as checkpoints:
         step = checkpoints.find(step)
-        variables = checkpoints.restore_field("variables", like, step)
+        field = "opt_state.average" if settings.optim.ema else "variables"
+        variables = checkpoints.restore_field(field, like, step)
     return Trained(settings, network, variables, step)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from jaxsoftras import (
     terminal,
 )
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import augmentation
+from jaxsoftras.reconstruction import augmentation, optimization
 
 
 class TrainState(NamedTuple):
@@ -33,12 +33,20 @@ class TrainState(NamedTuple):
     Attributes:
         step: int32 scalar, number of steps taken.
         variables: parameters and batch statistics of the network.
-        opt_state: state of the optimiser, Adam's moments.
+        opt_state: state of the optimiser: Adam's moments, and the moving average of
+            the variables if there is one.
     """
 
     step: jax.Array
     variables: models.Variables
     opt_state: optax.OptState
+
+    @property
+    def evaluated(self) -> models.Variables:
+        """Variables that the run is evaluated with: the average if there is one."""
+        if isinstance(self.opt_state, optimization.Averaged):
+            return self.opt_state.average
+        return self.variables
 
 
 class Losses(NamedTuple):
@@ -136,6 +144,7 @@ class Experiment:
         replicated: sharding of the state.
         sharded: sharding of a batch, along its first axis.
         init: ``seed -> TrainState``, the state before the first step.
+        begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
         view_losses: `Losses` of two meshes and two views per object.
@@ -156,13 +165,12 @@ class Experiment:
         self.devices = devices
         self.replicated = NamedSharding(devices, P())
         self.sharded = NamedSharding(devices, P("data"))
-        self._optimizer = optax.adam(
-            self._schedule(settings.optim.learning_rate),
-            b1=settings.optim.beta1,
-            b2=settings.optim.beta2,
-        )
+        self._optimizer = optimization.Optimizer(settings)
+        self._learning_rate = optimization.learning_rate(settings)
+        self._sigma = optimization.sigma(settings)
         # `out_shardings` creates the state in place, and each step reuses its memory
         self.init = jax.jit(self._init, out_shardings=self.replicated)
+        self.begin = jax.jit(self._begin, out_shardings=self.replicated)
         self.step = jax.jit(
             self.take_step,
             donate_argnums=0,
@@ -173,21 +181,18 @@ class Experiment:
         self.render = jax.jit(self._render, out_shardings=self.sharded)
         self.cover = jax.jit(self._cover, out_shardings=self.sharded)
 
-    def _schedule(self, initial: float) -> optax.Schedule:
-        optim = self.config.optim
-        return optax.piecewise_constant_schedule(
-            initial, {optim.decay_step: optim.decay_factor}
-        )
-
     def sigma(self, step: jax.Array | int) -> jax.Array:
         """Sharpness of the rasterizer at a step, NDC squared."""
-        return jnp.asarray(self._schedule(self.config.render.sigma)(step), jnp.float32)
+        return jnp.asarray(self._sigma(step), jnp.float32)
 
     def _init(self, seed: jax.Array | int) -> TrainState:
         """State before the first step."""
-        variables = self.network.init(jax.random.key(seed))
+        return self._begin(self.network.init(jax.random.key(seed)))
+
+    def _begin(self, variables: models.Variables) -> TrainState:
+        """State before the first step, of given parameters and batch statistics."""
         return TrainState(
-            jnp.zeros((), jnp.int32), variables, self._optimizer.init(variables.params)
+            jnp.zeros((), jnp.int32), variables, self._optimizer.init(variables)
         )
 
     def _render(
@@ -306,20 +311,18 @@ class Experiment:
         (value, (batch_stats, terms)), gradient = jax.value_and_grad(
             loss, has_aux=True
         )(state.variables.params)
-        updates, opt_state = self._optimizer.update(gradient, state.opt_state)
-        params = optax.apply_updates(state.variables.params, updates)
+        variables, opt_state = self._optimizer.update(
+            gradient, state.opt_state, state.variables, batch_stats, state.step
+        )
         metrics = Metrics(
             loss=value,
             silhouette=jnp.mean(terms.silhouette),
             laplacian=jnp.mean(terms.laplacian),
             flatten=jnp.mean(terms.flatten),
             gradient_norm=optax.tree.norm(gradient),
-            learning_rate=jnp.asarray(
-                self._schedule(self.config.optim.learning_rate)(state.step), jnp.float32
-            ),
+            learning_rate=jnp.asarray(self._learning_rate(state.step), jnp.float32),
             sigma=sigma,
         )
-        variables = models.Variables(cast(nnx.State, params), batch_stats)
         return TrainState(state.step + 1, variables, opt_state), metrics
 
     def _infer(self, variables: models.Variables, images: jax.Array) -> jax.Array:

@@ -17,6 +17,7 @@ from jaxsoftras.reconstruction import (
     feeding,
     gallery,
     monitor,
+    optimization,
     processes,
     run_folder,
     runs,
@@ -65,6 +66,7 @@ def train(
         devices = training.device_mesh(settings.optim.batch_size)
         split = processes.in_turn(lambda: data.open_training_set(settings.data))
         training.check_image_size(settings, split)
+        optimization.check_end(settings)
         if checkpoints.latest() is None:
             processes.on_first(lambda: agreement.check_agreement(split))
         experiment = training.Experiment(settings, devices)
@@ -115,7 +117,7 @@ def _begin(
         state = checkpoints.restore(runs.abstract(state), start)
     elif settings.init_from:
         variables, source = shared_checkpoints.load_initial(settings, state.variables)
-        state = state._replace(variables=variables)
+        state = experiment.begin(variables)
         settings = dataclasses.replace(settings, init_from=source)
     if processes.is_first():
         run_folder.record(workdir, settings, start, overrides)

@@ -100,6 +100,8 @@ def ensure_dataset(
 ) -> None:
     """Makes the data set unless it is there already, made with the same arguments.
 
+    One whose images the GPU has made, which differ in a few pixels, is as good.
+
     Args:
         root: folder of the data set.
         objects_per_category: see `write_dataset`.
@@ -122,10 +124,10 @@ def ensure_dataset(
             image_size=image_size,
             progress=progress,
         )
-    elif found != wanted:
-        names = [
-            key for key in {**wanted, **found} if found.get(key) != wanted.get(key)
-        ]
+        return
+    different = {k for k in {**wanted, **found} if found.get(k) != wanted.get(k)}
+    names = sorted(different - {"renderer"})
+    if names:
         raise FileExistsError(
             f"{root} holds an embedded data set made with another "
             f"{' and '.join(names)}: remove it or choose another folder."

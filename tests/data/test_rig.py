@@ -49,6 +49,25 @@ def test_mirrored_cameras_see_mirrored_points(lens, length):
     assert camera.project(original, points).std() > 0.1
 
 
+@pytest.mark.parametrize("lens", [None, "brown"])
+def test_zoomed_cameras_see_points_moved(lens):
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-0.5, 0.5, (2, 6, 3)).astype(np.float32)
+    original = rig.OrbitViews(np.array([1, 5]), rig.SOFTRAS_RIG)
+    if lens:
+        original = dataclasses.replace(
+            rig.as_cameras(original),
+            principal_point=rng.uniform(-0.2, 0.2, (2, 2)),
+            distortion=rng.uniform(-0.05, 0.05, (2, 5)),
+            skew=rng.uniform(-0.2, 0.2, 2),
+        )
+    factor, shift = np.array([0.8, 1.3]), rng.uniform(-0.3, 0.3, (2, 2))
+    got = camera.project(rig.zoom(original, factor, shift), points)
+    expected = camera.project(rig.as_cameras(original), points)[..., :2]
+    expected = factor[:, None, None] * expected + shift[:, None]
+    np.testing.assert_allclose(got[..., :2], expected, atol=1e-5)
+
+
 def test_mirrored_views_of_an_orbit_are_mirrored_cameras():
     views = rig.OrbitViews(np.arange(24), rig.SOFTRAS_RIG)
     got, expected = (

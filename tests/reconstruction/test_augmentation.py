@@ -1,16 +1,20 @@
 """Random changes of training batches."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsoftras import config, data
+from jaxsoftras import camera, config, data, rasterization
 from jaxsoftras.data import rig, zbuffer
 from jaxsoftras.reconstruction import augmentation
 from jaxsoftras.shapes.catalogue import make_shape
 
 MIRROR = config.Augment(mirror=True)
+FRAME = config.Augment(scale=0.25, shift=0.1)
+COLOR = config.Augment(color=config.Color(0.5, 0.5, 0.5, 180))
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,108 @@ def test_mirrored_images_show_the_mirrored_object():
     seen = expected[views.numbers % 24][..., ::-1]
     # samples on an edge may fall to either side
     assert np.abs(got.astype(int) - seen).mean() < 0.1 < got.std()
+
+
+class TestColor:
+    def test_objects_change_and_their_silhouettes_and_backgrounds_do_not(self):
+        rng = np.random.default_rng(0)
+        alpha = rng.choice([0, 100, 255], (40, 1, 4, 4))
+        color = rng.integers(0, 256, (40, 3, 4, 4)) * alpha // 255
+        color = np.where(alpha == 0, 7, color)
+        images = np.concatenate([color, alpha], 1).astype(np.uint8)
+        views = rig.OrbitViews(np.arange(40), rig.SOFTRAS_RIG)
+        batch = data.PairBatch(images, images, views, views)
+        changed = change(batch, COLOR)
+        assert changed.images_a.dtype == np.uint8
+        np.testing.assert_array_equal(changed.images_a, changed.images_b)
+        np.testing.assert_array_equal(changed.images_a[:, 3:], alpha)
+        got = np.asarray(changed.images_a[:, :3])
+        where = np.broadcast_to(alpha, got.shape)
+        assert (got[where == 0] == 7).all()
+        assert (got <= where)[where > 0].all()
+        difference = np.abs(got.astype(int) - color).mean(axis=(1, 2, 3))
+        assert difference.min() > 1 and np.ptp(difference) > 10
+        again = change(batch, COLOR).images_a
+        np.testing.assert_array_equal(again, changed.images_a)
+        for other in ({"step": 1}, {"seed": 1}):
+            assert (change(batch, COLOR, **other).images_a != changed.images_a).any()
+
+    @pytest.mark.parametrize(
+        ("name", "strength", "number", "expected"),
+        [
+            ("brightness", 0.5, -1, [0.3, 0.2, 0.1]),
+            ("contrast", 0.5, 1, [0.65, 0.35, 0.05]),
+            ("saturation", 1, -1, [0.437] * 3),  # the luma
+            ("hue", 120, 1, [0.2, 0.6, 0.4]),
+            ("hue", 120, 0, [0.6, 0.4, 0.2]),
+        ],
+    )
+    def test_each_by_hand(self, name, strength, number, expected):
+        settings = config.Color(**{name: strength})
+        matrix = augmentation.color_matrices(settings, jnp.full((1, 4), number))[0]
+        opaque = matrix @ np.array([0.6, 0.4, 0.2, 1])
+        np.testing.assert_allclose(opaque, expected, atol=1e-5)
+        edge = matrix @ np.array([0.3, 0.2, 0.1, 0.5])
+        np.testing.assert_allclose(edge, opaque / 2, atol=1e-6)
+
+
+def cover(vertices, faces, cameras):
+    """Coverage ``[N, 32, 32]``, the mean of 8 x 8 samples a pixel, 0 to 255."""
+    corners = jax.vmap(lambda view: camera.project(view, vertices)[faces])(cameras)
+    fine = rasterization.silhouette(
+        corners, image_size=256, sigma=1.0, distance="hard", implementation="xla"
+    )
+    coverage = fine.reshape(-1, 32, 8, 32, 8).mean(axis=(2, 4))
+    return np.round(255 * np.asarray(coverage)).astype(np.uint8)
+
+
+def find_moments(coverage):
+    """Area and centroid of images ``[N, S, S]``, pixels."""
+    mass = np.asarray(coverage, float) / 255
+    area, place = mass.sum((1, 2)), np.arange(mass.shape[-1])
+    x, y = mass.sum(1) @ place, mass.sum(2) @ place
+    return np.stack([area, x / area, y / area], axis=-1)
+
+
+class TestFrame:
+    def test_moved_cameras_see_the_moved_images(self):
+        """An object that touches the border stays, and its camera."""
+        vertices, faces, _ = make_shape("02691156", index=3)
+        vertices = vertices.astype(np.float32)
+        views = rig.OrbitViews(np.array([0, 4, 11, 17]), rig.SOFTRAS_RIG)
+        cameras = rig.as_cameras(views)
+        coverage = cover(vertices, faces, cameras)
+        images = np.stack([coverage] * 4, axis=1)
+        touching = images.copy()
+        touching[:2, 3, [5, 0], [0, 5]] = 1
+        batch = data.PairBatch(images, touching, views, views)
+        a, b, cameras_a, cameras_b = jax.jit(functools.partial(change, settings=FRAME))(
+            batch
+        )
+        cameras_a, cameras_b = map(rig.as_cameras, (cameras_a, cameras_b))
+        np.testing.assert_array_equal(b[:2], touching[:2])
+        np.testing.assert_array_equal(
+            cameras_b.focal_length[:2], cameras.focal_length[:2]
+        )
+        assert not (cameras_a.focal_length == cameras_b.focal_length).any()
+        for got, view, moved in (
+            (a, cameras_a, slice(4)),
+            (b, cameras_b, slice(2, 4)),
+        ):
+            got = np.asarray(got[moved], int)
+            np.testing.assert_array_equal(got[:, 0], got[:, 3])
+            expected = find_moments(cover(vertices, faces, view)[moved])
+            # resampling blurs a little, but moves nothing
+            np.testing.assert_allclose(
+                find_moments(got[:, 3]), expected, rtol=0.01, atol=0.05
+            )
+            assert (np.abs(find_moments(coverage[moved]) - expected).max(1) > 1).all()
+
+    def test_images_move_by_whole_pixels(self):
+        image = np.random.default_rng(0).integers(0, 256, (1, 4, 8, 8), np.uint8)
+        got = augmentation.resample(
+            jnp.asarray(image), jnp.ones(1), jnp.array([[0.5, -0.25]])
+        )
+        expected = np.zeros_like(image)
+        expected[..., 1:, 2:] = image[..., :-1, :-2]  # to the right, and down
+        np.testing.assert_array_equal(got, expected)
