@@ -84,7 +84,7 @@ class ResidentFeed:
         self._step = jax.jit(
             step,
             donate_argnums=0,
-            out_shardings=(experiment.replicated, experiment.replicated),
+            out_shardings=(experiment.placement, experiment.replicated),
         )
 
     def take_step(

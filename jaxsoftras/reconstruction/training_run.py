@@ -12,6 +12,7 @@ import jax
 
 from jaxsoftras import compilation_cache, config, data, interruption, terminal
 from jaxsoftras.data import agreement
+from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
@@ -63,13 +64,16 @@ def train(
         checkpoints = SharedCheckpoints(workdir, keep)
         scope.enter_context(checkpoints)
         settings = processes.on_first(lambda: run_folder.check(workdir, settings))
-        devices = training.device_mesh(settings.optim.batch_size)
+        devices = training.device_mesh(
+            settings.optim.batch_size, model=settings.devices.model
+        )
         split = processes.in_turn(lambda: data.open_training_set(settings.data))
         training.check_image_size(settings, split)
         optimization.check_end(settings)
         if checkpoints.latest() is None:
             processes.on_first(lambda: agreement.check_agreement(split))
         experiment = training.Experiment(settings, devices)
+        division.check(experiment.placement, devices)
         try:
             state = _begin(settings, experiment, checkpoints, workdir, overrides)
             state, step = _run_steps(
