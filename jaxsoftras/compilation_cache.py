@@ -32,12 +32,15 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def enable() -> Path | None:
+def enable(*, quiet: bool = False) -> Path | None:
     """Turns the cache on, for the programs of this package, and says where it is.
 
     Its folder is that of JAX_COMPILATION_CACHE_DIR or, if there is none, in
     XDG_CACHE_HOME or ``~/.cache``. Programs for a CPU are kept apart by its
     instruction set, since a home may be shared by different machines.
+
+    Args:
+        quiet: whether to say nothing.
 
     Returns:
         The folder; None where none can be written, so that nothing is kept.
@@ -59,7 +62,8 @@ def enable() -> Path | None:
         )
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    print(f"compiled programs are kept in {terminal.printable(folder)}")
+    if not quiet:
+        print(f"compiled programs are kept in {terminal.printable(folder)}")
     return folder
 
 

@@ -13,6 +13,7 @@ from jaxsoftras.config.augmentations import Color as Color
 from jaxsoftras.config.fields import RESUMABLE as RESUMABLE
 from jaxsoftras.config.fields import Config as Config
 from jaxsoftras.config.fields import Data as Data
+from jaxsoftras.config.fields import Devices as Devices
 from jaxsoftras.config.fields import Feeding as Feeding
 from jaxsoftras.config.fields import Log as Log
 from jaxsoftras.config.fields import Loss as Loss

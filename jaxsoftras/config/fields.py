@@ -289,6 +289,19 @@ class Log:
 
 
 @dataclasses.dataclass(frozen=True)
+class Devices:
+    """Arrangement of the devices, of which training takes all."""
+
+    model: int = 1
+    """Number of devices among which large layers and their moments are divided: those
+    with kernels of 2^22 numbers or more, in the paper's network that of 16,384 x 1,024.
+    With 1, every device has the whole network. It must divide the number of devices."""
+
+    def __post_init__(self):
+        _require(self.model > 0, "devices.model must be positive.")
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """Complete configuration of a run."""
 
@@ -299,6 +312,7 @@ class Config:
     optim: Optim = Optim()
     augment: Augment = Augment()
     log: Log = Log()
+    devices: Devices = Devices()
     seed: int = 0
     """Seed of the initial parameters, of the choice of objects and views, and of their
     changes; from 0 to 2^31 - 1."""
@@ -314,6 +328,7 @@ class Config:
 
 RESUMABLE = frozenset(
     {
+        "devices.model",
         "data.root",
         "data.source",
         "data.feeding",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from flax import nnx
+
+from jaxsoftras.models import division
 
 _KERNEL = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """Uniform within +- 1 / sqrt(fan_in), as PyTorch initialises kernels and biases."""
@@ -22,9 +25,19 @@ def _bias(fan_in: int) -> nnx.Initializer:
     return init
 
 
-def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
+class Linear(nnx.Linear):
+    """A fully connected layer, whose kernel may be divided among devices."""
+
+    def __call__(self, inputs: jax.Array, **options: Any) -> jax.Array:
+        """Maps ``[N, ..., C]`` to ``[N, ..., D]``."""
+        kernel = self.kernel[...]
+        outputs = super().__call__(division.exchange(inputs, kernel), **options)
+        return division.give_back(outputs, kernel)
+
+
+def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> Linear:
     """A fully connected layer."""
-    return nnx.Linear(
+    return Linear(
         inputs, outputs, kernel_init=_KERNEL, bias_init=_bias(inputs), rngs=rngs
     )
 

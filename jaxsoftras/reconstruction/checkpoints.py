@@ -223,13 +223,16 @@ class Checkpoints:
             RunError: there is no such checkpoint, it is damaged, or its structure,
                 shapes or dtypes are others.
         """
+        return _place(self.read(like, step), like)
+
+    def read(self, like: State, step: int | None = None) -> State:
+        """Reads a state as arrays of NumPy; otherwise as `restore`."""
         step = self.find(step)
         with self._explaining(step):
             saved = orbax_format.read_structure(self._item(step))
         checkpoint_errors.check_fit(self._folder / str(step), saved, like)
         with self._explaining(step):
-            values = orbax_format.read(self._item(step), like)
-        return _place(values, like)
+            return orbax_format.read(self._item(step), like)
 
     def restore_field(self, name: str, like: State, step: int | None = None) -> State:
         """Restores one field of a state and reads no other.
@@ -368,10 +371,21 @@ class Checkpoints:
             self._thread.shutdown()
 
 
-def abstract(state: State, sharding: jax.sharding.Sharding) -> State:
-    """Replaces the arrays of a state by their shapes, dtypes and a sharding."""
+def abstract(state: State, sharding: Any = None) -> State:
+    """Replaces the arrays of a state by their shapes, dtypes and shardings.
+
+    Args:
+        state: a pytree of arrays of JAX, or of their shapes.
+        sharding: a sharding for all of them, or one for each, in place of their own.
+    """
+    if sharding is None:
+        sharding = jax.tree.map(lambda x: x.sharding, state)
+    elif isinstance(sharding, jax.sharding.Sharding):
+        sharding = jax.tree.map(lambda _: sharding, state)
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), state
+        lambda x, placed: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placed),
+        state,
+        sharding,
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxsoftras import atomic, data, models, terminal, voxels
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import training
+from jaxsoftras.reconstruction import processes, training
 
 _OBJECTS_PER_DEVICE = 4  # scored together, from all of their views
 
@@ -240,8 +240,8 @@ def score_split(
             # the last group repeats an object, so that all calls have the same shapes
             padded = np.pad(objects, (0, size - len(objects)), mode="edge")
             group = _load_group(split, category, padded)
-            group = jax.device_put(group, experiment.sharded)
-            part = jax.device_get(score(variables, group, jnp.float32(sigma)))
+            group = processes.place(group, experiment.sharded)
+            part = processes.fetch(score(variables, group, np.float32(sigma)))
             parts.append(jax.tree.map(lambda array: array[: len(objects)], part))  # noqa: B023
             done += len(objects)
             if progress:

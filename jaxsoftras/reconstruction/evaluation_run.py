@@ -22,7 +22,14 @@ from jaxsoftras import (
     terminal,
 )
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.reconstruction import evaluation, gallery, runs, training
+from jaxsoftras.reconstruction import (
+    evaluation,
+    gallery,
+    processes,
+    runs,
+    shared_checkpoints,
+    training,
+)
 
 _LABELS = {
     "mean_iou": "mean IoU",
@@ -62,26 +69,29 @@ def evaluate(
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
             what is wrong.
     """
-    console = console or terminal.make_console()
+    first = processes.is_first()
+    console = console or terminal.make_console(quiet=not first)
     found = training.find_devices()
-    trained = runs.load(workdir, step)
-    settings = trained.config
+    settings, at, values = shared_checkpoints.load(workdir, step)
     if root is not None:
         settings = config.override(settings, [f"data.root={root!r}", "data.sources=()"])
-    split = data.open_split(settings.data, split_name)
+    split = processes.in_turn(lambda: data.open_split(settings.data, split_name))
     training.check_image_size(settings, split)
     devices = training.device_mesh(len(found), found)
     experiment = training.Experiment(settings, devices)
-    variables = jax.device_put(trained.variables, experiment.replicated)
-    sigma = float(experiment.sigma(trained.step))
+    like = jax.eval_shape(experiment.init, 0).variables
+    variables = shared_checkpoints.spread(
+        values, runs.abstract(like, experiment.replicated)
+    )
+    sigma = float(experiment.sigma(at))
 
     def score(variables: models.Variables, title: str) -> dict[str, Any]:
         with terminal.progress_bar(title) as progress:
             scores = evaluation.score_split(
-                experiment, variables, split, sigma, progress
+                experiment, variables, split, sigma, progress if first else None
             )
         return evaluation.summarize(
-            scores, split=split_name, step=trained.step, names=split.names
+            scores, split=split_name, step=at, names=split.names
         )
 
     metrics = score(variables, "evaluating")
@@ -97,10 +107,12 @@ def evaluate(
             f"of this one {_format(metrics[which])}"
         )
 
+    examples = gallery.reconstruct(experiment, variables, split, sigma)
+    if not first:
+        return metrics
     folder = workdir / "eval" / split_name
     evaluation.write_metrics(metrics, folder / "metrics.json")
-    examples = gallery.reconstruct(experiment, variables, split, sigma)
-    faces = trained.network.faces
+    faces = experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces).save(path)
     for example in examples:
@@ -196,18 +208,20 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         help="print the mean IoU of the initial parameters as well",
     )
     compilation_cache.add_argument(parser)
+    processes.add_arguments(parser)
     options = parser.parse_args(arguments)
 
     def command() -> None:
-        training.find_devices()
-        if options.compilation_cache:
-            compilation_cache.enable()
-        evaluate(
-            options.workdir,
-            options.split,
-            step="best" if options.checkpoint == "best" else options.step,
-            untrained=options.untrained,
-            root=options.data,
-        )
+        with processes.join(options):
+            training.find_devices()
+            if options.compilation_cache:
+                compilation_cache.enable(quiet=not processes.is_first())
+            evaluate(
+                options.workdir,
+                options.split,
+                step="best" if options.checkpoint == "best" else options.step,
+                untrained=options.untrained,
+                root=options.data,
+            )
 
     return terminal.run(prog, command)

@@ -141,7 +141,7 @@ class ResidentFeed:
         self._loop = jax.jit(
             self._take_steps,
             donate_argnums=0,
-            out_shardings=(experiment.replicated, experiment.replicated),
+            out_shardings=(experiment.placement, experiment.replicated),
         )
 
     def _take_steps(

@@ -21,7 +21,7 @@ from jaxsoftras import (
     texture,
     voxels,
 )
-from jaxsoftras.reconstruction import training
+from jaxsoftras.reconstruction import processes, training
 from jaxsoftras.settings import Settings
 
 _CELL = 128  # width and height of each image, pixels
@@ -200,7 +200,7 @@ def shard(arrays: Arrays, experiment: training.Experiment) -> Arrays:
         missing = -len(array) % experiment.devices.size
         return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)])
 
-    return jax.device_put(jax.tree.map(fill, arrays), experiment.sharded)
+    return processes.place(jax.tree.map(fill, arrays), experiment.sharded)
 
 
 def reconstruct(
@@ -240,6 +240,7 @@ def reconstruct(
     renders = experiment.render(
         vertices, shard(viewpoints, experiment), np.float32(sigma)
     )
+    vertices, renders = processes.fetch((vertices, renders))
     examples = []
     for k, key in enumerate(split.categories):
         has_voxels = split.has_voxels(key)

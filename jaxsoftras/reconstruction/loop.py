@@ -22,11 +22,12 @@ from jaxsoftras.reconstruction import (
     feeding,
     monitor,
     pacing,
+    processes,
     profiling,
-    runs,
     training,
     watching,
 )
+from jaxsoftras.reconstruction.shared_checkpoints import SharedCheckpoints
 
 State = TypeVar("State")
 
@@ -68,7 +69,7 @@ class Loop:
         experiment: training.Experiment,
         source: data.Split | data.Mixture,
         feed: feeding.Feed,
-        checkpoints: runs.Checkpoints,
+        checkpoints: SharedCheckpoints,
         report: monitor.Monitor,
     ):
         """Makes a loop.
@@ -91,8 +92,12 @@ class Loop:
         self._pace = pacing.Pace(steps, intervals, feeding.LARGEST)
         self._running: collections.deque[_Chunk] = collections.deque()
         self._completed = 0.0  # time at which the last chunk was
-        device = experiment.devices.local_devices[0]
-        self._watcher = watching.Watcher(settings, device, source, report, checkpoints)
+        self._watcher: watching.Watcher | None = None
+        if checkpoints.own:
+            device = experiment.devices.local_devices[0]
+            self._watcher = watching.Watcher(
+                settings, device, source, report, checkpoints.own
+            )
 
     def run(
         self,
@@ -117,15 +122,15 @@ class Loop:
         like = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
         )
+        vote, stopped = processes.Vote(stop), False
         with contextlib.ExitStack() as open_until_end:
             work = open_until_end.enter_context(background.Background())
             if profiler:
                 open_until_end.enter_context(profiler)
             if start < steps:
                 work.submit(lambda: copy_state.lower(like).compile(), lambda _: None)
-            if self._lacks_score(start):  # the run was cut off before
-                self._watcher.validate(work, start, copy_state(state).evaluated)
-            while step < steps and stop.number is None:
+            self._make_up(work, state, start)
+            while step < steps and not (stopped := vote.stops()):
                 begun, count = time.monotonic(), self._pace.choose(step)
                 state, measured = self._feed.take_steps(state, count)
                 if step == start:
@@ -143,24 +148,32 @@ class Loop:
                 chunk = self._running.popleft()
                 if not self._running:  # no step is donated this state any more
                     chunk = chunk._replace(saved=state)
-                self._complete(chunk, work, stopped=stop.number is not None)
+                self._complete(chunk, work, stopped=stopped)
             work.wait()
-        if step > start:
+        if self._watcher and step > start:
             seconds = time.monotonic() - first
             self._report.message(self._watcher.summarize(step - start, seconds))
         return state, step
 
-    def _lacks_score(self, step: int) -> bool:
-        """Tells whether a checkpoint should have a score and has none."""
-        return self._watcher.validates(step) and self._checkpoints.score(step) is None
+    def _make_up(
+        self, work: background.Background, state: training.TrainState, start: int
+    ) -> None:
+        """Validates the checkpoint that a run goes on from, if it has no score."""
+        if not watching.validates(self._settings, start):
+            return
+        variables = self._fetch(copy_state(state.evaluated))
+        if self._watcher and self._checkpoints.own:
+            if self._checkpoints.own.score(start) is None:
+                self._watcher.validate(work, start, variables)
 
     def _copy(
         self, state: training.TrainState, step: int
     ) -> tuple[training.TrainState | None, models.Variables | None]:
         """Copies what is to be saved and to be watched after a step."""
-        log, last = self._settings.log, step == self._settings.optim.steps
-        saved = step % log.checkpoint_every == 0 and not last
-        watched = self._watcher.validates(step) or self._watcher.shows(step)
+        settings = self._settings
+        last = step == settings.optim.steps
+        saved = step % settings.log.checkpoint_every == 0 and not last
+        watched = watching.validates(settings, step) or watching.shows(settings, step)
         if not saved and not watched:
             return None, None
         copied = copy_state(state)
@@ -182,11 +195,15 @@ class Loop:
         self._checkpoints.check()
         work.check()
         if chunk.saved is not None:
-            self._watcher.wait_for_scores(work)
+            if self._watcher:
+                self._watcher.wait_for_scores(work)
             self._checkpoints.save(chunk.last, chunk.saved)
         if chunk.watched is None or stopped:
             return
-        if self._watcher.validates(chunk.last):
-            self._watcher.validate(work, chunk.last, chunk.watched)
-        if self._watcher.shows(chunk.last):
-            self._watcher.show(work, chunk.last, chunk.watched)
+        variables = self._fetch(chunk.watched)
+        if self._watcher:
+            self._watcher.watch(work, chunk.last, variables)
+
+    def _fetch(self, variables: models.Variables) -> models.Variables:
+        """Brings a network to the host, in all processes, if there are several."""
+        return processes.fetch(variables) if processes.count() > 1 else variables

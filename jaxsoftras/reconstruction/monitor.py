@@ -30,13 +30,19 @@ class Monitor:
     """Reports the metrics of steps; a context manager around the training loop."""
 
     def __init__(
-        self, workdir: Path, *, start: int, steps: int, every: int, quiet: bool = False
+        self,
+        workdir: Path | None,
+        *,
+        start: int,
+        steps: int,
+        every: int,
+        quiet: bool = False,
     ):
         """Opens the reports of a run.
 
         Args:
             workdir: the run folder; metrics go to ``metrics.jsonl`` and events to
-                ``tensorboard/`` in it.
+                ``tensorboard/`` in it. None to write nothing.
             start: number of steps taken so far.
             steps: total number of steps.
             every: number of steps between reports.
@@ -47,8 +53,10 @@ class Monitor:
         """
         self._every = every
         self._steps = steps
-        self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
-        self._events = records.EventFile(workdir / "tensorboard", start)
+        self._metrics = self._events = None
+        if workdir is not None:
+            self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
+            self._events = records.EventFile(workdir / "tensorboard", start)
         self._console = terminal.make_console(quiet=quiet)
         self._progress = rich.progress.Progress(
             *terminal.bar_columns(
@@ -75,8 +83,9 @@ class Monitor:
     def __exit__(self, *_) -> None:
         """Removes the progress bar and closes the files."""
         self._progress.stop()
-        self._metrics.close()
-        self._events.close()
+        for file in (self._metrics, self._events):
+            if file:
+                file.close()
 
     def message(self, text: str) -> None:
         """Prints a line above the progress bar.
@@ -123,8 +132,10 @@ class Monitor:
         self._reported = (step, now)
         values = {name: float(value) for name, value in metrics._asdict().items()}
         values["steps_per_second"] = rate
-        self._metrics.add(step, values)
-        self._events.add_scalars(step, {f"train/{k}": v for k, v in values.items()})
+        if self._metrics:
+            self._metrics.add(step, values)
+        if self._events:
+            self._events.add_scalars(step, {f"train/{k}": v for k, v in values.items()})
         remaining = (self._steps - step) / rate
         self._progress.update(
             self._task,
@@ -153,6 +164,7 @@ class Monitor:
         Raises:
             OSError: the report cannot be written.
         """
+        assert self._metrics and self._events  # only the first process validates
         name = f"val_{result.measure}"
         if step not in self._metrics.validated:
             self._metrics.add(
@@ -179,4 +191,5 @@ class Monitor:
 
     def image(self, name: str, pixels: np.ndarray, step: int) -> None:
         """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""
-        self._events.add_image(step, name, pixels)
+        if self._events:
+            self._events.add_image(step, name, pixels)

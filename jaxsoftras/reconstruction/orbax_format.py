@@ -31,7 +31,7 @@ def write(folder: Path, state: Any) -> None:
     """Writes a pytree of NumPy arrays to a new folder."""
     ocp = _import_orbax()
     with _quiet(), _plain(folder.parent) as parent:
-        checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
+        checkpointer = _make_checkpointer()
         checkpointer.save(parent / folder.name, args=ocp.args.PyTreeSave(state))
 
 
@@ -55,8 +55,23 @@ def read(folder: Path, like: State) -> State:
         like, restore_args=jax.tree.map(lambda _: restore, like)
     )
     with _quiet(), _plain(folder) as path:
-        checkpointer = ocp.Checkpointer(ocp.PyTreeCheckpointHandler())
+        checkpointer = _make_checkpointer()
         return cast(State, checkpointer.restore(path, args=arguments))
+
+
+def _make_checkpointer() -> Any:
+    """Makes a checkpointer for this process, which waits for no other one."""
+    ocp = _import_orbax()
+    alone = ocp.options.MultiprocessingOptions()
+    if jax.distributed.is_initialized():
+        this = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=this,
+            active_processes={this},
+            barrier_sync_key_prefix=f"process-{this}",
+        )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def describe(state: Any) -> Any:

@@ -23,6 +23,7 @@ from jaxsoftras import (
     terminal,
 )
 from jaxsoftras.data import rig
+from jaxsoftras.models import division
 from jaxsoftras.reconstruction import augmentation, objective, optimization
 
 
@@ -79,25 +80,36 @@ def find_devices() -> list[Any]:
         ) from error
 
 
-def device_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
-    """Arranges devices along one axis, ``"data"``.
+def device_mesh(
+    batch_size: int, devices: Sequence[Any] | None = None, *, model: int = 1
+) -> Mesh:
+    """Arranges devices along two axes, ``("data", "model")``.
 
     Args:
         batch_size: number of objects in a batch.
         devices: devices to use; all if None.
+        model: number of devices along ``"model"``; see `config.Devices`.
 
     Raises:
-        ValueError: a batch does not divide evenly among the devices.
+        ValueError: a batch, or the devices along ``"model"``, do not divide evenly.
     """
     devices = find_devices() if devices is None else devices
     count = len(devices)
+    if count % model:
+        raise ValueError(
+            f"devices.model={model} does not divide the number of devices, {count}: "
+            "set it to one that does, or to 1."
+        )
     if batch_size % count:
         raise ValueError(
             f"A batch of {batch_size} objects does not divide evenly among {count} "
             f"devices; set optim.batch_size to a multiple of {count}."
         )
     return jax.make_mesh(
-        (count,), ("data",), axis_types=(AxisType.Auto,), devices=devices
+        (count // model, model),
+        ("data", "model"),
+        axis_types=(AxisType.Auto, AxisType.Auto),
+        devices=devices,
     )
 
 
@@ -128,9 +140,10 @@ class Experiment:
     Attributes:
         config: the configuration.
         network: encoder and decoder.
-        devices: device mesh with an axis ``"data"``, along which batches are divided.
-        replicated: sharding of the state.
-        sharded: sharding of a batch, along its first axis.
+        devices: device mesh with the axes ``("data", "model")``.
+        replicated: sharding of what every device has as a whole.
+        sharded: sharding of a batch along its first axis, over all devices.
+        placement: shardings of the state; see `jaxsoftras.models.division`.
         init: ``seed -> TrainState``, the state before the first step.
         begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
@@ -152,17 +165,19 @@ class Experiment:
         self.network = models.Network(settings.model)
         self.devices = devices
         self.replicated = NamedSharding(devices, P())
-        self.sharded = NamedSharding(devices, P("data"))
+        self.sharded = NamedSharding(devices, division.BATCH)
         self._optimizer = optimization.Optimizer(settings)
         self._learning_rate = optimization.learning_rate(settings)
         self._sigma = optimization.sigma(settings)
+        state = jax.eval_shape(self._init, 0)
+        self.placement: TrainState = division.place(state, devices)
         # `out_shardings` creates the state in place, and each step reuses its memory
-        self.init = jax.jit(self._init, out_shardings=self.replicated)
-        self.begin = jax.jit(self._begin, out_shardings=self.replicated)
+        self.init = jax.jit(self._init, out_shardings=self.placement)
+        self.begin = jax.jit(self._begin, out_shardings=self.placement)
         self.step = jax.jit(
             self.take_step,
             donate_argnums=0,
-            out_shardings=(self.replicated, self.replicated),
+            out_shardings=(self.placement, self.replicated),
         )
         self.infer = jax.jit(self._infer, out_shardings=self.sharded)
         self.view_losses = jax.jit(self._view_losses, out_shardings=self.sharded)
@@ -217,8 +232,8 @@ class Experiment:
                 _silhouette, image_size=self.config.model.image_size, **options
             ),
             mesh=self.devices,
-            in_specs=(P("data"), P()),
-            out_specs=P("data"),
+            in_specs=(division.BATCH, P()),
+            out_specs=division.BATCH,
         )
         return silhouette(faces, sigma)
 
@@ -272,10 +287,11 @@ class Experiment:
 
         def loss(params: nnx.State):
             # all views of all objects share the batch normalisation
-            vertices, batch_stats = self.network.train(
-                state.variables._replace(params=params),
-                models.to_network_input(images.reshape(-1, *images.shape[2:])),
-            )
+            with jax.sharding.use_abstract_mesh(self.devices.abstract_mesh):
+                vertices, batch_stats = self.network.train(
+                    state.variables._replace(params=params),
+                    models.to_network_input(images.reshape(-1, *images.shape[2:])),
+                )
             terms = self._view_losses(
                 vertices.reshape(*images.shape[:2], *vertices.shape[1:]),
                 images[:, :, 3],
@@ -301,7 +317,8 @@ class Experiment:
 
     def _infer(self, variables: models.Variables, images: jax.Array) -> jax.Array:
         """Reconstructs ``[N, 4, S, S]`` uint8 images: vertices ``[N, V, 3]``."""
-        return self.network.infer(variables, models.to_network_input(images))
+        with jax.sharding.use_abstract_mesh(self.devices.abstract_mesh):
+            return self.network.infer(variables, models.to_network_input(images))
 
 
 def _silhouette(faces: jax.Array, sigma: jax.Array, **settings: Any) -> jax.Array:

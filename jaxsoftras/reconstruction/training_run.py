@@ -12,18 +12,22 @@ from pathlib import Path
 import jax
 
 from jaxsoftras import compilation_cache, config, data, interruption, terminal
+from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
     divergence,
     feeding,
     loop,
     monitor,
     optimization,
+    processes,
     profiling,
     run_folder,
     runs,
+    shared_checkpoints,
     training,
     training_data,
 )
+from jaxsoftras.reconstruction.shared_checkpoints import SharedCheckpoints
 
 
 def train(
@@ -58,16 +62,21 @@ def train(
         Interrupted: ``stop`` received a signal; a checkpoint is written.
     """
     stop = stop or interruption.Stop()
-    with (
-        run_folder.claim(workdir),
-        runs.Checkpoints(workdir, settings.log.keep_checkpoints) as checkpoints,
-    ):
-        settings = run_folder.check(workdir, settings)
-        devices = training.device_mesh(settings.optim.batch_size)
-        split = data.open_training_set(settings.data)
+    with contextlib.ExitStack() as scope:
+        if processes.is_first():
+            scope.enter_context(run_folder.claim(workdir))
+        keep = settings.log.keep_checkpoints
+        checkpoints = SharedCheckpoints(workdir, keep)
+        scope.enter_context(checkpoints)
+        settings = processes.on_first(lambda: run_folder.check(workdir, settings))
+        devices = training.device_mesh(
+            settings.optim.batch_size, model=settings.devices.model
+        )
+        split = processes.in_turn(lambda: data.open_training_set(settings.data))
         training.check_image_size(settings, split)
         optimization.check_end(settings)
         experiment = training.Experiment(settings, devices)
+        division.check(experiment.placement, devices)
         try:
             state, step = _take_steps(
                 settings,
@@ -100,7 +109,7 @@ def _take_steps(
     settings: config.Config,
     experiment: training.Experiment,
     split: data.Split | data.Mixture,
-    checkpoints: runs.Checkpoints,
+    checkpoints: SharedCheckpoints,
     workdir: Path,
     overrides: Sequence[str],
     stop: interruption.Stop,
@@ -114,23 +123,25 @@ def _take_steps(
     """
     start = checkpoints.newest() or 0
     like = jax.eval_shape(experiment.init, settings.seed)
-    like = runs.abstract(like, experiment.replicated)
+    like = runs.abstract(like, experiment.placement)
+    first = processes.is_first()
     feed = feeding.make_feed(experiment, split, start)
     with _thread() as beside:
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
-        training_data.check(workdir, split, begun=start > 0)
+        processes.on_first(lambda: training_data.check(workdir, split, begun=start > 0))
         state = _begin(
             settings, experiment, checkpoints, like, start, workdir, overrides
         )
-        training_data.save(workdir, split)
+        if first:
+            training_data.save(workdir, split)
         with monitor.Monitor(
-            workdir,
+            workdir if first else None,
             start=start,
             steps=settings.optim.steps,
             every=settings.log.metrics_every,
-            quiet=quiet,
+            quiet=quiet or not first,
         ) as report:
             report.message(
                 f"{workdir}: step {start} to {settings.optim.steps}, batches of "
@@ -140,7 +151,9 @@ def _take_steps(
             if preparing:
                 preparing.result()
             steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
-            profiler = profiling.Profiler(workdir, start, profile) if profile else None
+            profiler = None
+            if first and profile:
+                profiler = profiling.Profiler(workdir, start, profile)
             return steps.run(state, start, stop, profiler)
 
 
@@ -157,7 +170,7 @@ def _thread() -> Iterator[concurrent.futures.Executor]:
 def _begin(
     settings: config.Config,
     experiment: training.Experiment,
-    checkpoints: runs.Checkpoints,
+    checkpoints: SharedCheckpoints,
     like: training.TrainState,
     start: int,
     workdir: Path,
@@ -170,11 +183,11 @@ def _begin(
     else:
         state = experiment.init(settings.seed)
     if not start and settings.init_from:
-        variables, source = runs.load_initial(settings)
-        variables = jax.device_put(variables, experiment.replicated)
+        variables, source = shared_checkpoints.load_initial(settings, state.variables)
         state = experiment.begin(variables)
         settings = dataclasses.replace(settings, init_from=source)
-    run_folder.record(workdir, settings, start, overrides)
+    if processes.is_first():
+        run_folder.record(workdir, settings, start, overrides)
     return state
 
 
@@ -186,11 +199,15 @@ def _explain_divergence(
 ) -> monitor.DivergedError:
     """Writes out the batch that the error came from, and says what to do."""
     path = workdir / f"diverged_step_{error.step}.npz"
-    try:
-        divergence.save_batch(path, settings, split, error.step)
-        batch = f"its batch is in {path}: inspect it"
-    except OSError as failure:
-        batch = f"its batch could not be written ({failure}): free some space"
+
+    def save() -> str:
+        try:
+            divergence.save_batch(path, settings, split, error.step)
+        except OSError as failure:
+            return f"its batch could not be written ({failure}): free some space"
+        return f"its batch is in {path}: inspect it"
+
+    batch = processes.on_first(save)
     return monitor.DivergedError(
         error.step,
         f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
@@ -263,6 +280,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         "kernels; both go to profile/ in the run folder",
     )
     compilation_cache.add_argument(parser)
+    processes.add_arguments(parser)
     options = parser.parse_args(arguments)
     if options.profile < 0:
         parser.error("--profile needs a positive number of steps")
@@ -279,17 +297,20 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
 
     def command() -> None:
         workdir = options.workdir or Path("runs") / Path(options.config).stem
-        settings = run_folder.choose_config(workdir, options.config, overrides)
-        training.find_devices()
-        if options.compilation_cache:
-            compilation_cache.enable()
-        train(
-            settings,
-            workdir,
-            overrides=overrides,
-            stop=stop,
-            profile=options.profile,
-        )
+        with processes.join(options):
+            settings = processes.on_first(
+                lambda: run_folder.choose_config(workdir, options.config, overrides)
+            )
+            training.find_devices()
+            if options.compilation_cache:
+                compilation_cache.enable(quiet=not processes.is_first())
+            train(
+                settings,
+                workdir,
+                overrides=overrides,
+                stop=stop,
+                profile=options.profile,
+            )
 
     return terminal.run(
         prog,

@@ -59,21 +59,25 @@ class Watcher:
         self.validator = validation.open_validator(self._experiment, settings)
         _warn_of_intervals(settings)
 
-    def shows(self, step: int) -> bool:
-        """Tells whether images are made after a step."""
-        settings = self._settings
-        return step % settings.log.images_every == 0 or step == settings.optim.steps
-
-    def show(
+    def watch(
         self, work: background.Background, step: int, variables: models.Variables
     ) -> None:
-        """Has images made: of the step's batch, and of the same objects as ever.
+        """Has a network validated and shown, if it is time to.
 
         Args:
-            work: what makes them.
+            work: what does it.
             step: number of steps taken.
             variables: parameters and batch statistics after them, which nobody donates.
         """
+        if validates(self._settings, step):
+            self.validate(work, step, variables)
+        if shows(self._settings, step):
+            self._show(work, step, variables)
+
+    def _show(
+        self, work: background.Background, step: int, variables: models.Variables
+    ) -> None:
+        """Has images made: of the step's batch, and of the same objects as ever."""
 
         def draw() -> dict[str, np.ndarray]:
             placed = jax.device_put(variables, self._experiment.replicated)
@@ -108,17 +112,12 @@ class Watcher:
             **{f"{name}/meshes": pixels for name, pixels in meshes.items()},
         }
 
-    def validates(self, step: int) -> bool:
-        """Tells whether a step is validated: at intervals, and the last one."""
-        settings = self._settings
-        if self.validator is None or step == 0:
-            return False
-        return step % settings.log.validate_every == 0 or step == settings.optim.steps
-
     def validate(
         self, work: background.Background, step: int, variables: models.Variables
     ) -> None:
         """Has a network validated, and its score given to the checkpoint of the step.
+
+        Nothing happens where there is nothing to validate on.
 
         Args:
             work: what validates it.
@@ -126,7 +125,8 @@ class Watcher:
             variables: parameters and batch statistics after them, which nobody donates.
         """
         validator = self.validator
-        assert validator is not None
+        if validator is None:
+            return
 
         def validate() -> tuple[validation.Validation, float]:
             begun = time.monotonic()
@@ -167,6 +167,17 @@ class Watcher:
                 f"at step {best}"
             )
         return ", ".join(parts)
+
+
+def shows(settings: config.Config, step: int) -> bool:
+    """Tells whether images are made after a step: at intervals, and the last one."""
+    return step % settings.log.images_every == 0 or step == settings.optim.steps
+
+
+def validates(settings: config.Config, step: int) -> bool:
+    """Tells whether a step is validated: at intervals, and the last one."""
+    every = settings.log.validate_every
+    return bool(step and every) and (step % every == 0 or step == settings.optim.steps)
 
 
 def _warn_of_intervals(settings: config.Config) -> None:

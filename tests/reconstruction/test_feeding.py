@@ -30,6 +30,10 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
     words = ["optim.batch_size=4", "data.views_per_object=3"]
     settings = config.override(config.Config(), words)
     experiment = Echo(settings, training.device_mesh(4))
+    whole: Any = experiment.replicated
+    # of batches in place of networks
+    experiment.placement = whole
+    experiment.step = jax.jit(experiment.take_step, out_shardings=(whole, whole))
     source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
     first: Any = data.sample_pairs(source, 4, seed=settings.seed, step=0, views=3)
     nothing: Any = None

@@ -5,17 +5,20 @@ import pytest
 
 from jaxsoftras import config, data, losses
 from jaxsoftras.data import rig
+from jaxsoftras.models import division
 from jaxsoftras.reconstruction import training
 
 
-def make_experiment(settings, devices=1) -> training.Experiment:
-    mesh = training.device_mesh(settings.optim.batch_size, jax.devices()[:devices])
+def make_experiment(settings, devices=1, model=1) -> training.Experiment:
+    mesh = training.device_mesh(
+        settings.optim.batch_size, jax.devices()[:devices], model=model
+    )
     return training.Experiment(settings, mesh)
 
 
-def run(settings, devices=1, steps=3):
+def run(settings, devices=1, steps=3, model=1):
     """Takes a few steps from the start; returns their metrics and the last state."""
-    experiment = make_experiment(settings, devices)
+    experiment = make_experiment(settings, devices, model)
     split = data.open_split(settings.data, "train")
     batches = data.pair_batches(split, settings.optim.batch_size, seed=0)
     state, metrics = experiment.init(settings.seed), []
@@ -114,9 +117,20 @@ class TestStep:
         totals = [experiments[1].total(x) for x in (without, terms)]
         np.testing.assert_allclose(totals[1] - totals[0], 0.5 * expected, rtol=1e-4)
 
-    def test_four_devices_equal_one(self, settings):
+    @pytest.mark.parametrize(
+        ("devices", "model"),
+        [pytest.param(2, 1, marks=pytest.mark.slow), (4, 1), (4, 2)],
+    )
+    def test_several_devices_equal_one(self, settings, devices, model, monkeypatch):
+        monkeypatch.setattr(division, "LARGE", 128 * 16)  # the largest layer alone
         metrics1, state1 = run(settings, devices=1)
-        metrics4, state4 = run(settings, devices=4)
+        metrics4, state4 = run(settings, devices=devices, model=model)
+        shapes = [
+            leaf.shape
+            for leaf in jax.tree.leaves(state4)
+            if not leaf.sharding.is_fully_replicated
+        ]
+        assert shapes == 3 * (model - 1) * [(128, 16)]  # with its two moments
         np.testing.assert_allclose(np.array(metrics4), np.array(metrics1), rtol=1e-3)
         for a, b in zip(
             leaves(state4.variables), leaves(state1.variables), strict=True
@@ -174,6 +188,10 @@ class TestStep:
         metrics, _ = run(settings, steps=60)
         silhouette = [m.silhouette for m in metrics]
         assert np.mean(silhouette[-10:]) < 0.8 * np.mean(silhouette[:10])
+
+    def test_refuses_devices_that_do_not_divide(self):
+        with pytest.raises(ValueError, match="devices.model=3 does not divide .* 4:"):
+            training.device_mesh(4, model=3)
 
     def test_refuses_a_batch_that_does_not_divide(self):
         with pytest.raises(ValueError, match="a multiple of 4"):

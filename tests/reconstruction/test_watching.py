@@ -39,7 +39,7 @@ def watched(settings, monkeypatch):
         return validation.Validation("iou", score, {"cabinet": score}, self.part)
 
     monkeypatch.setattr(validation.Validator, "validate", validate)
-    monkeypatch.setattr(watching.Watcher, "show", lambda *_: None)
+    monkeypatch.setattr(watching.Watcher, "_show", lambda *_: None)
     return config.override(settings, words)
 
 

@@ -1,0 +1,33 @@
+import jax
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from jaxsoftras.models import division
+from jaxsoftras.reconstruction import training
+
+KERNEL = jax.ShapeDtypeStruct((16384, 1024), "float32")
+
+
+@pytest.mark.parametrize(
+    ("shape", "model", "divided"),
+    [
+        ((16384, 1024), 2, True),
+        ((16384, 1024), 4, True),
+        ((16384, 1024), 1, False),
+        ((2048, 1926), 2, False),  # too small
+        ((16382, 1024), 4, False),
+        ((2, 16384, 1024), 2, False),
+    ],
+)
+def test_rule(shape, model, divided):
+    mesh = training.device_mesh(4, jax.devices()[:4], model=model)
+    assert division.is_divided(shape, mesh) == divided
+    placement = division.place({"kernel": jax.ShapeDtypeStruct(shape, "float32")}, mesh)
+    assert placement["kernel"].spec == (P("model") if divided else P())
+
+
+def test_warns_where_nothing_is_divided():
+    mesh = training.device_mesh(4, jax.devices()[:4], model=2)
+    division.check(division.place({"kernel": KERNEL}, mesh), mesh)
+    with pytest.warns(UserWarning, match="devices.model=2 divides no layer: none has"):
+        division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), mesh)
