@@ -148,7 +148,9 @@ class Loop:
                 chunk = self._running.popleft()
                 if not self._running:  # no step is donated this state any more
                     chunk = chunk._replace(saved=state)
-                self._complete(chunk, work, stopped=stopped)
+                    if stopped:  # soon; a resumed run makes up for the validation
+                        chunk = chunk._replace(watched=None)
+                self._complete(chunk, work)
             work.wait()
         if self._watcher and step > start:
             seconds = time.monotonic() - first
@@ -179,13 +181,8 @@ class Loop:
         copied = copy_state(state)
         return copied if saved else None, copied.evaluated if watched else None
 
-    def _complete(
-        self, chunk: _Chunk, work: background.Background, *, stopped: bool = False
-    ) -> None:
-        """Waits for a chunk, and reports, saves, validates and shows its results.
-
-        After a signal, nothing more is validated and shown.
-        """
+    def _complete(self, chunk: _Chunk, work: background.Background) -> None:
+        """Waits for a chunk, and reports, saves, validates and shows its results."""
         measured = feeding.read(chunk.measured, chunk.count)
         now = time.monotonic()
         self._pace.measure(chunk.count, now - max(chunk.begun, self._completed))
@@ -198,11 +195,10 @@ class Loop:
             if self._watcher:
                 self._watcher.wait_for_scores(work)
             self._checkpoints.save(chunk.last, chunk.saved)
-        if chunk.watched is None or stopped:
-            return
-        variables = self._fetch(chunk.watched)
-        if self._watcher:
-            self._watcher.watch(work, chunk.last, variables)
+        if chunk.watched is not None:
+            variables = self._fetch(chunk.watched)
+            if self._watcher:
+                self._watcher.watch(work, chunk.last, variables)
 
     def _fetch(self, variables: models.Variables) -> models.Variables:
         """Brings a network to the host, in all processes, if there are several."""

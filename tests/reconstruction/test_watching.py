@@ -1,17 +1,19 @@
 """Validation, the best checkpoint and images in a training run."""
 
 import json
+import signal
 import types
 from typing import Any
 
 import numpy as np
 import pytest
 
-from jaxsoftras import config, data
+from jaxsoftras import config, data, interruption
 from jaxsoftras.reconstruction import (
     checkpoint_files,
     evaluation_run,
     gallery,
+    monitor,
     previews,
     run_folder,
     runs,
@@ -87,6 +89,25 @@ def test_a_validation_that_was_cut_off_is_made_up_for(watched, tmp_path):
     with runs.Checkpoints(workdir, read_only=True) as opened:
         assert opened.score(4) == SCORES[6]
     training_run.train(first, workdir, quiet=True)  # there is nothing to do
+
+
+def test_a_signal_loses_no_validation(watched, tmp_path, monkeypatch):
+    """Neither that of the steps under way nor that of the last checkpoint."""
+    stop, record = interruption.Stop(), monitor.Monitor.record
+
+    def interrupt(self, step, metrics):
+        record(self, step, metrics)
+        if step == 2:
+            stop.number = signal.SIGTERM
+
+    with monkeypatch.context() as patch:
+        patch.setattr(monitor.Monitor, "record", interrupt)
+        with pytest.raises(interruption.Interrupted):
+            training_run.train(watched, tmp_path / "run", quiet=True, stop=stop)
+    training_run.train(watched, tmp_path / "run", quiet=True)
+    lines = read_lines(tmp_path / "run")
+    found = {line["step"]: line["val_iou"] for line in lines if "val_iou" in line}
+    assert found == SCORES
 
 
 def test_what_is_validated_stays_the_same(watched, tmp_path):
