@@ -50,7 +50,7 @@ class DirectionalLight(NamedTuple):
             for none.
     """
 
-    direction: ArrayLike = np.array([0.0, 1.0, 0.0])
+    direction: ArrayLike = np.array([0, 1, 0], np.float32)
     color: ArrayLike = 0.5
     specular: ArrayLike = 0.0
 
@@ -68,10 +68,10 @@ class PointLight(NamedTuple):
             is divided by ``c + l d + q d**2``. (1, 0, 0) means no attenuation.
     """
 
-    position: ArrayLike = np.array([0.0, 3.0, 3.0])
+    position: ArrayLike = np.array([0, 3, 3], np.float32)
     color: ArrayLike = 0.5
     specular: ArrayLike = 0.0
-    attenuation: ArrayLike = np.array([1.0, 0.0, 0.0])
+    attenuation: ArrayLike = np.array([1, 0, 0], np.float32)
 
 
 Numbers = TypeVar("Numbers", bound=tuple)

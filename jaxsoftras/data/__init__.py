@@ -28,7 +28,7 @@ The command line is ``python -m jaxsoftras.data --help``.
 
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.mixture import Mixture
-from jaxsoftras.data.sampling import PairBatch, pair_batches, sample_pairs
+from jaxsoftras.data.sampling import ViewBatch, sample_views, view_batches
 from jaxsoftras.data.source import Source, open_split, open_training_set
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, Split
 
@@ -37,11 +37,11 @@ __all__ = [
     "CATEGORIES",
     "SPLITS",
     "Mixture",
-    "PairBatch",
+    "ViewBatch",
     "Source",
     "Split",
     "open_split",
     "open_training_set",
-    "pair_batches",
-    "sample_pairs",
+    "view_batches",
+    "sample_views",
 ]

@@ -144,7 +144,7 @@ def measure(
     before, start = _memory(), time.perf_counter()
     opened = source.open_split(settings, "train")
     opening = time.perf_counter() - start
-    batches = sampling.pair_batches(opened, batch_size, seed=0, threads=threads)
+    batches = sampling.view_batches(opened, batch_size, seed=0, threads=threads)
     seen = []
     for _ in range(_WATCHED):
         next(batches)

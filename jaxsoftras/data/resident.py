@@ -17,7 +17,7 @@ from jaxsoftras.camera import Camera
 from jaxsoftras.data.drawing import Tables, draw
 from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.rig import OrbitViews, select_views
-from jaxsoftras.data.sampling import PairBatch
+from jaxsoftras.data.sampling import ViewBatch
 from jaxsoftras.data.split import Split
 
 # Objects that one thread reads at a time.
@@ -43,7 +43,7 @@ class Resident:
     viewpoints: Camera | OrbitViews
     tables: Tables
 
-    def sample_pairs(
+    def sample_views(
         self,
         batch_size: int,
         *,
@@ -51,8 +51,8 @@ class Resident:
         step: jax.Array,
         divide: Callable[[jax.Array], jax.Array] = lambda x: x,
         views: int = 2,
-    ) -> PairBatch:
-        """Draws the batch that `jaxsoftras.data.sample_pairs` draws; for `jax.jit`.
+    ) -> ViewBatch:
+        """Draws the batch that `jaxsoftras.data.sample_views` draws; for `jax.jit`.
 
         Args:
             batch_size: number of objects B.
@@ -64,7 +64,7 @@ class Resident:
         """
         drawn = draw(self.tables, seed, step, batch_size, jnp, views)
         objects, numbers = divide(drawn.objects), divide(drawn.views.T)
-        return PairBatch(
+        return ViewBatch(
             self.images[objects[:, None], numbers],
             select_views(self.viewpoints, objects, numbers),
         )

@@ -23,7 +23,7 @@ _END_STEP = 2**32
 """Steps that `jaxsoftras.data.drawing.draw` can number."""
 
 
-class PairBatch(NamedTuple):
+class ViewBatch(NamedTuple):
     """Images of B objects, k views of each (which may coincide).
 
     Attributes:
@@ -36,7 +36,7 @@ class PairBatch(NamedTuple):
     cameras: Viewpoints
 
 
-def sample_pairs(
+def sample_views(
     source: Split | Mixture,
     batch_size: int,
     *,
@@ -44,7 +44,7 @@ def sample_pairs(
     step: int,
     rows: np.ndarray | slice = slice(None),
     views: int = 2,
-) -> PairBatch:
+) -> ViewBatch:
     """Draws a batch: category, object within it, and its views, each uniformly.
 
     Args:
@@ -65,7 +65,7 @@ def sample_pairs(
     drawn = draw(mixture.tables, seed, step, batch_size, np, views)
     drawn = Draw(*(part[..., rows] for part in drawn))
     cameras = select_views(mixture.viewpoints, drawn.objects, drawn.views.T)
-    return PairBatch(mixture.images(drawn), cameras)
+    return ViewBatch(mixture.images(drawn), cameras)
 
 
 def local_rows(sharding: NamedSharding, batch_size: int) -> np.ndarray:
@@ -83,7 +83,7 @@ def local_rows(sharding: NamedSharding, batch_size: int) -> np.ndarray:
     return np.unique(np.concatenate([every[index] for index in held]))
 
 
-def pair_batches(
+def view_batches(
     source: Split | Mixture,
     batch_size: int,
     *,
@@ -92,7 +92,7 @@ def pair_batches(
     sharding: NamedSharding | None = None,
     threads: int = THREADS,
     views: int = 2,
-) -> grain.DatasetIterator[PairBatch]:
+) -> grain.DatasetIterator[ViewBatch]:
     """Draws batches without end, ahead of the caller in background threads.
 
     The batch of step n depends on the seed and n alone, so a resumed run sees the same
@@ -118,8 +118,8 @@ def pair_batches(
     mixture = Mixture.of(source)
     rows = slice(None) if sharding is None else local_rows(sharding, batch_size)
 
-    def make_batch(step: int) -> PairBatch:
-        batch = sample_pairs(
+    def make_batch(step: int) -> ViewBatch:
+        batch = sample_views(
             mixture, batch_size, seed=seed, step=step, rows=rows, views=views
         )
         if sharding is None:

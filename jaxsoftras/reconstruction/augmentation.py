@@ -23,8 +23,8 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of R'G'B', ITU-R BT.601
 
 
 def augment(
-    batch: data.PairBatch, settings: config.Augment, *, seed: int, step: jax.Array
-) -> data.PairBatch:
+    batch: data.ViewBatch, settings: config.Augment, *, seed: int, step: jax.Array
+) -> data.ViewBatch:
     """Changes a batch at random, by seed and step alone.
 
     Args:
@@ -67,7 +67,7 @@ def _draw_uniform(
     return numbers[:, :width] * 2**-23 - 1
 
 
-def _mirror(batch: data.PairBatch, chosen: jax.Array) -> data.PairBatch:
+def _mirror(batch: data.ViewBatch, chosen: jax.Array) -> data.ViewBatch:
     """Shows chosen objects as their mirror images in the plane x = 0.
 
     The image of a mirrored object from a mirrored camera is the mirrored image.
@@ -79,7 +79,7 @@ def _mirror(batch: data.PairBatch, chosen: jax.Array) -> data.PairBatch:
     def choose_cameras(plain: rig.Viewpoints) -> rig.Viewpoints:
         return jax.tree.map(choose, rig.mirror(plain), plain)
 
-    return data.PairBatch(
+    return data.ViewBatch(
         choose(jnp.flip(batch.images, -1), batch.images), choose_cameras(batch.cameras)
     )
 
@@ -137,8 +137,8 @@ def _recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
 
 
 def _reframe(
-    batch: data.PairBatch, settings: config.Augment, numbers: jax.Array
-) -> data.PairBatch:
+    batch: data.ViewBatch, settings: config.Augment, numbers: jax.Array
+) -> data.ViewBatch:
     """Enlarges and moves images, and what their cameras see.
 
     An image whose object touches the border stays: nobody knows how the object goes on
@@ -156,7 +156,7 @@ def _reframe(
     numbers = jnp.where(touches[..., None], 0, numbers)
     factor = (1 + settings.scale) ** numbers[..., 0]
     shift = 2 * settings.shift * numbers[..., 1:]  # an image is 2 wide in NDC
-    return data.PairBatch(
+    return data.ViewBatch(
         resample(images, factor, shift), rig.zoom(batch.cameras, factor, shift)
     )
 

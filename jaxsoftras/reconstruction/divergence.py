@@ -37,7 +37,7 @@ def save_batch(
     """
     size, seed = settings.optim.batch_size, settings.seed
     views = settings.data.views_per_object
-    batch = data.sample_pairs(source, size, seed=seed, step=step - 1, views=views)
+    batch = data.sample_views(source, size, seed=seed, step=step - 1, views=views)
     batch = augmentation.augment(
         batch, settings.augment, seed=seed, step=jnp.int32(step - 1)
     )

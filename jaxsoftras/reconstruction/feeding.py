@@ -84,7 +84,7 @@ class HostFeed:
         """Begins with the batch of step ``start``."""
         self._experiment = experiment
         settings = experiment.config
-        self._batches = data.pair_batches(
+        self._batches = data.view_batches(
             source,
             settings.optim.batch_size,
             seed=settings.seed,
@@ -92,7 +92,7 @@ class HostFeed:
             sharding=experiment.sharded,
             views=settings.data.views_per_object,
         )
-        self._first: list[data.PairBatch] = []
+        self._first: list[data.ViewBatch] = []
 
     def prepare(self, state: training.TrainState) -> None:
         """See `Feed`."""
@@ -157,7 +157,7 @@ class ResidentFeed:
             number: jax.Array, carry: tuple[training.TrainState, jax.Array]
         ) -> tuple[training.TrainState, jax.Array]:
             state, rows = carry
-            batch = store.sample_pairs(
+            batch = store.sample_views(
                 settings.optim.batch_size,
                 seed=settings.seed,
                 step=state.step,

@@ -263,7 +263,7 @@ def reconstruct(
 def training_views(
     experiment: training.Experiment,
     variables: models.Variables,
-    batch: data.PairBatch,
+    batch: data.ViewBatch,
     step: int,
 ) -> np.ndarray:
     """Shows the first view, the render from the last, and the last view.

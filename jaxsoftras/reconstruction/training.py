@@ -146,7 +146,7 @@ class Experiment:
         placement: shardings of the state; see `jaxsoftras.models.division`.
         init: ``seed -> TrainState``, the state before the first step.
         begin: ``Variables -> TrainState``, the same with given variables.
-        step: ``(TrainState, PairBatch) -> (TrainState, Metrics)``; donates the state.
+        step: ``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
         view_losses: `objective.Losses` of k meshes and k views per object.
         render: ``([B, V, 3], B cameras, sigma) -> [B, S, S]`` soft silhouettes.
@@ -276,7 +276,7 @@ class Experiment:
         return objective.sum_terms(terms, self.config.loss)
 
     def take_step(
-        self, state: TrainState, batch: data.PairBatch
+        self, state: TrainState, batch: data.ViewBatch
     ) -> tuple[TrainState, Metrics]:
         """Takes one step of the optimiser; `step` without `jax.jit`."""
         sigma = self.sigma(state.step)

@@ -91,7 +91,7 @@ class Watcher:
 
     def _draw(self, step: int, variables: models.Variables) -> dict[str, np.ndarray]:
         experiment, settings = self._experiment, self._settings
-        batch = data.sample_pairs(
+        batch = data.sample_views(
             self._source,
             settings.optim.batch_size,
             seed=settings.seed,

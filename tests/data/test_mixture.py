@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config, data
-from jaxsoftras.data import Mixture, Split, sample_pairs
+from jaxsoftras.data import Mixture, Split, sample_views
 from jaxsoftras.data.rig import Orbit, OrbitViews
 from tests.data.test_sampling import CodedStore, coded_cameras
 from tests.support import small_run
@@ -26,7 +26,7 @@ def make_split(code, counts, orbit=None):
 
 
 def draw(mixture, count=20_000):
-    batch = sample_pairs(mixture, count, seed=0, step=0)
+    batch = sample_views(mixture, count, seed=0, step=0)
     return batch, batch.images[:, 0, :2, 0, 0].T
 
 
@@ -60,7 +60,7 @@ def test_batches_have_one_type_whatever_they_are_drawn_from(second):
     batch, (source, _) = draw(mixture, 40)
     views = np.asarray(batch.images)[:, 0, 2, 0, 0]
     types = {
-        jax.tree.structure(sample_pairs(mixture, 1, seed=seed, step=0))
+        jax.tree.structure(sample_views(mixture, 1, seed=seed, step=0))
         for seed in range(8)
     }
     assert len(types) == 1

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Split, description, open_split, pair_batches, sample_pairs
+from jaxsoftras.data import Split, description, open_split, sample_views, view_batches
 from tests.support.npz_files import (
     COUNTS,
     VIEWS,
@@ -70,9 +70,9 @@ def test_both_sources_give_identical_batches(roots):
     """Read by one thread or several at once."""
     npz = open_split(configure(roots[0], "table", "chair"), "train")
     split = open_prepared(roots[1], "train", "table", "chair")
-    batches = pair_batches(split, 16, seed=0, threads=4)
+    batches = view_batches(split, 16, seed=0, threads=4)
     for step in range(20):
-        expected = sample_pairs(npz, 16, seed=0, step=step)
+        expected = sample_views(npz, 16, seed=0, step=step)
         jax.tree.map(np.testing.assert_array_equal, next(batches), expected)
     batches.close()
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras.data import Mixture, Split, sample_pairs
+from jaxsoftras.data import Mixture, Split, sample_views
 from jaxsoftras.data.resident import image_bytes, make_resident
 from jaxsoftras.data.rig import Orbit
 from tests.data.test_mixture import NAMES, make_split
@@ -40,10 +40,10 @@ def test_equals_the_host(kind, views):
             source = Mixture([rig, others[kind]], [1, 2])
     store = make_resident(source)
     assert store.images.nbytes == image_bytes(source)
-    sample = functools.partial(type(store).sample_pairs, batch_size=20, views=views)
+    sample = functools.partial(type(store).sample_views, batch_size=20, views=views)
     run = jax.jit(functools.partial(sample, seed=5))
     for step in range(3):
         got = run(store, step=step)
-        expected = sample_pairs(source, 20, seed=5, step=step, views=views)
+        expected = sample_views(source, 20, seed=5, step=step, views=views)
         assert jax.tree.structure(got) == jax.tree.structure(expected)
         jax.tree.map(np.testing.assert_array_equal, got, expected)

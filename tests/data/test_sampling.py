@@ -22,7 +22,7 @@ from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras.camera import Camera
-from jaxsoftras.data import PairBatch, Split, pair_batches, sample_pairs
+from jaxsoftras.data import Split, ViewBatch, sample_views, view_batches
 from jaxsoftras.data.rig import OrbitViews, PictureCameras, as_cameras
 from jaxsoftras.data.sampling import THREADS, local_rows
 from tests.support.npz_files import write_folder
@@ -60,6 +60,7 @@ def coded() -> Split:
 
 def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The objects whose images are read from now on, in this order."""
+    wait_for_threads(0)  # of earlier tests
     read = []
     original = CodedStore.images
 
@@ -71,7 +72,7 @@ def record_reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return read
 
 
-def view_numbers(batch: PairBatch) -> np.ndarray:
+def view_numbers(batch: ViewBatch) -> np.ndarray:
     """``[k, B]`` numbers of the views of each object."""
     assert isinstance(batch.cameras, OrbitViews)
     return np.asarray(batch.cameras.numbers).T
@@ -79,7 +80,7 @@ def view_numbers(batch: PairBatch) -> np.ndarray:
 
 @pytest.mark.parametrize("views", [1, 2, 5])
 def test_images_show_the_same_object_from_the_given_views(coded, views):
-    batch = sample_pairs(coded, 500, seed=0, step=0, views=views)
+    batch = sample_views(coded, 500, seed=0, step=0, views=views)
     shown, numbers = batch.images[..., 0, 0], view_numbers(batch)
     assert batch.images.shape == (500, views, 4, 2, 2)
     np.testing.assert_array_equal(shown[:, :, :2], shown[:, :1, :2].repeat(views, 1))
@@ -89,7 +90,7 @@ def test_images_show_the_same_object_from_the_given_views(coded, views):
 
 def test_more_views_come_after_the_same_two(coded):
     """And are drawn uniformly, independently of each other."""
-    few, many = (sample_pairs(coded, 60_000, seed=1, step=0, views=k) for k in (2, 4))
+    few, many = (sample_views(coded, 60_000, seed=1, step=0, views=k) for k in (2, 4))
     np.testing.assert_array_equal(many.images[:, :2], few.images)
     for a, b in itertools.combinations(view_numbers(many), 2):
         observed = np.bincount(a * 24 + b, minlength=24 * 24)
@@ -98,7 +99,7 @@ def test_more_views_come_after_the_same_two(coded):
 
 def test_categories_objects_and_views_are_uniform_and_views_independent(coded):
     count = 60_000
-    batch = sample_pairs(coded, count, seed=1, step=0)
+    batch = sample_views(coded, count, seed=1, step=0)
     category, objects = batch.images[:, 0][:, 0, 0, 0], batch.images[:, 0][:, 1, 0, 0]
 
     def assert_uniform(numbers, size):
@@ -115,12 +116,12 @@ def test_categories_objects_and_views_are_uniform_and_views_independent(coded):
 
 
 def test_batches_depend_on_seed_and_step_only(coded):
-    first = pair_batches(coded, 8, seed=3)
+    first = view_batches(coded, 8, seed=3)
     expected = [next(first) for _ in range(6)]
-    resumed = pair_batches(coded, 8, seed=3, start_step=4)
+    resumed = view_batches(coded, 8, seed=3, start_step=4)
     for batch in expected[4:]:
         jax.tree.map(np.testing.assert_array_equal, next(resumed), batch)
-    other_seed = next(pair_batches(coded, 8, seed=4))
+    other_seed = next(view_batches(coded, 8, seed=4))
     assert not np.array_equal(other_seed.images, expected[0].images)
     assert not np.array_equal(expected[0].images, expected[1].images)
 
@@ -132,9 +133,9 @@ def test_batches_come_in_order_whatever_the_number_of_threads(coded, monkeypatch
         time.sleep(0.002 * (number % 3))  # later batches are ready earlier
         return original(self, number, views)
 
-    expected = [sample_pairs(coded, 4, seed=3, step=step) for step in range(8)]
+    expected = [sample_views(coded, 4, seed=3, step=step) for step in range(8)]
     monkeypatch.setattr(CodedStore, "images", images)
-    batches = pair_batches(coded, 4, seed=3, threads=4)
+    batches = view_batches(coded, 4, seed=3, threads=4)
     for batch in expected:
         jax.tree.map(np.testing.assert_array_equal, next(batches), batch)
     batches.close()
@@ -143,9 +144,9 @@ def test_batches_come_in_order_whatever_the_number_of_threads(coded, monkeypatch
 def test_rows_of_a_batch_are_those_of_the_whole_batch(coded, monkeypatch):
     """And nothing else is read."""
     rows = np.array([1, 2, 5])
-    whole = sample_pairs(coded, 8, seed=3, step=2)
+    whole = sample_views(coded, 8, seed=3, step=2)
     read = record_reads(monkeypatch)
-    part = sample_pairs(coded, 8, seed=3, step=2, rows=rows)
+    part = sample_views(coded, 8, seed=3, step=2, rows=rows)
     expected = jax.tree.map(lambda array: array[rows], whole)
     jax.tree.map(np.testing.assert_array_equal, part, expected)
     assert len(read) == len(rows)
@@ -170,15 +171,15 @@ import sys
 import jax, numpy as np
 jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from jaxsoftras.data import pair_batches, sample_pairs
+from jaxsoftras.data import view_batches, sample_views
 from jaxsoftras.data.rig import Orbit
 from tests.data.test_mixture import make_split
 devices = jax.make_mesh((4,), ("data",), axis_types=(AxisType.Auto,))
 sharding = NamedSharding(devices, P("data"))
 for orbit in (Orbit(), None):
     split = make_split(1, {"03001627": 20, "04379243": 5}, orbit)
-    batches = pair_batches(split, 8, seed=1, start_step=3, sharding=sharding)
-    got, want = next(batches), sample_pairs(split, 8, seed=1, step=3)
+    batches = view_batches(split, 8, seed=1, start_step=3, sharding=sharding)
+    got, want = next(batches), sample_views(split, 8, seed=1, step=3)
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         assert a.shape == b.shape and len(a.addressable_shards) == 2
         for shard in a.addressable_shards:
@@ -207,7 +208,7 @@ for orbit in (Orbit(), None):
 
 def test_batches_stay_the_same(coded):
     """Numbers that earlier versions drew: old runs can be resumed."""
-    batch = sample_pairs(coded, 6, seed=7, step=3)
+    batch = sample_views(coded, 6, seed=7, step=3)
     drawn = (
         batch.images[:, 0][:, :3, 0, 0].tolist(),
         batch.images[:, 1][:, 2, 0, 0].tolist(),
@@ -236,7 +237,7 @@ def test_pictures_come_with_their_cameras():
     stores = {key: CodedStore(k, len(n)) for k, (key, n) in enumerate(counts.items())}
     cameras = {key: coded_cameras(n) for key, n in counts.items()}
     split = Split("train", stores, cameras=cameras)
-    batch = sample_pairs(split, 400, seed=0, step=0)
+    batch = sample_views(split, 400, seed=0, step=0)
     for view in range(2):
         images = batch.images[:, view]
         position = as_cameras(batch.cameras).position[:, view]
@@ -262,7 +263,7 @@ def wait_for_threads(count: int) -> None:
 @pytest.mark.parametrize("how", ["close", "abandon"])
 def test_background_threads_end_with_the_iterator(coded, how):
     wait_for_threads(0)
-    batches = pair_batches(coded, 8, seed=0)
+    batches = view_batches(coded, 8, seed=0)
     next(batches)
     assert 1 <= sampling_threads() <= THREADS
     if how == "close":
@@ -276,7 +277,7 @@ def test_background_threads_end_with_the_iterator(coded, how):
 def test_prefetching_is_limited(coded, monkeypatch, threads):
     drawn = record_reads(monkeypatch)
     # one object: one call a batch
-    batches = pair_batches(coded, 1, seed=0, threads=threads)
+    batches = view_batches(coded, 1, seed=0, threads=threads)
     next(batches)
     time.sleep(0.1)
     assert len(drawn) <= threads + 1
@@ -288,7 +289,7 @@ def test_errors_of_the_background_thread_surface(coded, monkeypatch):
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(CodedStore, "images", images)
-    batches = pair_batches(coded, 4, seed=0)
+    batches = view_batches(coded, 4, seed=0)
     with pytest.raises(OSError, match="the disk is gone"):
         next(batches)
     batches.close()
@@ -298,9 +299,9 @@ def test_abandoned_iterator_is_quiet_at_exit(tmp_path):
     npz_root = write_folder(tmp_path / "npz")
     script = (
         "from jaxsoftras.data.npz import open_npz\n"
-        "from jaxsoftras.data import pair_batches\n"
+        "from jaxsoftras.data import view_batches\n"
         f"split = open_npz({str(npz_root)!r}, 'train', ['chair'])\n"
-        "batches = pair_batches(split, 4, seed=0)\n"
+        "batches = view_batches(split, 4, seed=0)\n"
         "next(batches)\n"
     )
     root = Path(__file__).parents[2]
@@ -312,4 +313,4 @@ def test_abandoned_iterator_is_quiet_at_exit(tmp_path):
 
 def test_batch_size_below_one(coded):
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        sample_pairs(coded, 0, seed=0, step=0)
+        sample_views(coded, 0, seed=0, step=0)

@@ -22,7 +22,7 @@ def batch():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 2, 4, 4, 4), np.uint8)
     views = rng.integers(0, 24, (40, 2)).astype(np.int32)
-    return data.PairBatch(images, rig.OrbitViews(views, rig.SOFTRAS_RIG))
+    return data.ViewBatch(images, rig.OrbitViews(views, rig.SOFTRAS_RIG))
 
 
 def change(batch, settings, seed=0, step=0):
@@ -83,7 +83,7 @@ class TestColor:
         color = np.where(alpha == 0, 7, color)
         images = np.concatenate([color, alpha], 1).astype(np.uint8)
         views = rig.OrbitViews(np.zeros((40, 2)), rig.SOFTRAS_RIG)
-        batch = data.PairBatch(np.stack([images, images], axis=1), views)
+        batch = data.ViewBatch(np.stack([images, images], axis=1), views)
         changed = change(batch, COLOR)
         assert changed.images.dtype == np.uint8
         np.testing.assert_array_equal(changed.images[:, 0], changed.images[:, 1])
@@ -148,7 +148,7 @@ class TestFrame:
         images = np.stack([coverage] * 4, axis=1)
         touching = images.copy()
         touching[:2, 3, [5, 0], [0, 5]] = 1
-        batch = data.PairBatch(
+        batch = data.ViewBatch(
             np.stack([images, touching], axis=1),
             rig.OrbitViews(np.stack([views, views], axis=1), rig.SOFTRAS_RIG),
         )

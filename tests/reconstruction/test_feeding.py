@@ -35,7 +35,7 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
     experiment.placement = whole
     experiment.step = jax.jit(experiment.take_step, out_shardings=(whole, whole))
     source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
-    first: Any = data.sample_pairs(source, 4, seed=settings.seed, step=0, views=3)
+    first: Any = data.sample_views(source, 4, seed=settings.seed, step=0, views=3)
     nothing: Any = None
     for where in ("host", "device", "devices"):
         data_settings = dataclasses.replace(settings.data, feeding=where)
@@ -47,7 +47,7 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
         for count in (1, 2):
             state, _ = feed.take_steps(state, count)
             last = int(state.step) - 1
-            expected = data.sample_pairs(
+            expected = data.sample_views(
                 source, 4, seed=settings.seed, step=last, views=3
             )
             jax.tree.map(np.testing.assert_array_equal, state.variables, expected)

@@ -53,7 +53,7 @@ def test_images_and_checkpoints_are_of_their_steps(settings, tmp_path, monkeypat
     one = training.Experiment(settings, training.device_mesh(1, jax.devices()[:1]))
     for step in (2, 6):
         variables = runs.load(tmp_path / "run", step).variables
-        batch = data.sample_pairs(split, 4, seed=settings.seed, step=step - 1)
+        batch = data.sample_views(split, 4, seed=settings.seed, step=step - 1)
         batch = jax.device_put(batch, one.sharded)
         np.testing.assert_array_equal(shown[step], draw(one, variables, batch, step))
 

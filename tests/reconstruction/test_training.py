@@ -20,7 +20,7 @@ def run(settings, devices=1, steps=3, model=1):
     """Takes a few steps from the start; returns their metrics and the last state."""
     experiment = make_experiment(settings, devices, model)
     split = data.open_split(settings.data, "train")
-    batches = data.pair_batches(split, settings.optim.batch_size, seed=0)
+    batches = data.view_batches(split, settings.optim.batch_size, seed=0)
     state, metrics = experiment.init(settings.seed), []
     for _ in range(steps):
         batch = jax.device_put(next(batches), experiment.sharded)
@@ -146,7 +146,7 @@ class TestStep:
         )
         experiment = make_experiment(settings, devices=4)
         split = data.open_split(settings.data, "train")
-        batch = data.sample_pairs(split, 4, seed=0, step=0)
+        batch = data.sample_views(split, 4, seed=0, step=0)
         batch = jax.device_put(batch, experiment.sharded)
         text = str(experiment.step.lower(experiment.init(0), batch).compile().as_text())
         assert "all-reduce" in text and "all-gather" not in text
@@ -163,7 +163,7 @@ class TestStep:
         split = data.open_split(settings.data, "train")
         state, metrics = experiment.init(0), []
         for batch, _ in zip(
-            data.pair_batches(split, 4, seed=0), range(4), strict=False
+            data.view_batches(split, 4, seed=0), range(4), strict=False
         ):
             batch = jax.device_put(batch, experiment.sharded)
             state, measured = experiment.step(state, batch)

@@ -74,7 +74,7 @@ class TestTrain:
             ):
                 training_run.train(settings, workdir, quiet=True)
         split = data.open_split(settings.data, "train")
-        expected = data.sample_pairs(split, 4, seed=0, step=4)
+        expected = data.sample_views(split, 4, seed=0, step=4)
         with np.load(workdir / "diverged_step_5.npz") as saved:
             np.testing.assert_array_equal(saved["images"], expected.images)
             second = CABINET, saved["object"], saved["views"][:, 1]
