@@ -76,7 +76,13 @@ def pytest_collection_modifyitems(items):
     on_gpu = jax.default_backend() == "gpu"
     folder = Path(__file__).parent
     ranks = {folder / name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+    # those that clear the compiled programs come last, for all others share them
+    items.sort(
+        key=lambda item: (
+            "repatch" in getattr(item, "fixturenames", ()),
+            ranks.get(item.path, len(ranks)),
+        )
+    )
     for item in items:
         # tests that interpret the kernels elsewhere run them on a GPU
         if (
