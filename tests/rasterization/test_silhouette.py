@@ -198,7 +198,7 @@ class TestValues:
         )
         assert np.all(alpha == 0) and gradient.shape == (2, 0, 3, 2)
 
-    @pytest.mark.slow  # test_rasterize_adversarial divides the same work list, in colour
+    @pytest.mark.slow  # test_rasterize_adversarial divides that of colours
     def test_item_numbers_beyond_32_bits_are_divided(self, repatch):
         """Blocks of faces, each within the counter's range, add up to the whole."""
         faces = scenes.sphere(3).astype(np.float32)
