@@ -26,6 +26,7 @@ from jaxsoftras.reconstruction import (
     checkpoint_files,
     checkpoint_scores,
     orbax_format,
+    records,
 )
 from tests.support import small_run
 
@@ -54,12 +55,18 @@ def read_final(workdir: Path) -> list[tuple[str, bytes]]:
 
 
 def read_metrics(workdir: Path) -> list[dict[str, float]]:
-    """Lines of metrics.jsonl, without what is measured."""
-    lines = (workdir / "metrics.jsonl").read_text().splitlines()
-    return [
-        {name: x for name, x in json.loads(line).items() if name not in VARYING}
-        for line in lines
-    ]
+    """Lines of metrics.jsonl by step, without what is measured.
+
+    Validations are made beside the steps, and their lines may come later.
+    """
+    lines = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
+    return sorted(
+        (
+            {name: x for name, x in line.items() if name not in VARYING}
+            for line in lines
+        ),
+        key=lambda line: (line["step"], records.PART in line),
+    )
 
 
 def read_scores(workdir: Path) -> dict[int, float | None]:
