@@ -7,7 +7,7 @@
 Validation and test are those of real13, as in configs/real13.py. The first command
 makes 46,800 shapes on the GPU, 27,300 of them for training, in two minutes beside 16
 cores. Where there is none, leave it out: training makes them on the cores when they are
-absent, 20 minutes on two of them. The network is evaluated with a moving average of its
+absent, 25 minutes on two of them. The network is evaluated with a moving average of its
 parameters. Mean IoU of test on one H200, seeds 0 to 2: .538, .536, .535.
 """
 

@@ -45,9 +45,10 @@ def enable(*, quiet: bool = False) -> Path | None:
     Returns:
         The folder; None where none can be written, so that nothing is kept.
     """
+    say = (lambda _: None) if quiet else print
     named = getattr(jax.config, "jax_compilation_cache_dir", None)
     if named and "://" in named:  # a bucket, which JAX reaches
-        print(f"compiled programs are kept in {terminal.printable(named)}")
+        say(f"compiled programs are kept in {terminal.printable(named)}")
         return Path(named)
     try:
         folder = Path(named) if named else _choose_folder()
@@ -56,14 +57,13 @@ def enable(*, quiet: bool = False) -> Path | None:
             pass
     except (OSError, RuntimeError) as error:  # the latter of a user without a home
         jax.config.update("jax_compilation_cache_dir", None)
-        print(
+        say(
             "compiled programs are not kept, for there is no folder to write to: "
             f"{terminal.printable(error)}"
         )
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    if not quiet:
-        print(f"compiled programs are kept in {terminal.printable(folder)}")
+    say(f"compiled programs are kept in {terminal.printable(folder)}")
     return folder
 
 

@@ -24,6 +24,7 @@ from jaxsoftras.reconstruction import (
     pacing,
     processes,
     profiling,
+    runs,
     training,
     watching,
 )
@@ -119,9 +120,7 @@ class Loop:
             The state, and the number of steps taken.
         """
         steps, step, first = self._settings.optim.steps, start, time.monotonic()
-        like = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state
-        )
+        like = runs.abstract(state)
         vote, stopped = processes.Vote(stop), False
         with contextlib.ExitStack() as open_until_end:
             work = open_until_end.enter_context(background.Background())

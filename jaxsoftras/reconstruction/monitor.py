@@ -10,7 +10,7 @@ import numpy as np
 import rich.progress
 
 from jaxsoftras import terminal
-from jaxsoftras.reconstruction import records, training, validation
+from jaxsoftras.reconstruction import records, run_folder, training, validation
 
 
 class DivergedError(terminal.ProgramError):
@@ -55,7 +55,7 @@ class Monitor:
         self._steps = steps
         self._metrics = self._events = None
         if workdir is not None:
-            self._metrics = records.MetricsFile(workdir / "metrics.jsonl", start)
+            self._metrics = records.MetricsFile(workdir / run_folder.METRICS, start)
             self._events = records.EventFile(workdir / "tensorboard", start)
         self._console = terminal.make_console(quiet=quiet)
         self._progress = rich.progress.Progress(

@@ -18,7 +18,13 @@ FILE = "data.json"
 _OBJECTS = 16  # of each category, whose first and last images are compared
 
 
-def check(workdir: Path, source: data.Split | data.Mixture, *, begun: bool) -> None:
+Described = list[dict[str, Any]]
+"""See `describe`."""
+
+
+def check(
+    workdir: Path, source: data.Split | data.Mixture, *, begun: bool
+) -> Described:
     """Checks the data of a run that begins, or whose data set has changed.
 
     A folder that has moved or was converted to another storage holds the same data set.
@@ -28,28 +34,33 @@ def check(workdir: Path, source: data.Split | data.Mixture, *, begun: bool) -> N
         source: the objects to train on.
         begun: whether the run has checkpoints.
 
+    Returns:
+        The description of the data set, for `save`.
+
     Raises:
         ValueError: see `jaxsoftras.data.agreement.check_agreement`.
     """
+    described = describe(source)
     if begun:
         before = _read(workdir / FILE)
-        if before is None or before == describe(source):
-            return
+        if before is None or before == described:
+            return described
         warnings.warn(
             "The data set is not the one that this run began with: the steps that are "
             "left have other batches than they would have had.",
             stacklevel=2,
         )
     agreement.check_agreement(source)
+    return described
 
 
-def save(workdir: Path, source: data.Split | data.Mixture) -> None:
+def save(workdir: Path, described: Described) -> None:
     """Writes what describes the data set to a claimed run folder."""
     with atomic.file(workdir / FILE) as partial:
-        partial.write_text(json.dumps(describe(source), indent=1) + "\n")
+        partial.write_text(json.dumps(described, indent=1) + "\n")
 
 
-def describe(source: data.Split | data.Mixture) -> list[dict[str, Any]]:
+def describe(source: data.Split | data.Mixture) -> Described:
     """Describes the categories of a data set, with a checksum of some images.
 
     Args:

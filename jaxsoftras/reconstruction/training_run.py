@@ -130,12 +130,14 @@ def _take_steps(
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
-        processes.on_first(lambda: training_data.check(workdir, split, begun=start > 0))
+        described = processes.on_first(
+            lambda: training_data.check(workdir, split, begun=start > 0)
+        )
         state = _begin(
             settings, experiment, checkpoints, like, start, workdir, overrides
         )
         if first:
-            training_data.save(workdir, split)
+            training_data.save(workdir, described)
         with monitor.Monitor(
             workdir if first else None,
             start=start,

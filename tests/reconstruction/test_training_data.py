@@ -36,20 +36,20 @@ def make_darker(images):
 
 
 def test_a_data_set_that_has_moved_is_the_same(cabinets, changed, tmp_path):
-    training_data.save(tmp_path, open_set(cabinets))
+    training_data.save(tmp_path, training_data.describe(open_set(cabinets)))
     with warnings.catch_warnings(action="error"):
         training_data.check(tmp_path, changed(lambda images: images), begun=True)
 
 
 @pytest.mark.parametrize("edit", [make_darker, lambda images: images[:, :-1]])
 def test_another_one_is_noticed(edit, cabinets, changed, tmp_path):
-    training_data.save(tmp_path, open_set(cabinets))
+    training_data.save(tmp_path, training_data.describe(open_set(cabinets)))
     with pytest.warns(UserWarning, match="not the one that this run began with"):
         training_data.check(tmp_path, changed(edit), begun=True)
 
 
 def test_another_one_is_checked_like_that_of_a_new_run(cabinets, changed, tmp_path):
-    training_data.save(tmp_path, open_set(cabinets))
+    training_data.save(tmp_path, training_data.describe(open_set(cabinets)))
     empty = changed(np.zeros_like)
     with pytest.warns(UserWarning), pytest.raises(ValueError, match="are empty"):
         training_data.check(tmp_path, empty, begun=True)
