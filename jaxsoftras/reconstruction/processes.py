@@ -147,7 +147,11 @@ def _initialize(advice: str, **arguments: Any) -> None:
     # it would take SIGTERM away from `interruption.Stop`
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT, **arguments)
+        jax.distributed.initialize(
+            heartbeat_timeout_seconds=HEARTBEAT,
+            shutdown_timeout_seconds=_PATIENCE // 1000,
+            **arguments,
+        )
     except (RuntimeError, ValueError) as error:
         reason = terminal.printable(str(error).partition("\n")[0])
         raise terminal.ProgramError(
@@ -320,8 +324,18 @@ def _announce(sentence: str) -> None:
     client = _client()
     with contextlib.suppress(Exception):  # another process has failed before
         client.key_value_set(_FAILURE, f"process {jax.process_index()}: {sentence}")
-    with contextlib.suppress(Exception):  # the others may be stuck, or dead
+    _part(client)
+
+
+def _part(client: Any) -> None:
+    """Waits until all processes know of the end, and disconnects them.
+
+    JAX aborts a process that is still connected when the first one, which serves all,
+    has ended.
+    """
+    with contextlib.suppress(Exception):  # another one may be stuck, or dead
         client.wait_at_barrier(_KNOWN, _PATIENCE)
+        client.shutdown()
 
 
 def _watch() -> None:
@@ -333,8 +347,7 @@ def _watch() -> None:
         return
     if sentence.startswith(this):
         return
-    with contextlib.suppress(Exception):
-        client.wait_at_barrier(_KNOWN, _PATIENCE)
+    _part(client)
     _end(f"ended by an error in {sentence}")
 
 

@@ -72,7 +72,14 @@ def main() -> int:
             if options.fail is not None:
                 time.sleep(100)
 
-    return terminal.run("pair", command)
+    def slow_to_end() -> None:
+        try:
+            command()
+        except terminal.ProgramError:
+            time.sleep(1)  # the other one must not end first, and take this one along
+            raise
+
+    return terminal.run("pair", slow_to_end)
 
 
 if __name__ == "__main__":
