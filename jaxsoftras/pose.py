@@ -82,7 +82,9 @@ def _eye_from_angles(
 
 def _normalize(vectors: jax.Array) -> jax.Array:
     # the root of a maximum, so that a vector of zeros has a finite gradient
-    length2 = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    # not a sum over an axis, which on a GPU would end a kernel
+    length2 = (x * x + y * y + z * z)[..., None]
     return vectors / jnp.sqrt(jnp.maximum(length2, _SHORTEST**2))
 
 

@@ -118,6 +118,13 @@ class Model:
     """Sizes of the decoder's fully connected layers."""
     template_level: int = 3
     """Subdivisions of the template sphere, which has 10 * 4**level + 2 vertices."""
+    precision: Literal["default", "float32", "bfloat16"] = "default"
+    """Precision of the factors of products. ``default``: that of JAX on the device,
+    TensorFloat-32 (10 bits) on NVIDIA GPUs from Ampere on, bfloat16 (7 bits) on TPUs,
+    and single precision on CPUs; ``float32``: single precision everywhere;
+    ``bfloat16``: activations and kernels of the encoder's convolutions in bfloat16, and
+    the rest as by default. Parameters, sums, normalisations and the optimiser have
+    single precision in any case."""
 
     def __post_init__(self):
         layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)

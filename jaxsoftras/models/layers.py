@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from jaxsoftras.models import division
@@ -54,13 +55,46 @@ def conv(
         padding=kernel // 2,
         kernel_init=_KERNEL,
         bias_init=_bias(inputs * kernel * kernel),
+        promote_dtype=_to_first,
         rngs=rngs,
     )
 
 
-def batch_norm(features: int, rngs: nnx.Rngs) -> nnx.BatchNorm:
+def _to_first(arrays: Any, /, **_: Any) -> Any:
+    """Converts a layer's parameters to the type of its inputs, which come first."""
+    inputs, *parameters = arrays
+    return (
+        inputs,
+        *(None if p is None else p.astype(inputs.dtype) for p in parameters),
+    )
+
+
+class BatchNorm(nnx.BatchNorm):
+    """Batch normalisation that returns the type of its inputs, ``[..., C]``.
+
+    It computes in single precision or better whatever that type is.
+    """
+
+    def __call__(self, x: jax.Array) -> jax.Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Normalises features; see `nnx.BatchNorm`."""
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        mean, variance = self.mean[...], self.var[...]
+        if not self.use_running_average:
+            axes = tuple(range(x.ndim - 1))
+            now, square = jnp.mean(wide, axes), jnp.mean(wide * wide, axes)
+            # a difference of roundings may be negative
+            spread = jnp.maximum(square - now * now, 0)
+            self.mean[...] = self.momentum * mean + (1 - self.momentum) * now
+            self.var[...] = self.momentum * variance + (1 - self.momentum) * spread
+            mean, variance = now, spread
+        assert self.scale is not None and self.bias is not None
+        factor = jax.lax.rsqrt(variance + self.epsilon) * self.scale[...]
+        return ((wide - mean) * factor + self.bias[...]).astype(x.dtype)
+
+
+def batch_norm(features: int, rngs: nnx.Rngs) -> BatchNorm:
     """Batch normalisation whose running averages move by a tenth each step."""
-    return nnx.BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
+    return BatchNorm(features, momentum=0.9, epsilon=1e-5, rngs=rngs)
 
 
 class Perceptron(nnx.Module):

@@ -80,6 +80,21 @@ class Network:
         model.eval()
         self._inference = nnx.split(model, nnx.Param, nnx.BatchStat)[0]
 
+    def _apply(
+        self, structure: nnx.GraphDef, variables: Variables, images: jax.Array
+    ) -> tuple[Reconstructor, jax.Array]:
+        """Calls the network in the configured precision; returns it and vertices."""
+        # A copy, because the averages may not be mutated inside a differentiated
+        # function.
+        model = nnx.merge(structure, *variables, copy=True)
+        match self._settings.precision:
+            case "bfloat16":  # layers keep the type until a fully connected one
+                images = images.astype(jnp.bfloat16)
+            case "float32":
+                with jax.default_matmul_precision("float32"):
+                    return model, model(images)
+        return model, model(images)
+
     def _build(self, key: jax.Array) -> Reconstructor:
         return Reconstructor(self._settings, rngs=nnx.Rngs(params=key))
 
@@ -101,10 +116,8 @@ class Network:
             Vertices ``[N, V, 3]``, model frame, and the running averages after this
             batch.
         """
-        # A copy, because the averages may not be mutated inside a differentiated
-        # function.
-        model = nnx.merge(self._training, *variables, copy=True)
-        return model(images), nnx.state(model, nnx.BatchStat)
+        model, vertices = self._apply(self._training, variables, images)
+        return vertices, nnx.state(model, nnx.BatchStat)
 
     def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
         """Reconstructs meshes, normalised by the running averages.
@@ -116,7 +129,7 @@ class Network:
         Returns:
             Vertices ``[N, V, 3]``, model frame.
         """
-        return nnx.merge(self._inference, *variables, copy=True)(images)
+        return self._apply(self._inference, variables, images)[1]
 
 
 def to_network_input(images: jax.Array) -> jax.Array:

@@ -149,7 +149,7 @@ def _initialize(advice: str, **arguments: Any) -> None:
     try:
         jax.distributed.initialize(
             heartbeat_timeout_seconds=HEARTBEAT,
-            shutdown_timeout_seconds=_PATIENCE // 1000,
+            shutdown_timeout_seconds=HEARTBEAT,
             **arguments,
         )
     except (RuntimeError, ValueError) as error:

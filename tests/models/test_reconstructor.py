@@ -106,3 +106,34 @@ def test_to_network_input():
     got = models.to_network_input(jnp.asarray(images))
     assert got.shape == (2, 3, 3, 4)
     np.testing.assert_allclose(got[1, 2, 0, 3], images[1, 3, 2, 0] / 255)
+
+
+class TestPrecision:
+    def lower(self, precision):
+        network = models.Network(config.Model(precision=precision, **SMALL))
+        variables = jax.eval_shape(network.init, jax.random.key(0))
+        text = jax.jit(network.train).lower(variables, IMAGES).as_text()
+        operations = [
+            line
+            for line in text.splitlines()
+            if "stablehlo.convolution" in line or "stablehlo.dot_general" in line
+        ]
+        return network, [x for x in operations if "convolution" in x], operations
+
+    def test_bfloat16_is_that_of_the_convolutions(self):
+        network, convolutions, operations = self.lower("bfloat16")
+        assert len(convolutions) == 3
+        for line in operations:
+            assert ("bf16>" in line) == (line in convolutions), line
+        _, variables, infer = small_network("baseline")
+        vertices = network.infer(variables, jnp.asarray(IMAGES))
+        assert vertices.dtype == jnp.float32
+        assert 0 < np.abs(vertices - infer(variables, IMAGES)).max() < 2e-3
+
+    @pytest.mark.parametrize(
+        ("precision", "rounded"), [("float32", False), ("default", True)]
+    )
+    def test_of_products(self, precision, rounded):
+        _, _, operations = self.lower(precision)
+        for line in operations:
+            assert ("HIGHEST" not in line) == rounded, line
