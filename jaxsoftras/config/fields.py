@@ -324,8 +324,8 @@ class Config:
     """Seed of the initial parameters, of the choice of objects and views, and of their
     changes; from 0 to 2^31 - 1."""
     init_from: str = ""
-    """Run whose parameters this one begins with, ``RUN`` or ``RUN:STEP``; empty to draw
-    them by the seed."""
+    """Run whose parameters this one begins with, ``RUN``, ``RUN:STEP`` or ``RUN:best``;
+    empty to draw them by the seed."""
 
     def __post_init__(self):
         _require(

@@ -6,7 +6,6 @@ import math
 import time
 from pathlib import Path
 
-import numpy as np
 import rich.progress
 
 from jaxsoftras import terminal
@@ -189,7 +188,7 @@ class Monitor:
             f"{result.part}  {seconds:.1f} s"
         )
 
-    def image(self, name: str, pixels: np.ndarray, step: int) -> None:
-        """Writes an image ``[H, W, 3]`` uint8 for TensorBoard."""
+    def event(self, record: bytes) -> None:
+        """Writes an event for TensorBoard; see `event_format.make_record`."""
         if self._events:
-            self._events.add_image(step, name, pixels)
+            self._events.add(record)

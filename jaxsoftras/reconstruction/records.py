@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from jaxsoftras import atomic
 from jaxsoftras.reconstruction import event_format
 
@@ -95,20 +93,18 @@ class EventFile:
         place = f"{socket.gethostname()}.{os.getpid()}.{next(self._numbers)}"
         path = folder / f"events.out.tfevents.{int(time.time()):010d}.{place}"
         self._file = path.open("xb", buffering=0)
-        self._add(event_format.encode_version())
-        self._add(event_format.encode_start(start + 1))
+        self.add(event_format.make_record(event_format.encode_version()))
+        self.add(event_format.make_record(event_format.encode_start(start + 1)))
 
     def add_scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds numbers by name."""
         for name, value in values.items():
-            self._add(event_format.encode_scalar(step, name, value))
+            event = event_format.encode_scalar(step, name, value)
+            self.add(event_format.make_record(event))
 
-    def add_image(self, step: int, name: str, pixels: np.ndarray) -> None:
-        """Adds an image ``[H, W, 3]`` uint8."""
-        self._add(event_format.encode_image(step, name, pixels))
-
-    def _add(self, event: bytes) -> None:
-        _write(self._file, event_format.make_record(event))
+    def add(self, record: bytes) -> None:
+        """Adds an event; see `event_format.make_record`."""
+        _write(self._file, record)
 
     def close(self) -> None:
         """Closes the file."""

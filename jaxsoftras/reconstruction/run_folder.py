@@ -17,6 +17,7 @@ import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from jaxsoftras import atomic, config, locks, terminal
 from jaxsoftras.reconstruction import checkpoint_files, provenance
@@ -162,20 +163,23 @@ def record(
     provenance.record_start(workdir, step=step, seed=settings.seed, overrides=overrides)
 
 
-def split_source(init_from: str) -> tuple[Path, int | None]:
-    """Splits ``RUN`` or ``RUN:STEP`` into the run folder and the step."""
+def split_source(init_from: str) -> tuple[Path, int | Literal["best"] | None]:
+    """Splits ``RUN``, ``RUN:STEP`` or ``RUN:best`` into the run folder and the step."""
     run, _, step = init_from.rpartition(":")
-    if run and step.isdecimal() and not (Path(init_from) / _CONFIG).is_file():
-        return Path(run), int(step)
+    if run and not (Path(init_from) / _CONFIG).is_file():
+        if step == "best":
+            return Path(run), step
+        if step.isdecimal():
+            return Path(run), int(step)
     return Path(init_from), None
 
 
 def _same_source(saved: str, given: str) -> bool:
-    """Whether two values of ``init_from`` are the same, the step if it is given."""
+    """Whether two values of ``init_from`` are the same, the step if it is a number."""
     if not saved or not given:
         return False
     (there, old), (here, new) = split_source(saved), split_source(given)
-    return there.resolve() == here.resolve() and new in (None, old)
+    return there.resolve() == here.resolve() and new in (None, "best", old)
 
 
 def _has_begun(workdir: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -68,12 +69,15 @@ def load_initial(settings: config.Config) -> tuple[models.Variables, str]:
     """
     workdir, step = run_folder.split_source(settings.init_from)
     source = load(workdir, step)
-    if source.config.model != settings.model:
+    precision = settings.model.precision  # of the products; parameters are the same
+    if dataclasses.replace(source.config.model, precision=precision) != settings.model:
         there, here = config.flat(source.config), config.flat(settings)
         differ = "; ".join(
             f"{name}: {there[name]!r} there, {here[name]!r} here"
             for name in here
-            if name.startswith("model.") and there[name] != here[name]
+            if name.startswith("model.")
+            and name != "model.precision"
+            and there[name] != here[name]
         )
         raise RunError(
             f"The network of {workdir} does not fit ({differ}); set the same fields "

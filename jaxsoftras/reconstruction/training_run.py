@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     )
     parser.add_argument(
         "--init-from",
-        metavar="RUN[:STEP]",
+        metavar="RUN[:STEP|:best]",
         help="run folder whose network a new run begins with, at step 0 and with a "
         "fresh optimiser",
     )

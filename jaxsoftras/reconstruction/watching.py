@@ -13,6 +13,7 @@ import numpy as np
 from jaxsoftras import config, data, models
 from jaxsoftras.reconstruction import (
     background,
+    event_format,
     gallery,
     monitor,
     previews,
@@ -79,13 +80,17 @@ class Watcher:
     ) -> None:
         """Has images made: of the step's batch, and of the same objects as ever."""
 
-        def draw() -> dict[str, np.ndarray]:
+        def draw() -> list[bytes]:
             placed = jax.device_put(variables, self._experiment.replicated)
-            return self._draw(step, placed)
+            # encoded here, for that would take time from the steps
+            return [
+                event_format.make_record(event_format.encode_image(step, name, pixels))
+                for name, pixels in self._draw(step, placed).items()
+            ]
 
-        def deliver(images: dict[str, np.ndarray]) -> None:
-            for name, pixels in images.items():
-                self._report.image(name, pixels, step)
+        def deliver(events: list[bytes]) -> None:
+            for event in events:
+                self._report.event(event)
 
         work.submit(draw, deliver)
 

@@ -10,7 +10,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import masked_crc32c
 
-from jaxsoftras.reconstruction import records
+from jaxsoftras.reconstruction import event_format, records
 
 _pb: Any = event_pb2
 
@@ -66,7 +66,9 @@ def test_events_of_a_resumed_run(tmp_path):
     for start in (0, 3):
         file = records.EventFile(tmp_path / "tensorboard", start)
         file.add_scalars(start + 1, {"train/loss": 0.5})
-        file.add_image(start + 1, "train/views", np.zeros((4, 6, 3), np.uint8))
+        image = np.zeros((4, 6, 3), np.uint8)
+        event = event_format.encode_image(start + 1, "train/views", image)
+        file.add(event_format.make_record(event))
         file.close()
     for number in (1, 4):
         began, scalar, image = (

@@ -215,6 +215,7 @@ class TestSource:
             ("runs/a", ("runs/a", None)),
             ("runs/a:30", ("runs/a", 30)),
             ("runs/a:b", ("runs/a:b", None)),
+            ("runs/a:best", ("runs/a", "best")),
             ("C:30:7", ("C:30", 7)),
         ],
     )
@@ -233,7 +234,7 @@ class TestSource:
         settings = override(f"init_from={tmp_path}/a:30")
         start(tmp_path / "run", settings)
         add_checkpoint(tmp_path / "run")
-        for given in ("a", "a:30"):
+        for given in ("a", "a:30", "a:best"):
             checked = run_folder.check(tmp_path / "run", override(f"init_from={given}"))
             assert checked == settings
         with pytest.raises(RunError, match="init_from: .*a:30' there, 'a:40' here"):

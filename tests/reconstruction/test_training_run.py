@@ -256,7 +256,8 @@ class TestInitFrom:
             return feed
 
         monkeypatch.setattr(feeding, "make_feed", spy)
-        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        more = "optim.learning_rate=1e-5", "model.precision=float32"
+        assert self.start(workdir, cabinets, trained, *more) == 0
         (state,) = seen
         assert_same_state(state.variables, runs.load(trained).variables)
         assert int(state.step) == 0
@@ -264,7 +265,7 @@ class TestInitFrom:
         saved = run_folder.read_config(workdir)
         assert saved.init_from == f"{trained.resolve()}:3"
         # the same command again resumes, and so does the folder alone
-        assert self.start(workdir, cabinets, trained, "optim.learning_rate=1e-5") == 0
+        assert self.start(workdir, cabinets, trained, *more) == 0
         assert training_run.main(["--workdir", str(workdir)]) == 0
         assert run_folder.read_config(workdir) == saved and len(seen) == 1
 
@@ -273,6 +274,7 @@ class TestInitFrom:
         [
             ("{}", "model.latent=4", "does not fit (model.latent: 8 there, 4 here)"),
             ("{}:2", "seed=0", "no checkpoint of step 2"),
+            ("{}:best", "seed=0", "has a score; choose another one"),
             ("{}x", "seed=0", "is not a run folder"),
         ],
     )
