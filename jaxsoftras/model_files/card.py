@@ -14,9 +14,9 @@ from jaxsoftras.model_files import contents, exporting
 _CARD = string.Template("""\
 # Single-image 3D reconstruction network
 
-A network of [jaxsoftras](https://pypi.org/project/jaxsoftras/), after Soft Rasterizer
-(Liu et al., 2019, arXiv:1904.01786). It maps one $size x $size RGBA image of an object
-to the $vertices vertices of a closed triangle mesh.
+A network of jaxsoftras, after Soft Rasterizer (Liu et al., 2019, arXiv:1904.01786). It
+maps one $size x $size RGBA image of an object to the $vertices vertices of a closed
+triangle mesh.
 
 | | |
 |---|---|

@@ -20,6 +20,7 @@ from jaxsoftras.model_files import contents
 from jaxsoftras.model_files.contents import ModelFileError
 
 _MOST_TEXT = 2**20  # bytes of a member of JSON
+_MOST_LAYERS = 64  # each is traced
 _MOST_NUMBERS = 2**31  # of all arrays, 8 GB in single precision
 _ENCRYPTED = 1  # a bit of a member's flags
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -150,10 +151,10 @@ def _read_about(
             f"version {contents.VERSION}: install a newer one."
         )
     step, inverted = about.get("step"), about.get("inverted_colors")
-    if type(step) is not int or step < 0 or type(inverted) is not bool:
+    if type(step) is not int or not 0 <= step < 2**31 or type(inverted) is not bool:
         raise ModelFileError(
-            f"{path} is damaged: {contents.ABOUT} needs a step, 0 or more, and "
-            "inverted_colors, true or false."
+            f"{path} is damaged: {contents.ABOUT} needs a step, from 0 to 2147483647, "
+            "and inverted_colors, true or false."
         )
     return about
 
@@ -166,7 +167,7 @@ def _read_config(
 ) -> config.Config:
     values = _read_json(path, archive, members[contents.CONFIG])
     try:
-        return config.from_dict(config.Config, values)
+        settings = config.from_dict(config.Config, values)
     except config.ConfigError as error:
         versions = about.get("versions")
         by = versions.get("jaxsoftras") if isinstance(versions, Mapping) else None
@@ -174,6 +175,13 @@ def _read_config(
             f"{path}, written by jaxsoftras {by or 'of an unknown version'}, has an "
             f"unusable {contents.CONFIG}: {error}"
         ) from None
+    layers = len(settings.model.hidden) + len(settings.model.decoder_hidden)
+    if layers > _MOST_LAYERS:
+        raise ModelFileError(
+            f"{path} describes a network of {layers:,} layers beside its convolutions, "
+            f"more than {_MOST_LAYERS}: do not use it."
+        )
+    return settings
 
 
 def _read_arrays(

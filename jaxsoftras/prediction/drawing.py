@@ -26,7 +26,6 @@ _GAP, _HEADER = 6, 24
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
 _CLAY = np.array([0.93, 0.72, 0.46], np.float32)
 _BOTH, _MISSING, _BEYOND = (200, 200, 200), (70, 120, 200), (220, 90, 70)
-_COLUMNS = ("input", "mesh", "silhouettes", "from the side")
 _MILLISECONDS = 80  # of a frame
 _SIDE = 90.0  # degrees
 
@@ -99,18 +98,17 @@ def sheet(
         solid.vertices, np.asarray(solid.faces), prediction.view, SIZE, "xla"
     )
     side = viewpoints.make_cameras(orbit, prediction.azimuth + _SIDE)
-    cells = (
-        _over_white(shown),
-        render_shaded(solid, prediction.view),
-        _compare(shown[3] >= 128, np.asarray(drawn)),
-        render_shaded(solid, side),
-    )
+    fit = f"IoU {prediction.iou:.3f} from {prediction.azimuth:.0f}°"
+    cells = {
+        "input": _over_white(shown),
+        "mesh": render_shaded(solid, prediction.view),
+        fit: _compare(shown[3] >= 128, np.asarray(drawn)),
+        "from the side": render_shaded(solid, side),
+    }
     step = SIZE + _GAP
     image = Image.new("RGB", (len(cells) * step - _GAP, _HEADER + SIZE), _PAPER)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)
-    for column, (name, cell) in enumerate(zip(_COLUMNS, cells, strict=True)):
-        if name == "silhouettes":
-            name = f"IoU {prediction.iou:.3f} from {prediction.azimuth:.0f}°"
+    for column, (name, cell) in enumerate(cells.items()):
         x = column * step
         draw.text((x + SIZE // 2, _HEADER // 2), name, _INK, font, anchor="mm")
         image.paste(Image.fromarray(cell), (x, _HEADER))
@@ -125,12 +123,9 @@ def turntable(prediction: Prediction, orbit: Orbit) -> list[Image.Image]:
         orbit: cameras.
     """
     azimuths = prediction.azimuth + np.arange(FRAMES) * (360 / FRAMES)
-    return [
-        Image.fromarray(
-            render_shaded(prediction.mesh, viewpoints.make_cameras(orbit, azimuth))
-        )
-        for azimuth in azimuths
-    ]
+    cameras = jax.device_get(viewpoints.make_cameras(orbit, azimuths))
+    views = [jax.tree.map(lambda part, k=k: part[k], cameras) for k in range(FRAMES)]
+    return [Image.fromarray(render_shaded(prediction.mesh, view)) for view in views]
 
 
 def save_turntable(frames: list[Image.Image], path: Path) -> None:

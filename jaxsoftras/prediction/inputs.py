@@ -82,7 +82,7 @@ def check_out(out: Path, named: Iterable[Path], outputs: Iterable[Path]) -> None
         raise terminal.ProgramError(f"{out} is not a folder; choose another --out.")
     if out.resolve() in read:
         raise terminal.ProgramError(
-            f"{out} is the folder of the pictures; choose another --out."
+            f"{out} is a folder of pictures or masks; choose another --out."
         )
     for path in outputs:
         if path.resolve() in read:

@@ -64,7 +64,7 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
         return Found(image[..., 3], "opacity")
     mask = cut_out(image[..., :3])
     if mask is not None:
-        return Found(mask.astype(np.float32), "plain background")
+        return Found(mask.astype(np.float32), "background")
     if importlib.util.find_spec("rembg"):
         return Found(_ask_rembg(image[..., :3]), "rembg")
     raise ValueError(

@@ -34,8 +34,8 @@ class Picture(NamedTuple):
     Attributes:
         image: ``[H, W, 4]`` float32 in [0, 1]: colours multiplied by coverage, and
             coverage. The object has a margin, unless it reaches the picture's border.
-        mask: where the mask comes from: ``file``, ``opacity``, ``plain background`` or
-            ``rembg``.
+        mask: where the mask comes from: ``file``, ``opacity``, ``background`` (a plain
+            one) or ``rembg``.
         notes: what the user should know of it.
     """
 

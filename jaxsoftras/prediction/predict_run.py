@@ -164,8 +164,10 @@ def _write_summary(
 def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> None:
     """Prints the results, then the notes, then the pictures that were left out."""
     table = rich.table.Table()
-    for column in ("picture", "mask", "silhouette IoU", "azimuth", "results"):
-        table.add_column(column, justify="left", overflow="fold")
+    table.add_column("picture", overflow="fold")
+    table.add_column("mask")
+    table.add_column("silhouette IoU")
+    table.add_column("azimuth", justify="right")
     notes = []
     for outcome in outcomes:
         label = terminal.printable(outcome.picture)
@@ -175,10 +177,11 @@ def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> 
         table.add_row(
             rich.markup.escape(label),
             outcome.mask,
-            _describe_iou(outcome.prediction),
+            _describe_iou(outcome.prediction.iou, outcome.prediction.unrefined_iou),
             f"{outcome.prediction.azimuth:.0f}",
-            rich.markup.escape(terminal.printable(outcome.name)),
         )
+        if outcome.name != outcome.picture.stem:
+            notes.append(f"{label}: its results are named {outcome.name}.")
         notes += [f"{label}: {note}." for note in outcome.notes]
     if table.rows:
         console.print(table)
@@ -188,11 +191,9 @@ def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> 
         )
 
 
-def _describe_iou(prediction: Prediction) -> str:
-    text = f"{prediction.iou:.3f}"
-    if prediction.iou != prediction.unrefined_iou:
-        text += f", before {prediction.unrefined_iou:.3f}"
-    return f"{text}, low" if prediction.iou < _LOW else text
+def _describe_iou(iou: float, unrefined: float) -> str:
+    text = f"{iou:.3f}" if iou == unrefined else f"{unrefined:.3f} to {iou:.3f}"
+    return f"{text}, low" if iou < _LOW else text
 
 
 def load_model(options: argparse.Namespace) -> models.Trained:
@@ -301,9 +302,9 @@ def main(
 
     def command() -> int:
         training.find_devices()
+        model = load_model(options)
         if options.compilation_cache:
             compilation_cache.enable()
-        model = load_model(options)
         if options.inverted:
             model = model._replace(inverted=True)
         predictor = Predictor(

@@ -1,5 +1,6 @@
 """Model files: what is in them, and what becomes of damaged and malicious ones."""
 
+import doctest
 import functools
 import json
 import warnings
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import jax
 import jax.export
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -16,6 +18,7 @@ from jaxsoftras import config, model_files, models
 from jaxsoftras.model_files import contents
 from tests.support import tiny_models
 
+ROOT = Path(__file__).parents[2]
 METRICS = {
     "split": "test",
     "step": 12,
@@ -142,7 +145,7 @@ class TestSave:
         model = tiny_models.make()
         arrays = models.flatten(model.variables)
         name = "params.decoder.centroid.bias"
-        arrays[name] = np.full(3, value, np.float32)
+        arrays[name] = jnp.full(3, value)
         variables = models.unflatten(model.variables, arrays)
         path = tmp_path / "sub" / "a.zip"
         with pytest.raises(model_files.ModelFileError, match=message):
@@ -190,6 +193,7 @@ KERNEL = "params.decoder.bias.kernel"
 BIAS = "params.decoder.centroid.bias"
 NAN = np.array([0, np.nan, 0], np.float32)
 HUGE = {"image_size": 2**20, "channels": [4], "hidden": [2**20]}
+DEEP = {"hidden": [1] * 998, "decoder_hidden": [1, 1]}
 HOSTILE = {
     "no about": (removed("model.json"), "holds no model.json"),
     "no config": (removed("config.json"), "holds no config.json"),
@@ -197,6 +201,7 @@ HOSTILE = {
     "another format": (changed_json("model.json", format="x"), "states no format"),
     "a newer version": (changed_json("model.json", version=2), "install a newer one"),
     "a negative step": (changed_json("model.json", step=-1), "needs a step"),
+    "a large step": (changed_json("model.json", step=2**31), "needs a step"),
     "a step of text": (changed_json("model.json", step="1"), "needs a step"),
     "colours of text": (changed_json("model.json", inverted_colors="no"), "needs a st"),
     "no JSON": (replaced("model.json", b"{"), "is not JSON"),
@@ -207,6 +212,7 @@ HOSTILE = {
     "an unknown field": (changed_json("config.json", new=1), "configuration field"),
     "a wrong value": (changed_json("config.json", seed=-1), "seed must be"),
     "a huge network": (changed_json("config.json", model=HUGE), "parameters, more"),
+    "many layers": (changed_json("config.json", model=DEEP), "1,000 layers"),
     "another network": (changed_json("config.json", model={}), "lacks"),
     "no tensors": (replaced("model.safetensors", b""), "cannot be read"),
     "a long header": (replaced("model.safetensors", b"\xff" * 64), "cannot be read"),
@@ -314,3 +320,19 @@ def test_names_cover_all_arrays():
     assert KERNEL in named and "batch_stats.encoder.stages.1.layers.1.var" in named
     again = models.unflatten(model.variables, named)
     jax.tree.map(np.testing.assert_array_equal, again, model.variables)
+
+
+def test_pretrained_configuration_makes_a_small_file(tmp_path):
+    settings = config.load(ROOT / "configs" / "pretrained.py")
+    network = models.Network(settings.model)
+    zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), network.shapes)
+    model = models.Trained(settings, network, zeros, settings.optim.steps)
+    path = tmp_path / "model.zip"
+    model_files.save(path, model, license="CC0-1.0", storage="float16")
+    assert path.stat().st_size < 6e6
+    assert model_files.load(path).config == settings
+
+
+def test_example_of_load():
+    (example,) = doctest.DocTestFinder(recurse=False).find(model_files.load, "load")
+    assert not doctest.DocTestRunner().run(example).failed

@@ -27,7 +27,7 @@ def make(step: int = 12) -> models.Trained:
     network = models.Network(CONFIG.model)
     random = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {
-        name: random.normal(scale=0.5, size=shape.shape).astype(np.float32)
+        name: random.normal(scale=0.3, size=shape.shape).astype(np.float32)
         for name, shape in models.flatten(network.shapes).items()
     }
     for name in arrays:
