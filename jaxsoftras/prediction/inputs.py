@@ -1,4 +1,4 @@
-"""The pictures that a user names, and the names of what is made of them."""
+"""Pictures to read, and names of the results."""
 
 from __future__ import annotations
 

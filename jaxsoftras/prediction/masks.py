@@ -124,9 +124,9 @@ def _locate(path: Path, masks: Path) -> Path:
     if not masks.is_dir():
         return masks
     names = [f"{path.stem}{suffix}" for suffix in SUFFIXES] + [f"{path.name}.png"]
-    for name in names:
-        if (masks / name).is_file():
-            return masks / name
+    for mask in (masks / name for name in names):
+        if mask.is_file() and not mask.samefile(path):  # pictures may lie there, too
+            return mask
     raise ValueError(f"there is no mask {path.stem}.png in {masks}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,13 +114,14 @@ def _describe_frames(path: Path) -> list[str]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
-            several = getattr(image, "is_animated", False)
-            return ["the first of several images"] * (
-                several and image.format in _ANIMATED
-            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about its metadata
+            with Image.open(path) as image:
+                several = getattr(image, "is_animated", False)
+                animated = several and image.format in _ANIMATED
     except Exception:  # damage behind the first image
         return ["the first image; others behind it are damaged"]
+    return ["the first of several images"] * animated
 
 
 def find_square(picture: Picture, extent: float = EXTENT) -> Square:

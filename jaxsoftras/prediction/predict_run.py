@@ -31,7 +31,7 @@ _MOST_STEPS = 100_000
 
 
 class Outcome(NamedTuple):
-    """What became of one picture.
+    """Result of one picture, or the reason why there is none.
 
     Attributes:
         picture: its file.

@@ -77,8 +77,9 @@ class Predictor:
                 f"The elevation must be from -90 to 90 degrees, not {elevation}."
             )
         usual = cameras.distance * np.tan(np.deg2rad(cameras.half_fov))
-        distance = cameras.distance if distance is None else distance
-        if not 1 <= distance <= 1e3:
+        if distance is None:
+            distance = cameras.distance
+        elif not 1 <= distance <= 1e3:
             raise ValueError(f"The distance must be from 1 to 1000, not {distance}.")
         self.model = model
         self.orbit = Orbit(

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from jaxsoftras.prediction import Picture
+
 WIDTH, HEIGHT = 60, 40
 BOX = 12, 8, 42, 30  # left, top, right and bottom of the object
 
@@ -53,3 +55,12 @@ def save_transparent(path: Path) -> Path:
 def save_mask(path: Path, covered: np.ndarray | None = None) -> Path:
     Image.fromarray(np.uint8(255) * (mask() if covered is None else covered)).save(path)
     return path
+
+
+def check(picture: Picture, origin: str) -> None:
+    """Checks that a picture shows the object, with its margin of 3 pixels."""
+    left, top, right, bottom = BOX
+    expected = mask()[top - 3 : bottom + 3, left - 3 : right + 3]
+    assert picture.mask == origin
+    np.testing.assert_array_equal(picture.image[..., 3] >= 0.5, expected)
+    assert np.all(picture.image[..., :3] <= picture.image[..., 3:])
