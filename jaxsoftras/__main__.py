@@ -32,6 +32,18 @@ COMMANDS = {
         "jaxsoftras.reconstruction.evaluation_run",
         "evaluate a run: voxel IoU, gallery, meshes",
     ),
+    "predict": Command(
+        "jaxsoftras.prediction.predict_run",
+        "turn pictures into meshes with a trained network",
+    ),
+    "export": Command(
+        "jaxsoftras.reconstruction.export_run",
+        "write the network of a run to one file to share",
+    ),
+    "import-softras": Command(
+        "jaxsoftras.model_files.import_run",
+        "convert a PyTorch checkpoint of Soft Rasterizer",
+    ),
     "data": Command(
         "jaxsoftras.data.__main__", "fetch, make, convert and inspect data sets"
     ),

@@ -67,11 +67,8 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     Raises:
         ValueError: an image that is too large, or not in range.
     """
+    _check_count(image)
     width, height = image.size
-    if width * height > MOST_TEXELS:
-        raise ValueError(
-            f"it has {width} x {height} texels, more than 2**26; make it smaller"
-        )
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _to_intensities(image).astype(np.float32, copy=False)
         grey = np.clip(grey, 0, 1)
@@ -91,6 +88,14 @@ def from_pillow(image: Image.Image) -> np.ndarray:
     return colors
 
 
+def _check_count(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MOST_TEXELS:
+        raise ValueError(
+            f"it has {width} x {height} texels, more than 2**26; make it smaller"
+        )
+
+
 def _check_size(image: Image.Image, file: Path | io.BytesIO) -> None:
     """Raises a ValueError if a file is much too small for its image."""
     size = file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes
@@ -103,8 +108,24 @@ def _check_size(image: Image.Image, file: Path | io.BytesIO) -> None:
         )
 
 
-def decode(file: Path | io.BytesIO) -> np.ndarray:
+def _turn_upright(image: Image.Image) -> None:
+    """Turns or mirrors an image as the tag of its camera asks, if one can be read."""
+    from PIL import ImageOps
+
+    _check_count(image)
+    try:
+        image.getexif()
+    except Exception:  # damaged metadata, which viewers pass over
+        return
+    ImageOps.exif_transpose(image, in_place=True)
+
+
+def decode(file: Path | io.BytesIO, *, upright: bool = False) -> np.ndarray:
     """Decodes an image file; row 0 is at the top.
+
+    Args:
+        file: the file, or its content.
+        upright: whether to turn the image as its EXIF orientation asks.
 
     Returns:
         ``[H, W, 3 or 4]`` float32 in [0, 1]; see `from_pillow`.
@@ -124,6 +145,8 @@ def decode(file: Path | io.BytesIO) -> np.ndarray:
             warnings.simplefilter("ignore")
             with Image.open(file, formats=kinds) as image:
                 _check_size(image, file)
+                if upright:
+                    _turn_upright(image)
                 return from_pillow(image)
     except FileNotFoundError:
         raise

@@ -10,3 +10,6 @@ from jaxsoftras.models.reconstructor import Network as Network
 from jaxsoftras.models.reconstructor import Reconstructor as Reconstructor
 from jaxsoftras.models.reconstructor import Variables as Variables
 from jaxsoftras.models.reconstructor import to_network_input as to_network_input
+from jaxsoftras.models.trained import Trained as Trained
+from jaxsoftras.models.trained import flatten as flatten
+from jaxsoftras.models.trained import unflatten as unflatten

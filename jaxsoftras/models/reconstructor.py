@@ -62,6 +62,7 @@ class Network:
 
     Attributes:
         faces: ``[F, 3]`` int32 vertex indices, the topology of all reconstructions.
+        shapes: `jax.ShapeDtypeStruct` of the variables, in their structure.
     """
 
     def __init__(self, settings: config.Model):
@@ -76,7 +77,8 @@ class Network:
         )
         model = nnx.eval_shape(lambda: self._build(jax.random.key(0)))
         model.train()
-        self._training = nnx.split(model, nnx.Param, nnx.BatchStat)[0]
+        self._training, *shapes = nnx.split(model, nnx.Param, nnx.BatchStat)
+        self.shapes = Variables(*shapes)
         model.eval()
         self._inference = nnx.split(model, nnx.Param, nnx.BatchStat)[0]
 

@@ -71,6 +71,11 @@ def _find_folder() -> str | None:
         return None
 
 
+def read_starts(workdir: Path) -> list[dict[str, Any]]:
+    """Entries of all starts of a run, the later ones last."""
+    return list(_read(workdir))
+
+
 def read_overrides(workdir: Path) -> list[str]:
     """Assignments of ``--set`` in all starts of a run, the later ones last."""
     return [text for entry in _read(workdir) for text in entry.get("set", ())]

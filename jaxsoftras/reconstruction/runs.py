@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-import jax
+from typing import Literal
 
 from jaxsoftras import config, models
 from jaxsoftras.reconstruction import run_folder
@@ -15,24 +13,9 @@ from jaxsoftras.reconstruction.checkpoints import abstract as abstract
 from jaxsoftras.reconstruction.run_folder import RunError as RunError
 
 
-class Trained(NamedTuple):
-    """A trained network, as `load` restores it.
-
-    Attributes:
-        config: configuration of the run.
-        network: encoder and decoder, as pure functions of their variables.
-        variables: parameters and batch statistics, on the default device: their moving
-            average if ``config.optim.ema`` is not 0.
-        step: number of training steps taken.
-    """
-
-    config: config.Config
-    network: models.Network
-    variables: models.Variables
-    step: int
-
-
-def load(workdir: str | Path, step: int | Literal["best"] | None = None) -> Trained:
+def load(
+    workdir: str | Path, step: int | Literal["best"] | None = None
+) -> models.Trained:
     """Restores the network of a run, without its optimiser and its data set.
 
     Args:
@@ -46,12 +29,11 @@ def load(workdir: str | Path, step: int | Literal["best"] | None = None) -> Trai
     """
     settings = run_folder.read_config(Path(workdir))
     network = models.Network(settings.model)
-    like = jax.eval_shape(network.init, jax.random.key(0))
     with Checkpoints(Path(workdir), read_only=True) as checkpoints:
         step = checkpoints.find(step)
         field = "opt_state.average" if settings.optim.ema else "variables"
-        variables = checkpoints.restore_field(field, like, step)
-    return Trained(settings, network, variables, step)
+        variables = checkpoints.restore_field(field, network.shapes, step)
+    return models.Trained(settings, network, variables, step)
 
 
 def load_initial(settings: config.Config) -> tuple[models.Variables, str]:

@@ -1,0 +1,7 @@
+"""Meshes from pictures, by a trained network: `jaxsoftras predict`, and in Python."""
+
+from jaxsoftras.prediction.pictures import Picture as Picture
+from jaxsoftras.prediction.pictures import read_picture as read_picture
+from jaxsoftras.prediction.predictor import Prediction as Prediction
+from jaxsoftras.prediction.predictor import Predictor as Predictor
+from jaxsoftras.prediction.predictor import predict as predict

@@ -1,0 +1,171 @@
+"""Masks of the objects in pictures: from files, opacity, a plain background, rembg."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from jaxsoftras.meshfile import imagefile
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+"""Suffixes of the files that a folder of pictures or masks is searched for."""
+
+BESIDE = "_mask"
+"""End of the name of a mask that lies beside its picture, ``NAME_mask.png``."""
+
+_TRANSPARENT = 0.01  # least part of a picture whose opacity is taken for a mask
+_TOLERANCE = 16 / 255  # of a plain background, in each channel
+_BORDER = 0.01  # width of the border, relative to the shorter side
+_PLAIN = 0.9  # part of the border that a plain background covers
+_ENCLOSED = 0.001  # least enclosed area of background, relative to the picture
+_SPECK = 0.01  # size of a part that is dirt, relative to the largest
+
+
+class Found(NamedTuple):
+    """A mask.
+
+    Attributes:
+        mask: ``[H, W]`` float32 coverage, 0 to 1.
+        origin: where it comes from, for the user.
+    """
+
+    mask: np.ndarray
+    origin: str
+
+
+def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
+    """Finds the mask of a picture.
+
+    With ``masks``, it is read from there. Otherwise it is, of the following, the first
+    that there is: ``NAME_mask.png`` beside the picture; the picture's opacity, if a
+    hundredth of it is transparent; all but a plain background, see `cut_out`; the
+    answer of rembg, if that is installed.
+
+    Args:
+        image: ``[H, W, 3 or 4]`` float32 in [0, 1].
+        path: file of the picture.
+        masks: file of the mask, or folder of masks with the names of the pictures.
+
+    Raises:
+        ValueError: there is no mask, or it is unusable; the message is meant to follow
+            the name of the picture.
+    """
+    if masks is not None:
+        return Found(_read(_locate(path, masks), image.shape[:2]), "file")
+    beside = path.with_name(f"{path.stem}{BESIDE}.png")
+    if beside.is_file():
+        return Found(_read(beside, image.shape[:2]), "file")
+    if image.shape[-1] == 4 and np.mean(image[..., 3] < 0.5) >= _TRANSPARENT:
+        return Found(image[..., 3], "opacity")
+    mask = cut_out(image[..., :3])
+    if mask is not None:
+        return Found(mask.astype(np.float32), "background")
+    if importlib.util.find_spec("rembg"):
+        return Found(_ask_rembg(image[..., :3]), "rembg")
+    raise ValueError(
+        "it has no mask: its background is neither transparent nor of one colour; give "
+        "--mask FILE, cut the object out, or install rembg"
+    )
+
+
+def cut_out(colors: np.ndarray) -> np.ndarray | None:
+    """Cuts an object out of a plain background.
+
+    The background is plain if nine tenths of the border, a hundredth of the shorter
+    side wide, differ by at most 16 of 255 levels in each channel from the border's
+    median. Background are the pixels of such a colour that are connected with the
+    border, and enclosed areas of them of at least a thousandth of the picture. Parts
+    of the rest with less than a hundredth of the largest one's pixels are dirt.
+
+    Args:
+        colors: ``[H, W, 3]`` float32 in [0, 1].
+
+    Returns:
+        ``[H, W]`` bool, the object; None if the background is not plain.
+    """
+    height, width = colors.shape[:2]
+    reach = max(1, round(_BORDER * min(height, width)))
+    border = np.ones((height, width), bool)
+    border[reach:-reach, reach:-reach] = False
+    color = np.median(colors[border], axis=0)
+    similar = np.ones((height, width), bool)
+    for channel in range(3):  # one at a time: pictures may be large
+        similar &= np.abs(colors[..., channel] - color[channel]) <= _TOLERANCE
+    if np.mean(similar[border]) < _PLAIN:
+        return None
+    parts = _label(similar)
+    background = np.bincount(parts.ravel()) >= _ENCLOSED * height * width
+    background[np.unique(parts[border])] = True
+    background[0] = False
+    return _drop_specks(~background[parts])
+
+
+def _drop_specks(mask: np.ndarray) -> np.ndarray:
+    parts = _label(mask, np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return (sizes >= _SPECK * sizes.max())[parts] & mask
+
+
+def _label(mask: np.ndarray, structure: np.ndarray | None = None) -> np.ndarray:
+    """Numbers the connected parts of a mask from 1; 0 elsewhere."""
+    parts = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, structure, parts)
+    return parts
+
+
+def _locate(path: Path, masks: Path) -> Path:
+    """Path of a picture's mask, given the file or the folder of masks."""
+    if not masks.is_dir():
+        return masks
+    names = [f"{path.stem}{suffix}" for suffix in SUFFIXES] + [f"{path.name}.png"]
+    for mask in (masks / name for name in names):
+        if mask.is_file() and not mask.samefile(path):  # pictures may lie there, too
+            return mask
+    raise ValueError(f"there is no mask {path.stem}.png in {masks}")
+
+
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Reads a mask; its brightest value is the object.
+
+    One that is of a single colour, and has opacity, is opaque where the object is.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no mask {path}")
+    try:
+        image = imagefile.decode(path, upright=True)
+    except ValueError as error:
+        raise ValueError(f"its mask {path} cannot be read: {error}") from None
+    if image.shape[:2] != shape:
+        raise ValueError(
+            f"its mask {path} has {image.shape[1]} x {image.shape[0]} pixels, and it "
+            f"has {shape[1]} x {shape[0]}, as a viewer shows it"
+        )
+    mask = image[..., :3].max(-1)
+    if image.shape[-1] == 4:
+        mask = image[..., 3] if np.ptp(mask) == 0 else mask * image[..., 3]
+    return mask / max(mask.max(), 1e-9)
+
+
+@functools.cache
+def _open_rembg() -> Any:
+    import rembg  # type: ignore[import-not-found]
+
+    return functools.partial(rembg.remove, session=rembg.new_session(), only_mask=True)
+
+
+def _ask_rembg(colors: np.ndarray) -> np.ndarray:
+    try:
+        mask = np.asarray(_open_rembg()(imagefile.to_pillow(colors)), np.float32) / 255
+    except Exception as error:  # of its own, of ONNX, and of the download of its model
+        raise ValueError(
+            f"rembg finds no mask ({type(error).__name__}: {error}); give --mask FILE"
+        ) from error
+    if mask.shape != colors.shape[:2]:
+        raise ValueError("rembg returns a mask of another size; give --mask FILE")
+    return mask

@@ -1,0 +1,229 @@
+"""Predicts meshes from pictures with a trained network."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxsoftras import camera, mesh, models, terminal
+from jaxsoftras.prediction import pictures, refinement, viewpoints
+from jaxsoftras.prediction.pictures import Picture
+from jaxsoftras.prediction.viewpoints import AZIMUTHS, Orbit
+
+_MIRROR = np.array([1, 1, -1], np.float32)  # from the model frame
+
+
+class Prediction(NamedTuple):
+    """A mesh from a picture.
+
+    Attributes:
+        mesh: vertices ``[V, 3]``, longest side about 1, and faces: right-handed, +y up,
+            the front at +z, as glTF has it.
+        image: ``[4, S, S]`` uint8, the network's input: colours, not inverted,
+            multiplied by coverage, and coverage.
+        iou: intersection over union of the picture's silhouette and the mesh's, from
+            the best azimuth, 0 to 1.
+        azimuth: that azimuth, degrees; see `viewpoints.AZIMUTHS`.
+        view: the camera there.
+        unrefined_iou: the IoU before refinement.
+    """
+
+    mesh: mesh.Mesh
+    image: np.ndarray
+    iou: float
+    azimuth: float
+    view: camera.Camera
+    unrefined_iou: float
+
+
+class Predictor:
+    """A trained network with cameras, compiled once for all pictures.
+
+    Attributes:
+        model: the network.
+        orbit: cameras that the mesh is compared with the picture from.
+        extent: see `pictures.find_square`.
+    """
+
+    def __init__(
+        self,
+        model: models.Trained,
+        *,
+        elevation: float | None = None,
+        distance: float | None = None,
+    ):
+        """Makes a predictor.
+
+        Args:
+            model: of `jaxsoftras.model_files.load`, or of a run.
+            elevation: of the pictures' camera above the horizon, degrees; of the
+                training data if None.
+            distance: of the camera from the object, in longest sides of it; of the
+                training data if None. A near camera sees more perspective. The object
+                has the same size in the image.
+
+        Raises:
+            ValueError: a number out of range.
+        """
+        cameras = model.config.data
+        elevation = cameras.elevation if elevation is None else elevation
+        if not -90 <= elevation <= 90:
+            raise ValueError(
+                f"The elevation must be from -90 to 90 degrees, not {elevation}."
+            )
+        usual = cameras.distance * np.tan(np.deg2rad(cameras.half_fov))
+        if distance is None:
+            distance = cameras.distance
+        elif not 1 <= distance <= 1e3:
+            raise ValueError(f"The distance must be from 1 to 1000, not {distance}.")
+        self.model = model
+        self.orbit = Orbit(
+            distance, elevation, float(np.rad2deg(np.arctan(usual / distance)))
+        )
+        self.extent = pictures.expected_extent(cameras)
+        faces = np.asarray(model.network.faces)
+        self._faces = np.ascontiguousarray(faces[:, ::-1])  # for the mirrored vertices
+        self._reconstruct = jax.jit(self._reconstruct_and_search)
+        self._refine = jax.jit(
+            functools.partial(
+                refinement.refine, faces=self._faces, settings=model.config
+            )
+        )
+
+    def __call__(self, picture: Picture, *, refine: int = 0) -> Prediction:
+        """Predicts the mesh of the object in a picture.
+
+        Args:
+            picture: see `pictures.read_picture`.
+            refine: steps that fit the mesh to the silhouette afterwards.
+
+        Raises:
+            ValueError: a picture without an object, or a negative number of steps.
+            ProgramError: the network returns numbers that are not finite.
+        """
+        if refine < 0:
+            raise ValueError(f"The number of steps must not be negative, not {refine}.")
+        size = self.model.config.model.image_size
+        image = pictures.crop(picture, size, self.extent)
+        vertices, scores = self._reconstruct(
+            self.model.variables, self._to_input(image), self.orbit
+        )
+        if not np.all(np.isfinite(vertices)):
+            raise terminal.ProgramError(
+                "The network returns vertices that are not finite: use another model."
+            )
+        best = int(np.argmax(scores))
+        azimuth, iou = float(AZIMUTHS[best]), float(scores[best])
+        view = viewpoints.make_cameras(self.orbit, azimuth)
+        refined_iou = iou
+        if refine:
+            vertices, refined_iou = self._improve(vertices, image, view, refine, iou)
+        return Prediction(
+            mesh.Mesh(np.asarray(vertices), self._faces),
+            image,
+            refined_iou,
+            azimuth,
+            view,
+            iou,
+        )
+
+    def _to_input(self, image: np.ndarray) -> jax.Array:
+        """Converts an image ``[4, S, S]`` uint8 to a batch of one for the network."""
+        if self.model.inverted:
+            image = np.concatenate(
+                [image[3:] - np.minimum(image[:3], image[3:]), image[3:]]
+            )
+        return models.to_network_input(jnp.asarray(image[None]))
+
+    def _reconstruct_and_search(
+        self, variables: models.Variables, images: jax.Array, orbit: Orbit
+    ) -> tuple[jax.Array, jax.Array]:
+        """Vertices ``[V, 3]``, and IoU at all azimuths."""
+        vertices = self.model.network.infer(variables, images)[0] * _MIRROR
+        scores = viewpoints.score_azimuths(
+            vertices,
+            self._faces,
+            orbit,
+            images[0, ..., 3] >= 0.5,
+            self.model.config.render.implementation,
+        )
+        return vertices, scores
+
+    def _improve(
+        self,
+        vertices: jax.Array,
+        image: np.ndarray,
+        view: camera.Camera,
+        steps: int,
+        iou: float,
+    ) -> tuple[jax.Array, float]:
+        """Refined vertices and their IoU; the same as before if it would fall."""
+        coverage = jnp.asarray(image[3] / np.float32(255))
+        refined = self._refine(vertices, view=view, coverage=coverage, steps=steps)
+        drawn = viewpoints.silhouettes(
+            refined,
+            self._faces,
+            view,
+            image.shape[-1],
+            self.model.config.render.implementation,
+        )
+        better = float(viewpoints.mask_iou(drawn, coverage >= 0.5))
+        if np.all(np.isfinite(refined)) and better >= iou:
+            return refined, better
+        return vertices, iou
+
+
+def predict(
+    model: models.Trained,
+    picture: str | Path | Picture,
+    *,
+    mask: str | Path | None = None,
+    elevation: float | None = None,
+    distance: float | None = None,
+    refine: int = 0,
+) -> Prediction:
+    """Predicts the mesh of the object in one picture; `Predictor` is for several.
+
+    Args:
+        model: of `jaxsoftras.model_files.load`, or of a run.
+        picture: a file, or what `pictures.read_picture` returned.
+        mask: see `pictures.read_picture`; of no effect if ``picture`` is no file.
+        elevation: see `Predictor`.
+        distance: see `Predictor`.
+        refine: see `Predictor.__call__`.
+
+    Raises:
+        ValueError: an unusable picture, or a number out of range.
+        ProgramError: see `Predictor.__call__`.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import jax, numpy as np
+        >>> from PIL import Image
+        >>> from jaxsoftras import config, models, prediction
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "ball.png")
+        >>> x, y = np.meshgrid(*[np.linspace(-1, 1, 40)] * 2)
+        >>> Image.fromarray(np.uint8(255 * (x**2 + y**2 > 0.3))).save(path)
+        >>> sizes = config.Model(
+        ...     image_size=16, channels=(4,), hidden=(), latent=4, decoder_hidden=(4,),
+        ...     template_level=1,
+        ... )
+        >>> network = models.Network(sizes)
+        >>> model = models.Trained(
+        ...     config.Config(model=sizes), network, network.init(jax.random.key(0)), 10
+        ... )
+        >>> ball = prediction.predict(model, path)
+        >>> print(ball.mesh.vertices.shape, ball.image.shape, 0 < ball.iou < 1)
+        (42, 3) (4, 16, 16) True
+        >>> folder.cleanup()
+    """
+    predictor = Predictor(model, elevation=elevation, distance=distance)
+    if not isinstance(picture, Picture):
+        picture = pictures.read_picture(picture, mask)
+    return predictor(picture, refine=refine)
