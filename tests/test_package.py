@@ -31,6 +31,8 @@ NEVER = [
     ("data", "renderer"),
     ("shapes", "models"),
     ("models", "rasterization"),
+    ("report", "models"),
+    ("report", "renderer"),
 ]
 # programs, which users run and no module imports
 PROGRAMS = {
@@ -38,6 +40,7 @@ PROGRAMS = {
     "data.__main__",
     "data.bench",
     "kernels.bench",
+    "report.__main__",
     "shapes.__main__",
 }
 # each heavy dependency has one door
@@ -48,6 +51,8 @@ HEAVY = {
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
     "tensorboardX": {"none"},  # imports PyTorch where there is one
+    "jinja2": {"report"},
+    "plotly": {"report"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
 }
 
@@ -231,7 +236,8 @@ def test_import_stays_light():
     code = (
         "import sys, jaxsoftras.data\n"  # which imports the package, too
         "heavy = {'flax', 'grain', 'optax', 'orbax', 'tensorflow',"
-        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib'}\n"
+        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib',"
+        " 'plotly', 'jinja2'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     result = subprocess.run(
