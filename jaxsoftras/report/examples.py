@@ -72,7 +72,7 @@ class Examples(NamedTuple):
     axes: np.ndarray
 
 
-# kind of dtype and shape; letters stand for equal sizes throughout the file
+# beginning of the dtype, and shape; letters stand for equal sizes throughout the file
 _FORMATS: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "categories": ("U", ("E",)),
     "ranks": ("U", ("E",)),
@@ -80,9 +80,9 @@ _FORMATS: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "measures": ("U", ("E",)),
     "scores": ("f", ("E",)),
     "view_scores": ("f", ("E",)),
-    "inputs": ("u", ("E", "P", "P", 3)),
-    "renders": ("u", ("E", 2, "P", "P", 3)),
-    "references": ("u", ("E", 2, "P", "P", 3)),
+    "inputs": ("u1", ("E", "P", "P", 3)),
+    "renders": ("u1", ("E", 2, "P", "P", 3)),
+    "references": ("u1", ("E", 2, "P", "P", 3)),
     "vertices": ("f", ("E", "V", 3)),
     "faces": ("i", ("F", 3)),
     "has_voxels": ("b", ("E",)),
@@ -90,6 +90,12 @@ _FORMATS: dict[str, tuple[str, tuple[int | str, ...]]] = {
     "eyes": ("f", ("E", 3)),
     "axes": ("f", ("E", 3, 3)),
 }
+
+
+_DAMAGES = (
+    *(KeyError, ValueError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def save(path: Path, examples: Examples) -> None:
@@ -105,11 +111,11 @@ def load(path: Path) -> Examples:
         OSError: it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, zipfile.ZipFile(stream):  # and no other format
+            stream.seek(0)
+            file = np.load(stream, allow_pickle=False)
             arrays = {name: file[name] for name in Examples._fields}
-    except KeyError as error:
-        raise _damaged(path, f"{error.args[0]}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGES as error:
         raise _damaged(path, str(error)) from error
     _check(path, arrays)
     return Examples(**arrays)
@@ -123,7 +129,8 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
             sizes.setdefault(size, given) if isinstance(size, str) else size
             for size, given in zip(shape, array.shape, strict=False)
         ]
-        if array.dtype.kind != kind or list(array.shape) != expected:
+        fits = len(array.shape) == len(shape) and list(array.shape) == expected
+        if not (fits and array.dtype.str[1:].startswith(kind)):
             raise _damaged(path, f"{name} is {array.dtype.name} {list(array.shape)}")
     faces, count = arrays["faces"], arrays["vertices"].shape[1]
     if faces.size and not 0 <= faces.min() <= faces.max() < count:

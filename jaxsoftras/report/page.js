@@ -5,7 +5,7 @@
   const COLORS = ["#edb876", "#8cadd9"]; // of the reconstruction and the reference
   const TURN = Math.PI / 12;
   const ZOOM = 1.15;
-  const DISTANCE = 1.35; // of the camera at first, in edges of the cube
+  const DISTANCE = 1.35; // of the camera at first, in edges of the cube, if that is wide
 
   // ---- contents ---------------------------------------------------------------
 
@@ -80,8 +80,9 @@
 
   function firstCamera(scene) {
     const [x, y, z] = scene.eye;
+    const narrowness = Math.max(1, panes[0].clientHeight / panes[0].clientWidth);
     return {
-      eye: scale({ x, y, z }, DISTANCE),
+      eye: scale({ x, y, z }, DISTANCE * narrowness),
       center: { x: 0, y: 0, z: 0 },
       up: { x: 0, y: 0, z: 1 },
     };
@@ -160,27 +161,39 @@
     place(camera);
   }
 
-  async function show(number) {
+  let drawing = Promise.resolve();
+
+  function show(number) {
     shown = (number + buttons.length) % buttons.length;
+    const wanted = shown;
     const button = buttons[shown];
-    const scene = contents.scenes[button.dataset.scene];
-    const images = button.closest(".card").querySelectorAll("img");
+    const image = button.closest(".card").querySelector("img");
     byId("viewer-title").textContent = button.dataset.title;
     byId("viewer-score").textContent = button.dataset.score;
-    byId("viewer-input").src = images[0].src;
-    byId("viewer-input").alt = images[0].alt;
-    const message = byId("viewer-message");
-    message.textContent = "Drawing.";
+    byId("viewer-input").src = image.src;
+    byId("viewer-input").alt = image.alt;
+    byId("viewer-message").textContent = "Drawing.";
+    dialog.setAttribute("aria-busy", "true");
     if (!dialog.open) dialog.showModal();
     byId("viewer-title").focus();
+    drawing = drawing.then(async () => {
+      if (wanted !== shown) return; // another one has been asked for meanwhile
+      const message = await describeDrawing(contents.scenes[button.dataset.scene]);
+      if (wanted !== shown) return;
+      byId("viewer-message").textContent = message;
+      dialog.setAttribute("aria-busy", "false");
+    });
+  }
+
+  /** Draws a scene; returns what there is to say about it. */
+  async function describeDrawing(scene) {
     try {
       if (!hasWebGL()) throw new Error("this browser has no WebGL");
       await draw(scene);
-      message.textContent =
-        scene.solids.length > 1 ? "" : "There are no true voxels to compare with.";
     } catch (error) {
-      message.textContent = `The solids cannot be drawn: ${error.message}.`;
+      return `The solids cannot be drawn: ${error.message}.`;
     }
+    return scene.solids.length > 1 ? "" : "There are no true voxels to compare with.";
   }
 
   const actions = {
@@ -195,6 +208,7 @@
     next: () => show(shown + 1),
     close: () => dialog.close(),
   };
+  const WALKS = new Set(["previous", "next", "close"]); // they need no camera
   const KEYS = {
     ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
     "+": "closer", "=": "closer", "-": "farther", "0": "reset",
@@ -205,11 +219,12 @@
     button.addEventListener("click", () => show(number));
   });
   dialog.addEventListener("click", (event) => {
-    actions[event.target.dataset.do]?.();
+    const action = event.target.dataset.do;
+    if (camera || WALKS.has(action)) actions[action]?.();
   });
   dialog.addEventListener("keydown", (event) => {
     const action = KEYS[event.key];
-    if (action && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (action && camera && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       actions[action]();
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import shlex
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ def make(found: results.Results) -> str:
         HTML without references to other files. A Content Security Policy keeps it from
         loading any, and from running scripts but its own.
     """
-    library = plotly.offline.get_plotlyjs()
+    library, compressed = _read_library()
     script, style = _read("page.js"), _read("page.css")
     charts = curves.draw(found.history, found.config.loss)
     cards = {} if found.examples is None else scenes.make_cards(found.examples)
@@ -52,7 +53,7 @@ def make(found: results.Results) -> str:
         policy=_make_policy(script, library),
         style=style,
         script=script,
-        library=embedding.compress(library.encode()),
+        library=compressed,
         contents=contents,
         run=found.workdir.resolve().name or str(found.workdir),
         split=_SPLITS.get(found.split, found.split),
@@ -62,6 +63,13 @@ def make(found: results.Results) -> str:
         facts=_list_facts(found),
         settings=_list_settings(found.config),
     )
+
+
+@functools.cache
+def _read_library() -> tuple[str, str]:
+    """The program of plotly, and the same compressed."""
+    library = plotly.offline.get_plotlyjs()
+    return library, embedding.compress(library.encode())
 
 
 def _read(name: str) -> str:

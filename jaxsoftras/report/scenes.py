@@ -95,14 +95,14 @@ def _make_scene(shown: examples.Examples, k: int) -> dict[str, Any] | None:
     corners = np.concatenate([points for points, _ in solids])
     low, high = corners.min(0), corners.max(0)
     center, reach = (low + high) / 2, float((high - low).max()) / 2 or 1.0
-    eye = frame @ shown.eyes[k] - center
-    distance = float(np.linalg.norm(eye))
-    if not (math.isfinite(distance) and distance > 0):
-        eye, distance = np.array([1.0, 1.0, 1.0]), math.sqrt(3)
+    eye = shown.eyes[k].astype(float)
+    eye = frame @ np.where(np.isfinite(eye), eye, 0) - center
+    if not eye.any():
+        eye = np.ones(3)
     return {
         # the same cube for both, around all of them
         "cube": [[float(c - 1.02 * reach), float(c + 1.02 * reach)] for c in center],
-        "eye": [round(float(part), 5) for part in eye / distance],
+        "eye": [round(float(part), 5) for part in eye / np.linalg.norm(eye)],
         "solids": [
             {"vertices": embedding.encode_array(points, "<f4"), "faces": faces}
             for points, faces in solids
@@ -119,7 +119,8 @@ def _choose_frame(axes: np.ndarray) -> np.ndarray:
     Args:
         axes: ``[3, 3]`` rows right, up and forward of the camera.
     """
-    up = np.nan_to_num(axes[1])
+    axes = np.nan_to_num(axes)
+    up = axes[1]
     axis = int(np.argmax(np.abs(up)))
     frame = np.roll(np.eye(3), axis - 2, axis=1)  # x, y, z in turn
     if up[axis] < 0:
