@@ -187,7 +187,7 @@ def _make_figure(curves: history.Curves, *, log: bool, main: str) -> go.Figure:
             values = np.where(values > 0, values, np.nan)
         figure.add_scatter(
             x=curves.steps.astype(np.float64),
-            y=values.astype(np.float32),
+            y=values,
             mode=mode if name == (main or name) else "lines",
             name=html.escape(name),  # plotly reads tags in names
             line={
@@ -209,10 +209,24 @@ def _make_figure(curves: history.Curves, *, log: bool, main: str) -> go.Figure:
         showlegend=not main and len(curves.values) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": {"text": "step"}, "zeroline": False, "nticks": 6},
-        yaxis={"type": "log" if log else "linear", "zeroline": False, "nticks": 6},
+        yaxis={
+            "type": "log" if log else "linear",
+            "zeroline": False,
+            "nticks": 6,
+            "automargin": True,
+        },
     )
     if log:
         figure.update_yaxes(exponentformat="power")
+        if _count_decades(curves) > 1.5:
+            figure.update_yaxes(dtick=1)
     else:
         figure.update_yaxes(rangemode="tozero", exponentformat="power")
     return figure
+
+
+def _count_decades(curves: history.Curves) -> float:
+    """Common logarithm of the ratio of the largest to the smallest positive number."""
+    values = np.concatenate(list(curves.values.values()))
+    values = values[values > 0]
+    return float(np.ptp(np.log10(values))) if len(values) else 0.0

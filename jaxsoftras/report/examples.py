@@ -92,6 +92,7 @@ _FORMATS: dict[str, tuple[str, tuple[int | str, ...]]] = {
 }
 
 
+_LEAST = {"P": 1, "V": 1, "n": 2}
 _DAMAGES = (
     *(KeyError, ValueError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
@@ -132,6 +133,9 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         fits = len(array.shape) == len(shape) and list(array.shape) == expected
         if not (fits and array.dtype.str[1:].startswith(kind)):
             raise _damaged(path, f"{name} is {array.dtype.name} {list(array.shape)}")
+    for size, least in _LEAST.items():
+        if sizes[size] < least:
+            raise _damaged(path, f"{size} is {sizes[size]}")
     faces, count = arrays["faces"], arrays["vertices"].shape[1]
     if faces.size and not 0 <= faces.min() <= faces.max() < count:
         raise _damaged(path, f"faces are not indices of the {count} vertices")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,7 +97,7 @@ def read(workdir: Path, split: str) -> Results:
     if not (folder / METRICS).is_file():
         raise terminal.ProgramError(
             f"{workdir} holds no evaluation of the split {split!r}; make one with "
-            f"eval.py --workdir {workdir} --split {split}."
+            f"eval.py --workdir {shlex.quote(str(workdir))} --split {split}."
         )
     metrics = _read_object(folder / METRICS)
     step, rows, mean = _read_scores(folder / METRICS, metrics)

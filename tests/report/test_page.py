@@ -176,7 +176,7 @@ def test_long_curves_are_thinned_and_say_so(tmp_path):
     assert "mean of up to 4 reports" in loss.meaning
 
 
-@pytest.mark.parametrize("value", ["NaN", "-1", "0", '"x"'])
+@pytest.mark.parametrize("value", ["NaN", "-1", "0", '"x"', "1e308", "1e-320"])
 def test_curves_without_a_point_to_draw(tmp_path, value):
     path = tmp_path / "metrics.jsonl"
     path.write_text(

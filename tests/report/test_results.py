@@ -145,6 +145,7 @@ def test_refuses_a_file_that_is_cut_off(run):
         ("vertices", np.zeros((3, 4), np.float32)),
         ("occupied", np.zeros((3, 8, 8, 7), bool)),
         ("axes", np.zeros((3, 3), np.float32)),
+        ("occupied", np.zeros((3, 1, 1, 1), bool)),
         ("eyes", np.array(None, object)),
     ],
 )
