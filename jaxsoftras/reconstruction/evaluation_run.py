@@ -204,8 +204,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         prog=prog,
         description="Evaluate a run: mean IoU of voxels, where there are any, and of "
         "silhouettes in unseen views, and loss per category; a gallery, meshes, and a "
-        "report. "
-        "Results go to eval/SPLIT/ in the run folder.",
+        "report. Results go to eval/SPLIT/ in the run folder.",
     )
     parser.add_argument(
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"

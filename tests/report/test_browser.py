@@ -91,7 +91,7 @@ def wait_for_change(page, before: dict[str, np.ndarray], *, back: bool = False) 
 
 
 def differ(first: np.ndarray, second: np.ndarray) -> int:
-    return np.count_nonzero(np.abs(first - second).max(-1) > 30)
+    return int(np.count_nonzero(np.abs(first - second).max(-1) > 30))
 
 
 @pytest.mark.parametrize(

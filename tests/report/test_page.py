@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,6 +154,11 @@ def test_numbers_are_those_of_the_files(document):
     assert {"style": "width: 75.00%"} in document.find("span")
 
 
+def lines_of(chart: page.curves.Chart) -> list[Any]:
+    data: Any = chart.figure.data
+    return list(data)
+
+
 def test_terms_of_the_loss_are_weighted(tmp_path):
     run = report_files.write_run(tmp_path / "run", {"k": "mug"})
     found = results.read(run, "test")
@@ -160,7 +166,7 @@ def test_terms_of_the_loss_are_weighted(tmp_path):
     assert [chart.name for chart in charts] == [
         *("loss", "validation", "learning-rate", "steps-per-second"),
     ]
-    lines = {line.name: np.asarray(line.y) for line in charts[0].figure.data}
+    lines = {line.name: np.asarray(line.y) for line in lines_of(charts[0])}
     assert set(lines) == {"loss", "silhouette", "laplacian", "flatten"}
     np.testing.assert_allclose(lines["laplacian"], 0.2 * 5e-3, rtol=1e-6)
     assert charts[0].summary == "loss: from 1 at step 10 to 0.2 at step 50."
@@ -172,7 +178,7 @@ def test_long_curves_are_thinned_and_say_so(tmp_path):
     run = report_files.write_run(tmp_path / "run", {"k": "mug"}, steps=2000)
     found = results.read(run, "test")
     loss = page.curves.draw(found.history, found.config.loss)[0]
-    assert len(loss.figure.data[0].x) == 500 and len(loss.rows) == 10
+    assert len(lines_of(loss)[0].x) == 500 and len(loss.rows) == 10
     assert "mean of up to 4 reports" in loss.meaning
 
 
