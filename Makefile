@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 comma := ,
-EXTRAS := dev$(if $(CUDA),$(comma)cuda)
+EXTRAS := dev,report$(if $(CUDA),$(comma)cuda)
 # one stamp for each set of extras, so that CUDA=1 installs what is missing
 STAMP := $(VENV)/installed-$(if $(CUDA),cuda,cpu)
 

@@ -2,9 +2,9 @@
 
     python eval.py --workdir runs/real13 --split test
 
-Writes metrics.json, gallery.png and an OBJ file per category to eval/<split>/ in the
-run folder. Once the package is installed, ``jaxsoftras eval`` is the same program. It
-calls `jaxsoftras.reconstruction.evaluation_run.evaluate`.
+Writes metrics.json, gallery.png, an OBJ file per category and report.html to
+eval/<split>/ in the run folder. Once the package is installed, ``jaxsoftras eval`` is
+the same program. It calls `jaxsoftras.reconstruction.evaluation_run.evaluate`.
 """
 
 import os

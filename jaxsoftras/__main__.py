@@ -30,7 +30,10 @@ COMMANDS = {
     ),
     "eval": Command(
         "jaxsoftras.reconstruction.evaluation_run",
-        "evaluate a run: voxel IoU, gallery, meshes",
+        "evaluate a run: voxel IoU, gallery, meshes, report",
+    ),
+    "report": Command(
+        "jaxsoftras.report.__main__", "write the report of an evaluated run again"
     ),
     "predict": Command(
         "jaxsoftras.prediction.predict_run",

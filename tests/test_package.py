@@ -34,6 +34,8 @@ NEVER = [
     ("model_files", "data"),
     ("model_files", "rasterization"),
     ("reconstruction", "prediction"),
+    ("report", "models"),
+    ("report", "renderer"),
 ]
 # programs, which users run and no module imports
 PROGRAMS = {
@@ -43,6 +45,7 @@ PROGRAMS = {
     "kernels.bench",
     "model_files.import_run",
     "prediction.predict_run",
+    "report.__main__",
     "shapes.__main__",
 }
 # each heavy dependency has one door
@@ -54,6 +57,8 @@ HEAVY = {
     "safetensors": {"model_files"},
     "tensorflow_datasets": {"data"},
     "tensorboardX": {"none"},  # imports PyTorch where there is one
+    "jinja2": {"report"},
+    "plotly": {"report"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
 }
 
@@ -237,7 +242,8 @@ def test_import_stays_light():
     code = (
         "import sys, jaxsoftras.data\n"  # which imports the package, too
         "heavy = {'flax', 'grain', 'optax', 'orbax', 'tensorflow',"
-        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib'}\n"
+        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib',"
+        " 'plotly', 'jinja2'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     result = subprocess.run(

@@ -1,8 +1,9 @@
-"""A complete evaluation of a run, and its command line."""
+"""A complete evaluation of a run, its report, and its command line."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from jaxsoftras import (
     data,
     meshfile,
     models,
+    report,
     terminal,
 )
 from jaxsoftras.mesh import Mesh
@@ -28,6 +30,7 @@ from jaxsoftras.reconstruction import (
     processes,
     runs,
     shared_checkpoints,
+    showcase,
     training,
 )
 
@@ -50,7 +53,8 @@ def evaluate(
     """Evaluates a checkpoint and writes the results to the run folder.
 
     The results are ``metrics.json``, ``gallery.png`` and an OBJ file for each row of
-    the gallery, in ``eval/<split>/`` of the run folder.
+    the gallery, in ``eval/<split>/`` of the run folder; and ``report.html``, with the
+    files that `jaxsoftras.report` makes it from.
 
     Args:
         workdir: the run folder.
@@ -85,22 +89,25 @@ def evaluate(
     )
     sigma = float(experiment.sigma(at))
 
-    def score(variables: models.Variables, title: str) -> dict[str, Any]:
+    def score(variables: models.Variables, title: str) -> dict[str, evaluation.Score]:
         with terminal.progress_bar(title) as progress:
-            scores = evaluation.score_split(
+            return evaluation.score_split(
                 experiment, variables, split, sigma, progress if first else None
             )
+
+    def summarize(scores: dict[str, evaluation.Score]) -> dict[str, Any]:
         return evaluation.summarize(
             scores, split=split_name, step=at, names=split.names
         )
 
-    metrics = score(variables, "evaluating")
+    scores = score(variables, "evaluating")
+    metrics = summarize(scores)
     console.print(_make_table(metrics))
     for note in _make_notes(metrics, settings.optim.ema):
         console.print(note, markup=False, highlight=False)
     if untrained:
         initial = experiment.init(settings.seed).variables
-        before = score(initial, "evaluating the untrained network")
+        before = summarize(score(initial, "evaluating the untrained network"))
         which = "mean_silhouette_iou" if metrics["mean_iou"] is None else "mean_iou"
         console.print(
             f"{_LABELS[which]} of the untrained model {_format(before[which])}, "
@@ -108,26 +115,39 @@ def evaluate(
         )
 
     examples = gallery.reconstruct(experiment, variables, split, sigma)
+    shown = showcase.reconstruct(experiment, variables, split, sigma, scores)
     if not first:
         return metrics
     folder = workdir / "eval" / split_name
     evaluation.write_metrics(metrics, folder / "metrics.json")
+    showcase.write(folder, shown, settings)
     faces = experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces).save(path)
     for example in examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
-    console.print(
-        terminal.printable(
-            f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ "
-            "files."
-        ),
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    lines = [
+        f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files.",
+        _write_report(workdir, split_name),
+    ]
+    for line in lines:
+        console.print(
+            terminal.printable(line), markup=False, highlight=False, soft_wrap=True
+        )
     return metrics
+
+
+def _write_report(workdir: Path, split_name: str) -> str:
+    """Writes the report, and says where it is, or why there is none."""
+    try:
+        path = report.write(workdir, split_name)
+    except report.MissingPackageError as error:
+        return (
+            f"{error} Then run: jaxsoftras report {shlex.quote(str(workdir))} "
+            f"--split {split_name}."
+        )
+    return f"Report: {path}, {path.stat().st_size / 1e6:.1f} MB."
 
 
 def _format(number: float | None) -> str:
@@ -183,8 +203,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Evaluate a run: mean IoU of voxels, where there are any, and of "
-        "silhouettes in unseen views, and loss per category; a gallery, and meshes. "
-        "Results go to eval/SPLIT/ in the run folder.",
+        "silhouettes in unseen views, and loss per category; a gallery, meshes, and a "
+        "report. Results go to eval/SPLIT/ in the run folder.",
     )
     parser.add_argument(
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -141,8 +141,17 @@ def render_shaded(
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
 
 
-def _render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarray]:
-    """Renders each example's mesh and true voxels, ``[views, 128, 128, 3]`` uint8."""
+def render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarray]:
+    """Renders each example's mesh, and its true voxels or the images in their place.
+
+    Args:
+        examples: reconstructions to show.
+        faces: ``[F, 3]`` vertex indices, the topology of all reconstructions.
+
+    Returns:
+        ``[5, 128, 128, 3]`` uint8 for each example, from its cameras: three images of
+        the mesh, two of the truth.
+    """
     meshes = _stack(
         [mesh.Mesh(np.asarray(e.vertices, np.float32), faces) for e in examples]
         + [_voxel_mesh(example.occupied) for example in examples]
@@ -155,7 +164,12 @@ def _render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndar
         images = render_shaded(
             meshes.vertices[shown], meshes.faces[shown], colors, example.cameras
         )
-        rows.append(np.asarray(images))
+        images = np.array(images)
+        if example.pictures is not None:
+            images[is_truth] = [
+                composite_over_white(image) for image in example.pictures
+            ]
+        rows.append(images)
     return rows
 
 
@@ -176,7 +190,7 @@ def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
     for column, header in enumerate(_COLUMNS):
         x = _LABEL_WIDTH + column * step + _CELL // 2
         draw.text((x, _HEADER_HEIGHT // 2), header, _INK, font, anchor="mm")
-    rendered = _render_rows(examples, faces)
+    rendered = render_rows(examples, faces)
     for row, (example, images) in enumerate(zip(examples, rendered, strict=True)):
         y = _HEADER_HEIGHT + row * step
         draw.text((_GAP, y + _CELL // 2), example.name, _INK, font, anchor="lm")
@@ -186,8 +200,6 @@ def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
             composite_over_white(example.reference),
             *images,
         ]
-        if example.pictures is not None:
-            cells[-len(_TRUTH_VIEWS) :] = map(composite_over_white, example.pictures)
         for column, cell in enumerate(cells):
             gallery.paste(Image.fromarray(cell), (_LABEL_WIDTH + column * step, y))
     return gallery
@@ -208,33 +220,38 @@ def reconstruct(
     variables: models.Variables,
     split: data.Split,
     sigma: float,
+    objects: Mapping[str, int] | None = None,
 ) -> list[Example]:
-    """Reconstructs the first object of every category from one view.
+    """Reconstructs an object of every category from one view.
 
     Args:
         experiment: functions of the configuration the variables belong to.
         variables: parameters and batch statistics of the network.
         split: the objects.
         sigma: sharpness of the rasterizer, NDC squared.
+        objects: number of the object by key of the category, of some of the categories;
+            the first object of each if None.
 
     Returns:
-        An example for each category of the split.
+        An example for each of the categories, in their order.
     """
+    numbers = dict.fromkeys(split.categories, 0) if objects is None else objects
+    keys = [key for key in split.categories if key in numbers]
 
     def choose(category: str, *views: int) -> tuple[str, np.ndarray, np.ndarray]:
-        """The first object of a category, and views of it by numbers of 24."""
-        count = split.view_counts(category)[0]
-        return category, np.zeros(len(views), int), np.array(views) * count // VIEWS
+        """The object of a category, and views of it by numbers of 24."""
+        number = numbers[category]
+        count = split.view_counts(category)[number]
+        chosen = np.array(views) * count // VIEWS
+        return category, np.full(len(views), number), chosen
 
     def load_views(number: int) -> np.ndarray:
-        return np.concatenate(
-            [split.images(*choose(key, number)) for key in split.categories]
-        )
+        return np.concatenate([split.images(*choose(key, number)) for key in keys])
 
     inputs, references = load_views(INPUT_VIEW), load_views(REFERENCE_VIEW)
     viewpoints = jax.tree.map(
         lambda *parts: np.concatenate(parts),
-        *(split.viewpoints(*choose(key, REFERENCE_VIEW)) for key in split.categories),
+        *(split.viewpoints(*choose(key, REFERENCE_VIEW)) for key in keys),
     )
     vertices = experiment.infer(variables, shard(inputs, experiment))
     renders = experiment.render(
@@ -242,7 +259,7 @@ def reconstruct(
     )
     vertices, renders = processes.fetch((vertices, renders))
     examples = []
-    for k, key in enumerate(split.categories):
+    for k, key in enumerate(keys):
         has_voxels = split.has_voxels(key)
         example = Example(
             name=split.names[key],
@@ -251,7 +268,9 @@ def reconstruct(
             reference=references[k],
             vertices=np.asarray(vertices[k]),
             cameras=split.cameras(*choose(key, *_MESH_VIEWS, *_TRUTH_VIEWS)),
-            occupied=split.voxels(key, np.zeros(1, int))[0] if has_voxels else None,
+            occupied=(
+                split.voxels(key, np.array([numbers[key]]))[0] if has_voxels else None
+            ),
             pictures=(
                 None if has_voxels else split.images(*choose(key, *_TRUTH_VIEWS))
             ),

@@ -31,6 +31,21 @@ def list_versions() -> dict[str, str]:
     }
 
 
+def find_time() -> str:
+    """The present time with its zone, such as ``"2026-11-27T10:03:26+00:00"``."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Devices, operating system, and versions of the packages."""
+    devices = jax.devices()
+    return {
+        "devices": f"{len(devices)} {devices[0].device_kind}",
+        "platform": platform.platform(),
+        "versions": list_versions(),
+    }
+
+
 def record_start(
     workdir: Path, *, step: int, seed: int, overrides: Sequence[str]
 ) -> None:
@@ -42,9 +57,8 @@ def record_start(
         seed: seed of the run.
         overrides: assignments of ``--set``.
     """
-    devices = jax.devices()
     entry = {
-        "time": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        "time": find_time(),
         "step": step,
         "seed": seed,
         "command": sys.argv,
@@ -52,9 +66,7 @@ def record_start(
         "folder": _find_folder(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "devices": f"{len(devices)} {devices[0].device_kind}",
-        "platform": platform.platform(),
-        "versions": list_versions(),
+        **describe_machine(),
     }
     path = workdir / FILE
     with atomic.naming(path):

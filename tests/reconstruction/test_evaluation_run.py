@@ -1,3 +1,4 @@
+import importlib.util
 import json
 
 import numpy as np
@@ -39,11 +40,19 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert sum(line.startswith("v ") for line in lines) == 42
     assert sum(line.startswith("f ") for line in lines) == 80
     names = {"metrics.json", "gallery.png", "cabinet.obj"}
+    names |= {"examples.npz", "environment.json"}
+    if importlib.util.find_spec("plotly"):
+        names |= {"report.html"}
+        assert "report.html, " in evaluated
+    else:
+        assert "pip install 'jaxsoftras[report]'" in evaluated
     assert {path.name for path in folder.iterdir()} == names
 
 
 def test_repeats_byte_for_byte(trained, evaluated, capfd):
-    paths = [path for path in (trained / "eval" / "test").iterdir()]
+    folder = trained / "eval" / "test"
+    dated = {folder / "environment.json", folder / "report.html"}
+    paths = sorted(set(folder.iterdir()) - dated)
     before = [path.read_bytes() for path in paths]
     assert evaluate("--workdir", trained) == 0
     # no word of a library

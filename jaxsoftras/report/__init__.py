@@ -1,0 +1,56 @@
+"""Reports of evaluated runs: one HTML file with scores, curves and meshes to turn.
+
+* `jaxsoftras.report.examples`: ``examples.npz``, the objects that a report shows.
+* `jaxsoftras.report.history`: the course of the training.
+* `jaxsoftras.report.results`: all files that a report is made from, checked.
+* `jaxsoftras.report.curves`, `jaxsoftras.report.scenes`: what the page draws.
+* `jaxsoftras.report.embedding`: images, arrays and programs as text.
+* `jaxsoftras.report.page`: the page. ``page.html`` is its template, for Jinja;
+  ``page.css`` and ``page.js`` are copied into it.
+
+The command line is ``python -m jaxsoftras report --help``. Reports need the packages of
+the extra ``report``; nothing here needs those of training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxsoftras import atomic, terminal
+from jaxsoftras.report import results
+
+FILE = "report.html"
+
+
+class MissingPackageError(terminal.ProgramError):
+    """A package of the extra ``report`` is not installed."""
+
+
+def write(workdir: Path, split: str) -> Path:
+    """Writes the report of an evaluated run, whole or not at all.
+
+    Args:
+        workdir: the run folder.
+        split: name of the split.
+
+    Returns:
+        The file, ``eval/<split>/report.html`` in the run folder.
+
+    Raises:
+        ProgramError: there is no such evaluation, its files are damaged, or a package
+            is missing (`MissingPackageError`).
+        ConfigError: the run has a damaged configuration.
+        OSError: a file cannot be read or written.
+    """
+    try:
+        from jaxsoftras.report import page
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(
+            f"A report needs the package {error.name}, which is not installed: "
+            "pip install 'jaxsoftras[report]'."
+        ) from error
+    found = results.read(workdir, split)
+    path = results.folder_of(workdir, split) / FILE
+    with atomic.file(path) as partial:
+        partial.write_text(page.make(found), encoding="utf-8")
+    return path

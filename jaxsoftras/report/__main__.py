@@ -1,0 +1,41 @@
+"""Command line of reports: ``python -m jaxsoftras.report RUN --split test``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from jaxsoftras import data, report, terminal
+
+
+def main(
+    arguments: list[str] | None = None, *, prog: str = "python -m jaxsoftras.report"
+) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: words after the program's name; those of the process if None.
+        prog: name of the program in messages.
+
+    Returns:
+        The exit code; see `terminal.run`.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Write eval/SPLIT/report.html, a page about an evaluated run, from "
+        "the files in its folder.",
+    )
+    parser.add_argument("workdir", type=Path, metavar="RUN", help="run folder")
+    parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
+    options = parser.parse_args(arguments)
+
+    def command() -> None:
+        path = report.write(options.workdir, options.split)
+        megabytes = path.stat().st_size / 1e6
+        print(f"{terminal.printable(path)}: {megabytes:.1f} MB")
+
+    return terminal.run(prog, command)
+
+
+if __name__ == "__main__":
+    terminal.leave(main)
