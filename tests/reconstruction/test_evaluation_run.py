@@ -6,7 +6,7 @@ from PIL import Image
 
 from jaxsoftras import data
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import evaluation_run
+from jaxsoftras.reconstruction import evaluation_run, evaluation_scores
 from tests.support import small_run
 
 
@@ -19,8 +19,9 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     metrics = json.loads((folder / "metrics.json").read_text())
     split = data.open_split(settings.data, "test")
     assert set(metrics) == {
-        *("split", "step", "per_category"),
-        *("mean_iou", "mean_silhouette_iou", "mean_loss"),
+        *("split", "step", "per_category", "by_azimuth", "intervals", "bootstrap"),
+        *("points", "threshold", "notes"),
+        *(f"mean_{name}" for name in evaluation_scores.COLUMNS),
     }
     assert metrics["split"] == "test" and metrics["step"] == 3
     row = metrics["per_category"][small_run.CABINET]
@@ -29,6 +30,17 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert 0 < row["iou"] < 1 and row["iou"] == metrics["mean_iou"]
     assert 0 < row["loss"] < 2 and row["loss"] == metrics["mean_loss"]
     assert 0 < row["silhouette_iou"] < 1
+    assert 0 < row["chamfer"] < 1 and 0 <= row["f_score"] < 1
+    assert 0 < row["thin_iou"] < row["iou"]
+    assert metrics["intervals"]["iou"] is None  # of one object
+    assert metrics["notes"] == ["No intervals, for no category has two objects."]
+    assert [each["azimuth"] for each in metrics["by_azimuth"]] == list(
+        range(0, 360, 15)
+    )
+    scores = evaluation_scores.load(folder / "scores.npz")
+    assert scores.object_means("iou")[small_run.CABINET].tolist() == [row["iou"]]
+    assert (scores.name.tolist(), scores.views.tolist()) == (["0"], [24])
+    assert scores.azimuth[0, 1] == 345 and len(scores.checkpoint) == 32
     assert f"{row['iou']:.4f}" in evaluated and "untrained" in evaluated
     assert f"{row['silhouette_iou']:.4f}" in evaluated
     assert "no IoU of voxels" not in evaluated
@@ -38,7 +50,7 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     lines = (folder / "cabinet.obj").read_text().splitlines()
     assert sum(line.startswith("v ") for line in lines) == 42
     assert sum(line.startswith("f ") for line in lines) == 80
-    names = {"metrics.json", "gallery.png", "cabinet.obj"}
+    names = {"metrics.json", "scores.npz", "gallery.png", "cabinet.obj"}
     assert {path.name for path in folder.iterdir()} == names
 
 
