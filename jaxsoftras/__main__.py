@@ -32,6 +32,10 @@ COMMANDS = {
         "jaxsoftras.reconstruction.evaluation_run",
         "evaluate a run: voxel IoU, gallery, meshes",
     ),
+    "compare": Command(
+        "jaxsoftras.reconstruction.comparison_run",
+        "compare runs: differences, intervals, tests",
+    ),
     "data": Command(
         "jaxsoftras.data.__main__", "fetch, make, convert and inspect data sets"
     ),
