@@ -109,6 +109,20 @@ def test_refuses_images_of_another_size(trained, cabinets, tmp_path, capsys):
     assert str(tmp_path) in line
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--points", "-1", "--points must not be negative"),
+        ("--threshold", "0", "--threshold must be positive, not 0.0"),
+        ("--threshold", "nan", "--threshold must be positive, not nan"),
+        ("--meshes", "none", "does not name the mesh files"),
+    ],
+)
+def test_refuses_comparisons_that_make_no_sense(option, value, reason, trained, capsys):
+    assert evaluate("--workdir", trained, option, value) == 2
+    assert reason in small_run.error_line(capsys)
+
+
 def test_unknown_split_exits_with_usage(trained, capsys):
     with pytest.raises(SystemExit) as caught:
         evaluate("--workdir", trained, "--split", "exam")
