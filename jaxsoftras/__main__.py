@@ -47,6 +47,10 @@ COMMANDS = {
         "jaxsoftras.model_files.import_run",
         "convert a PyTorch checkpoint of Soft Rasterizer",
     ),
+    "compare": Command(
+        "jaxsoftras.reconstruction.comparison_run",
+        "compare runs: differences, intervals, tests",
+    ),
     "data": Command(
         "jaxsoftras.data.__main__", "fetch, make, convert and inspect data sets"
     ),

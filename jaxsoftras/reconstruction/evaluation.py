@@ -1,110 +1,52 @@
-"""Scores of a trained network per category: IoU of voxels and silhouettes, loss."""
+"""Scores of a network for every object and input view: voxels, silhouettes, loss."""
 
 from __future__ import annotations
 
+import collections
+import concurrent.futures
 import functools
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import atomic, data, models, terminal, voxels
+from jaxsoftras import cores, data, models, terminal, voxels
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import processes, training
+from jaxsoftras.reconstruction import evaluation_scores, processes, training
+from jaxsoftras.reconstruction.evaluation_groups import (
+    Group,
+    list_objects,
+    load_group,
+)
 
 _OBJECTS_PER_DEVICE = 4  # scored together, from all of their views
+_WAITING_PER_CORE = 4  # objects whose meshes are kept for `MeshScorer`
+
+MeshScorer = Callable[[int, np.ndarray], dict[str, np.ndarray]]
+"""Scores the meshes of one object, in numpy.
+
+``(number, [N, V, 3]) -> {column: [N]}``: the object's number in the split, and the mesh
+from each of its views. Columns are those of `evaluation_scores.COLUMNS`; those that the
+object cannot have are left out. Called in several threads.
+"""
 
 
-class Score(NamedTuple):
-    """Scores of one category, one number per object and input view.
-
-    Attributes:
-        seen: ``[n, N]`` bool: objects with fewer pictures than others have no input
-            view there, and no score.
-        iou: ``[n, N]`` intersection over union with the true voxels, 0 to 1; None if
-            there are none.
-        silhouette_iou: ``[n, N]`` mean IoU of the mesh's silhouette with those of the
-            object's other views, 0 to 1; meaningless for an object with a single view.
-        loss: ``[n, N]`` training loss.
-    """
-
-    seen: np.ndarray | jax.Array
-    iou: np.ndarray | jax.Array | None
-    silhouette_iou: np.ndarray | jax.Array
-    loss: np.ndarray | jax.Array
-
-
-class _Group(NamedTuple):
-    """Objects that are scored together, g of them with at most N views.
+class _Scored(NamedTuple):
+    """Scores of a group, and its meshes.
 
     Attributes:
-        images: ``[g, N, 4, S, S]`` uint8.
-        cameras: of the images, with leading axes ``[g, N]``.
-        counts: ``[g]`` number of views; images beyond it repeat the last one.
-        partners: ``[g, N]`` second views for the loss.
-        occupied: ``[g, 32, 32, 32]`` bool, or None.
+        iou: ``[g, N]`` IoU with the true voxels, or None.
+        silhouette_iou: ``[g, N]``.
+        loss: ``[g, N]``.
+        vertices: ``[g, N, V, 3]``; None where nobody needs them.
     """
 
-    images: np.ndarray
-    cameras: rig.Viewpoints
-    counts: np.ndarray
-    partners: np.ndarray
-    occupied: np.ndarray | None
-
-
-def _partners(category: int, objects: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Second views ``[n, N]`` for the loss of each object and input view.
-
-    Drawn uniformly, as in training, but the same in every evaluation.
-    """
-    draws = np.zeros((len(objects), counts.max()), np.int32)
-    for row, number, count in zip(draws, objects, counts, strict=True):
-        rng = np.random.default_rng([category, number])
-        row[:count] = rng.integers(count, size=count)
-    return draws
-
-
-def _load_group(split: data.Split, category: str, objects: np.ndarray) -> _Group:
-    """Reads all views of some objects, and the voxels that they have."""
-    number, most = split.categories.index(category), split.num_views
-    counts = split.view_counts(category)[objects]
-    views = np.minimum(np.arange(most), counts[:, None] - 1)
-    which = np.repeat(objects, most), views.ravel()
-
-    def by_object(part: np.ndarray) -> np.ndarray:
-        return part.reshape(len(objects), most, *part.shape[1:])
-
-    occupied = None
-    if split.has_voxels(category):
-        occupied = read_voxels(split, category, objects)
-    partners = _partners(number, objects, counts)
-    return _Group(
-        images=by_object(split.images(category, *which)),
-        cameras=jax.tree.map(by_object, split.viewpoints(category, *which)),
-        counts=counts,
-        partners=np.pad(partners, ((0, 0), (0, most - partners.shape[1]))),
-        occupied=occupied,
-    )
-
-
-def read_voxels(split: data.Split, category: str, objects: np.ndarray) -> np.ndarray:
-    """Reads true voxels ``[n, 32, 32, 32]`` bool of objects.
-
-    Raises:
-        ValueError: they have another resolution than `voxels.voxelize`.
-    """
-    occupied = split.voxels(category, objects)
-    if occupied.shape[-1] != voxels.RESOLUTION:
-        raise ValueError(
-            f"The data set has voxels of {occupied.shape[-1]} cells a side, and IoU"
-            f" is measured with {voxels.RESOLUTION}: build the data set with "
-            f"--resolution {voxels.RESOLUTION}."
-        )
-    return occupied
+    iou: jax.Array | None
+    silhouette_iou: jax.Array
+    loss: jax.Array
+    vertices: jax.Array | None
 
 
 def voxel_iou(
@@ -165,10 +107,10 @@ def silhouette_iou(
 
 
 @functools.lru_cache(maxsize=1)  # trained and untrained variables share it
-def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
+def _make_scorer(experiment: training.Experiment) -> Callable[..., _Scored]:
     """Makes the jitted function that scores a group of objects from all views."""
 
-    def score(variables, group: _Group, sigma):
+    def score(variables, group: Group, sigma):
         size, views = group.partners.shape
         vertices = experiment.infer(
             variables, group.images.reshape(-1, *group.images.shape[2:])
@@ -190,8 +132,7 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
             jax.tree.map(gather_pairs, group.cameras),
             sigma,
         )
-        return Score(
-            seen=view < group.counts[:, None],
+        return _Scored(
             iou=iou,
             silhouette_iou=silhouette_iou(
                 experiment,
@@ -202,9 +143,88 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
                 jnp.asarray(group.counts),
             ),
             loss=experiment.total(terms).reshape(size, views),
+            vertices=vertices,
         )
 
     return jax.jit(score, out_shardings=experiment.sharded)
+
+
+class _Table:
+    """Scores that fill up as groups of objects are scored.
+
+    Attributes:
+        objects: category and number of each object.
+        counts: ``[O]`` number of views.
+        columns: ``[O, V]`` by name.
+    """
+
+    def __init__(self, split: data.Split):
+        self.objects = list_objects(split)
+        self.counts = np.concatenate(
+            [split.view_counts(key) for key in split.categories]
+        )
+        self._has_voxels = np.array([split.has_voxels(key) for key, _ in self.objects])
+        shape = len(self.objects), split.num_views
+        self.columns = {
+            name: np.full(shape, np.nan, np.float32)
+            for name in evaluation_scores.COLUMNS
+        }
+
+    def fill(self, start: int, scored: _Scored) -> int:
+        """Takes the scores of a group; returns the number of objects done."""
+        stop = min(start + len(scored.loss), len(self.objects))
+        counts = self.counts[start:stop, None]
+        seen = np.arange(self.columns["loss"].shape[1]) < counts
+        exists = {
+            "iou": seen & self._has_voxels[start:stop, None],
+            "silhouette_iou": seen & (counts > 1),
+            "loss": seen,
+        }
+        for name, mask in exists.items():
+            values = getattr(scored, name)
+            if values is not None:
+                values = np.asarray(values)[: stop - start]
+                self.columns[name][start:stop] = np.where(mask, values, np.nan)
+        return stop
+
+
+class _MeshScoring:
+    """Runs mesh scorers in threads; use as a context manager."""
+
+    def __init__(self, scorers: Sequence[MeshScorer], table: _Table):
+        self._scorers, self._table = scorers, table
+        count = cores.count_cores()
+        self._most = count * _WAITING_PER_CORE
+        self._pool = concurrent.futures.ThreadPoolExecutor(count)
+        self._waiting: collections.deque[
+            tuple[int, concurrent.futures.Future[dict[str, np.ndarray]]]
+        ] = collections.deque()
+
+    def add(self, number: int, vertices: np.ndarray) -> None:
+        """Takes the meshes ``[V', V, 3]`` of an object, some of which fill up."""
+        meshes = vertices[: self._table.counts[number]]
+        for scorer in self._scorers:
+            job = self._pool.submit(scorer, number, meshes)
+            self._waiting.append((number, job))
+        while len(self._waiting) > self._most:
+            self._finish_one()
+
+    def _finish_one(self) -> None:
+        number, job = self._waiting.popleft()
+        for name, values in job.result().items():
+            counts = slice(self._table.counts[number])
+            self._table.columns[name][number, counts] = values
+
+    def __enter__(self) -> _MeshScoring:
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        """Waits for all scores, unless there was an error."""
+        try:
+            while self._waiting and kind is None:
+                self._finish_one()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
 
 
 def score_split(
@@ -213,8 +233,12 @@ def score_split(
     split: data.Split,
     sigma: float,
     progress: terminal.Progress | None = None,
-) -> dict[str, Score]:
+    mesh_scorers: Sequence[MeshScorer] = (),
+) -> dict[str, np.ndarray]:
     """Reconstructs every object of a split from each of its views.
+
+    The devices score a group of objects while the host reads the next one, and while
+    its cores run the ``mesh_scorers`` on those before.
 
     Args:
         experiment: functions of the configuration the variables belong to.
@@ -222,100 +246,41 @@ def score_split(
         split: the objects.
         sigma: sharpness of the rasterizer for the loss, NDC squared.
         progress: called with the number of objects done and in all.
+        mesh_scorers: further scores of the meshes. The first process alone runs them.
 
     Returns:
-        Scores by key of the category.
+        ``[O, V]`` float32 by name of the column, all of `evaluation_scores.COLUMNS`,
+        for the objects of `list_objects`; NaN where there is no score.
 
     Raises:
         ValueError: the true voxels have another resolution than `voxels.voxelize`.
     """
-    size = _OBJECTS_PER_DEVICE * experiment.devices.size
+    table = _Table(split)
+    total, size = len(table.objects), _OBJECTS_PER_DEVICE * experiment.devices.size
     score = _make_scorer(experiment)
-    done, total = 0, sum(split.count(category) for category in split.categories)
-    scores = {}
-    for category in split.categories:
-        parts = []
-        for start in range(0, split.count(category), size):
-            objects = np.arange(start, min(start + size, split.count(category)))
-            # the last group repeats an object, so that all calls have the same shapes
-            padded = np.pad(objects, (0, size - len(objects)), mode="edge")
-            group = _load_group(split, category, padded)
-            group = processes.place(group, experiment.sharded)
-            part = processes.fetch(score(variables, group, np.float32(sigma)))
-            parts.append(jax.tree.map(lambda array: array[: len(objects)], part))  # noqa: B023
-            done += len(objects)
+    with _MeshScoring(mesh_scorers if processes.is_first() else (), table) as meshes:
+
+        def collect(start: int, part: _Scored) -> None:
+            if not mesh_scorers:
+                part = part._replace(vertices=None)  # is not copied to the host
+            scored = processes.fetch(part)
+            stop = table.fill(start, scored)
+            if scored.vertices is not None:
+                for number in range(start, stop):
+                    meshes.add(number, np.asarray(scored.vertices)[number - start])
             if progress:
-                progress(done, total)
-        scores[category] = jax.tree.map(lambda *part: np.concatenate(part), *parts)
-    return scores
+                progress(stop, total)
 
-
-def _mean(values: np.ndarray | jax.Array, chosen: np.ndarray | jax.Array) -> float:
-    """Mean over objects of the means over their chosen views, ``[n, N]``."""
-    chosen = np.asarray(chosen)
-    chosen, values = chosen[chosen.any(1)], np.asarray(values, float)[chosen.any(1)]
-    return float(np.mean(np.mean(values, axis=1, where=chosen)))
-
-
-def _summarize_category(name: str, score: Score) -> dict[str, Any]:
-    seen = np.asarray(score.seen)
-    comparable = seen & (seen.sum(1, keepdims=True) > 1)
-    return {
-        "name": name,
-        "iou": None if score.iou is None else _mean(score.iou, seen),
-        "silhouette_iou": (
-            _mean(score.silhouette_iou, comparable) if comparable.any() else None
-        ),
-        "loss": _mean(score.loss, seen),
-        "objects": len(seen),
-        "single_views": int(np.sum(~comparable.any(1))),
-    }
-
-
-def summarize(
-    scores: dict[str, Score],
-    *,
-    split: str,
-    step: int,
-    names: Mapping[str, str] = data.CATEGORIES,
-) -> dict[str, Any]:
-    """Means per category and their unweighted mean, the contents of ``metrics.json``.
-
-    Args:
-        scores: scores by key of the category.
-        split: name of the split.
-        step: step of the checkpoint.
-        names: names of the categories by key.
-
-    Returns:
-        ``{"split", "step", "mean_iou", "mean_silhouette_iou", "mean_loss",
-        "per_category": {key: {"name", "iou", "silhouette_iou", "loss", "objects",
-        "single_views"}}}``. IoU are fractions from 0 to 1: of voxels, None where there
-        are none; of silhouettes in the views that the network did not see, None where
-        no object has two. Means are over objects, and over categories that have the
-        number. ``"single_views"`` counts the objects that have one view only, and no
-        part in ``"silhouette_iou"``.
-    """
-    per_category = {
-        key: _summarize_category(names[key], score) for key, score in scores.items()
-    }
-
-    def mean(column: str) -> float | None:
-        found = [row[column] for row in per_category.values()]
-        found = [number for number in found if number is not None]
-        return float(np.mean(found)) if found else None
-
-    return {
-        "split": split,
-        "step": step,
-        "mean_iou": mean("iou"),
-        "mean_silhouette_iou": mean("silhouette_iou"),
-        "mean_loss": mean("loss"),
-        "per_category": per_category,
-    }
-
-
-def write_metrics(metrics: dict[str, Any], path: Path) -> None:
-    """Writes ``metrics.json``, whole or not at all."""
-    with atomic.file(path) as partial:
-        partial.write_text(json.dumps(metrics, indent=2) + "\n")
+        running = None
+        for start in range(0, total, size):
+            objects = table.objects[start : start + size]
+            # the last group repeats an object, so that all calls have the same shapes
+            objects = objects + objects[-1:] * (size - len(objects))
+            group = processes.place(load_group(split, objects), experiment.sharded)
+            begun = start, score(variables, group, np.float32(sigma))
+            if running:
+                collect(*running)
+            running = begun
+        if running:
+            collect(*running)
+    return table.columns

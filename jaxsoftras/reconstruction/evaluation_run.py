@@ -1,44 +1,37 @@
-"""A complete evaluation of a run, its report, and its command line."""
+"""A complete evaluation of a run, and its command line."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import rich.console
-import rich.markup
-import rich.table
 
-from jaxsoftras import (
-    atomic,
-    compilation_cache,
-    config,
-    data,
-    meshfile,
-    models,
-    report,
-    terminal,
-)
+from jaxsoftras import atomic, compilation_cache, data, meshfile, report, terminal
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import (
-    evaluation,
+    evaluation_scores,
+    evaluation_summary,
+    evaluation_table,
     gallery,
     processes,
-    runs,
-    shared_checkpoints,
     showcase,
     training,
+    true_meshes,
 )
+from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
+from jaxsoftras.reconstruction.evaluation_subject import (
+    DEFAULT_SURFACES,
+    Subject,
+    SurfaceOptions,
+    list_problems,
+)
+from jaxsoftras.reconstruction.surface_scores import POINTS, THRESHOLD
 
-_LABELS = {
-    "mean_iou": "mean IoU",
-    "mean_silhouette_iou": "silhouette IoU",
-    "mean_loss": "mean loss",
-}
+FOLDER = "eval"
+"""Name of the folder of results in a run folder."""
 
 
 def evaluate(
@@ -48,26 +41,31 @@ def evaluate(
     step: int | Literal["best"] | None = None,
     untrained: bool = False,
     root: str | None = None,
+    surfaces: SurfaceOptions = DEFAULT_SURFACES,
+    by: evaluation_table.By = "category",
     console: rich.console.Console | None = None,
 ) -> dict[str, Any]:
     """Evaluates a checkpoint and writes the results to the run folder.
 
-    The results are ``metrics.json``, ``gallery.png`` and an OBJ file for each row of
-    the gallery, in ``eval/<split>/`` of the run folder; and ``report.html``, with the
-    files that `jaxsoftras.report` makes it from.
+    The results are ``metrics.json``, ``scores.npz``, ``gallery.png`` and an OBJ file
+    for each row of the gallery, in ``eval/<split>/`` of the run folder; and
+    ``report.html``, with the files that `jaxsoftras.report` makes it from.
 
     Args:
         workdir: the run folder.
-        split_name: ``"train"``, ``"val"`` or ``"test"``.
+        split_name: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
         step: step of the checkpoint, or ``"best"`` for that of the best validation;
             the newest if None.
         untrained: whether to print the mean IoU of the initial parameters as well, of
             silhouettes if there are no voxels.
         root: folder of the data set, if it has moved.
+        surfaces: how reconstructions are compared with true meshes.
+        by: what a row of the printed table is.
         console: where to print; stdout if None.
 
     Returns:
-        The contents of ``metrics.json``; see `evaluation.summarize`.
+        The contents of ``metrics.json``; see docs/evaluation.md. In processes but the
+        first, without the scores of meshes.
 
     Raises:
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
@@ -75,60 +73,34 @@ def evaluate(
     """
     first = processes.is_first()
     console = console or terminal.make_console(quiet=not first)
-    found = training.find_devices()
-    settings, at, values = shared_checkpoints.load(workdir, step)
-    if root is not None:
-        settings = config.override(settings, [f"data.root={root!r}", "data.sources=()"])
-    split = processes.in_turn(lambda: data.open_split(settings.data, split_name))
-    training.check_image_size(settings, split)
-    devices = training.device_mesh(len(found), found)
-    experiment = training.Experiment(settings, devices)
-    like = jax.eval_shape(experiment.init, 0).variables
-    variables = shared_checkpoints.spread(
-        values, runs.abstract(like, experiment.replicated)
-    )
-    sigma = float(experiment.sigma(at))
-
-    def score(variables: models.Variables, title: str) -> dict[str, evaluation.Score]:
-        with terminal.progress_bar(title) as progress:
-            return evaluation.score_split(
-                experiment, variables, split, sigma, progress if first else None
-            )
-
-    def summarize(scores: dict[str, evaluation.Score]) -> dict[str, Any]:
-        return evaluation.summarize(
-            scores, split=split_name, step=at, names=split.names
-        )
-
-    scores = score(variables, "evaluating")
-    metrics = summarize(scores)
-    console.print(_make_table(metrics))
-    for note in _make_notes(metrics, settings.optim.ema):
+    surfaces.check()
+    subject = Subject(workdir, split_name, step, root)
+    scores, notes = score(subject, surfaces)
+    metrics = evaluation_summary.summarize(scores, notes)
+    console.print(evaluation_table.make_table(metrics, by))
+    for note in notes:
         console.print(note, markup=False, highlight=False)
     if untrained:
-        initial = experiment.init(settings.seed).variables
-        before = summarize(score(initial, "evaluating the untrained network"))
-        which = "mean_silhouette_iou" if metrics["mean_iou"] is None else "mean_iou"
-        console.print(
-            f"{_LABELS[which]} of the untrained model {_format(before[which])}, "
-            f"of this one {_format(metrics[which])}"
-        )
+        console.print(_compare_untrained(subject, metrics))
 
-    examples = gallery.reconstruct(experiment, variables, split, sigma)
-    shown = showcase.reconstruct(experiment, variables, split, sigma, scores)
+    examples = gallery.reconstruct(
+        subject.experiment, subject.variables, subject.split, subject.sigma
+    )
+    shown = showcase.reconstruct(subject, scores)
     if not first:
         return metrics
-    folder = workdir / "eval" / split_name
-    evaluation.write_metrics(metrics, folder / "metrics.json")
-    showcase.write(folder, shown, settings)
-    faces = experiment.network.faces
+    folder = workdir / FOLDER / split_name
+    save(folder, metrics, scores)
+    showcase.write(folder, shown, subject.settings)
+    faces = subject.experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces).save(path)
     for example in examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
     lines = [
-        f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ files.",
+        f"Written to {folder}: {evaluation_summary.FILE}, {evaluation_scores.FILE}, "
+        f"gallery.png, {len(examples)} OBJ files.",
         _write_report(workdir, split_name),
     ]
     for line in lines:
@@ -150,44 +122,83 @@ def _write_report(workdir: Path, split_name: str) -> str:
     return f"Report: {path}, {path.stat().st_size / 1e6:.1f} MB."
 
 
-def _format(number: float | None) -> str:
-    return "none" if number is None else f"{number:.4f}"
+def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]]:
+    """Scores a checkpoint.
+
+    Args:
+        subject: the checkpoint and the split.
+        surfaces: how reconstructions are compared with true meshes.
+
+    Returns:
+        The scores, and notes on what they leave out.
+
+    Raises:
+        ValueError: ``surfaces.meshes`` is not the folder of the data set's meshes.
+    """
+    truths, missing = None, "No meshes were compared (--points 0)"
+    if surfaces.points:
+        try:
+            truths = subject.find_meshes(surfaces.meshes)
+        except true_meshes.NoMeshes as error:
+            missing = str(error)
+    scores = subject.score(subject.variables, "evaluating", truths, surfaces)
+    notes = list(evaluation_summary.list_gaps(scores, subject.settings.optim.ema))
+    if truths is None:
+        notes.append(f"{missing}: no chamfer distance, F-score and thin IoU.")
+    else:
+        notes += list_problems(truths, scores)
+    return scores, notes
 
 
-def _make_notes(metrics: dict[str, Any], ema: float) -> Iterator[str]:
-    """Says which parameters were evaluated, and what the scores leave out."""
-    if ema:
-        yield f"Scores of the moving average of the parameters (optim.ema={ema:g})."
-    rows = metrics["per_category"].values()
-    if without := [row["name"] for row in rows if row["iou"] is None]:
-        yield f"No voxels, hence no IoU of voxels: {', '.join(without)}."
-    if single := sum(row["single_views"] for row in rows):
-        yield (
-            f"Objects with a single picture, and none to compare silhouettes in: "
-            f"{single}."
-        )
+def save(folder: Path, metrics: dict[str, Any], scores: Scores) -> None:
+    """Writes the means and the scores that they are of, both or neither."""
+    paths = folder / evaluation_scores.FILE, folder / evaluation_summary.FILE
+    with atomic.files(paths) as (scores_path, metrics_path):
+        evaluation_scores.write(scores, scores_path)
+        evaluation_summary.write(metrics, metrics_path)
 
 
-def _make_table(metrics: dict[str, Any]) -> rich.table.Table:
-    table = rich.table.Table(title=f"{metrics['split']}, step {metrics['step']:,}")
-    table.add_column("category")
-    for column in ("objects", *_LABELS.values()):
-        table.add_column(column, justify="right")
-    for row in metrics["per_category"].values():
-        table.add_row(
-            rich.markup.escape(row["name"]),
-            str(row["objects"]),
-            *(_format(row[column.removeprefix("mean_")]) for column in _LABELS),
-        )
-    total = sum(row["objects"] for row in metrics["per_category"].values())
-    table.add_section()
-    table.add_row(
-        "mean of categories",
-        str(total),
-        *(_format(metrics[column]) for column in _LABELS),
-        style="bold",
+def _compare_untrained(subject: Subject, metrics: dict[str, Any]) -> str:
+    """Says how an untrained network compares, by the IoU that there is."""
+    initial = subject.experiment.init(subject.settings.seed).variables
+    scores = subject.score(initial, "evaluating the untrained network")
+    which = "silhouette_iou" if metrics["mean_iou"] is None else "iou"
+    before = evaluation_scores.mean(scores.object_means(which))
+    return (
+        f"{COLUMNS[which].label} of the untrained model "
+        f"{evaluation_table.format_score(before)}, of this one "
+        f"{evaluation_table.format_score(metrics[f'mean_{which}'])}"
     )
-    return table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what is evaluated, beside the run."""
+    parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="folder of the data set, if it has moved"
+    )
+    parser.add_argument(
+        "--meshes",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the meshes that the data set was built from, to compare with",
+    )
+    parser.add_argument(
+        "--points",
+        type=int,
+        default=POINTS,
+        metavar="N",
+        help="points drawn from each surface for chamfer distance and F-score; 0 to "
+        "compare no meshes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=THRESHOLD,
+        metavar="D",
+        help="distance below which points are near for the F-score, of an object whose "
+        "longest side is 1 (default: %(default)s)",
+    )
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
@@ -203,13 +214,14 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Evaluate a run: mean IoU of voxels, where there are any, and of "
-        "silhouettes in unseen views, and loss per category; a gallery, meshes, and a "
-        "report. Results go to eval/SPLIT/ in the run folder.",
+        "silhouettes in unseen views, distances to true meshes, where there are any, "
+        "and loss, with intervals; a gallery, meshes, and a report. Results go to "
+        "eval/SPLIT/ in the run folder.",
     )
     parser.add_argument(
         "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"
     )
-    parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
+    add_arguments(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--step", type=int, help="step of the checkpoint")
     which.add_argument(
@@ -220,7 +232,10 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         "(default: newest)",
     )
     parser.add_argument(
-        "--data", metavar="FOLDER", help="folder of the data set, if it has moved"
+        "--by",
+        default="category",
+        choices=evaluation_table.CHOICES,
+        help="rows of the table: categories, or azimuths of the input view",
     )
     parser.add_argument(
         "--untrained",
@@ -242,6 +257,10 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
                 step="best" if options.checkpoint == "best" else options.step,
                 untrained=options.untrained,
                 root=options.data,
+                surfaces=SurfaceOptions(
+                    options.meshes, options.points, options.threshold
+                ),
+                by=options.by,
             )
 
     return terminal.run(prog, command)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsoftras import atomic, config, data, models, voxels
-from jaxsoftras.reconstruction import evaluation, gallery, provenance, training
+from jaxsoftras import atomic, config, voxels
+from jaxsoftras.reconstruction import gallery, provenance
+from jaxsoftras.reconstruction.evaluation_scores import Scores
+from jaxsoftras.reconstruction.evaluation_subject import Subject
 from jaxsoftras.report import examples, results
 
 _VIEWS = [0, 1]  # those of the three of a mesh from which the truth is shown as well
@@ -35,23 +36,28 @@ class Choice(NamedTuple):
     view_scores: np.ndarray
 
 
-def choose(score: evaluation.Score) -> list[Choice]:
+def choose(scores: Scores, category: str) -> list[Choice]:
     """Chooses the best, the median and the worst object of a category.
 
     Objects are ranked by their mean IoU of voxels over the input views, or of
     silhouettes where there are no voxels; of equal ones the first comes first.
+
+    Args:
+        scores: scores of a split.
+        category: key of the category.
 
     Returns:
         The best, the median (the better one, of an even number) and the worst object;
         the best and the worst of two; the only object with a score; or, if there is
         none, the first object.
     """
-    seen = np.asarray(score.seen)
-    measure, values, least = "iou", score.iou, 1
-    if values is None:
+    rows = scores.category == category
+    seen = scores.seen[rows]
+    measure, least = "iou", 1
+    if np.all(np.isnan(scores.columns[measure][rows][seen])):
         # a single view has no other to be compared with
-        measure, values, least = "silhouette_iou", score.silhouette_iou, 2
-    values = np.where(seen, np.asarray(values, float), np.nan)
+        measure, least = "silhouette_iou", 2
+    values = np.where(seen, scores.columns[measure][rows].astype(float), np.nan)
     finite = np.all(np.isfinite(values) | ~seen, axis=1)
     numbers = np.flatnonzero(finite & (np.sum(seen, axis=1) >= least))
     if not len(numbers):
@@ -74,32 +80,24 @@ def _rank(count: int) -> list[tuple[str, int]]:
     return [("best", 0), ("median", (count - 1) // 2), ("worst", count - 1)]
 
 
-def reconstruct(
-    experiment: training.Experiment,
-    variables: models.Variables,
-    split: data.Split,
-    sigma: float,
-    scores: Mapping[str, evaluation.Score],
-) -> examples.Examples:
+def reconstruct(subject: Subject, scores: Scores) -> examples.Examples:
     """Reconstructs the objects that a report shows.
 
     Args:
-        experiment: functions of the configuration the variables belong to.
-        variables: parameters and batch statistics of the network.
-        split: the objects.
-        sigma: sharpness of the rasterizer, NDC squared.
-        scores: those of the split; see `evaluation.score_split`.
+        subject: what was evaluated.
+        scores: its scores.
     """
-    choices = {key: choose(scores[key]) for key in split.categories}
+    experiment, split = subject.experiment, subject.split
+    choices = {key: choose(scores, key) for key in split.categories}
     shown = []
     # one object of each category at a time, as the gallery, whose programs serve again
     for place in range(max(map(len, choices.values()))):
         chosen = {key: c[place] for key, c in choices.items() if place < len(c)}
         found = gallery.reconstruct(
             experiment,
-            variables,
+            subject.variables,
             split,
-            sigma,
+            subject.sigma,
             {key: choice.number for key, choice in chosen.items()},
         )
         images = gallery.render_rows(found, experiment.network.faces)

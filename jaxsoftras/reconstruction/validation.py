@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxsoftras import config, data, models
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import evaluation, training
+from jaxsoftras.reconstruction import evaluation, evaluation_groups, training
 
 _MESHES_PER_DEVICE = 256  # scored together, about
 
@@ -97,7 +97,7 @@ class Validator:
             chosen = _choose(np.flatnonzero(usable), objects)
             self._objects += [(key, int(number)) for number in chosen]
             if self._voxels:
-                evaluation.read_voxels(split, key, chosen[:1])
+                evaluation_groups.read_voxels(split, key, chosen[:1])
         if not self._objects:
             raise ValueError(
                 f"no object of the {split.name} split has voxels or two pictures."
@@ -187,7 +187,7 @@ class Validator:
         inputs = inputs.astype(np.int32)
         views, occupied, cameras = inputs, None, None
         if self._voxels:
-            occupied = evaluation.read_voxels(split, key, objects)
+            occupied = evaluation_groups.read_voxels(split, key, objects)
         else:
             views = np.minimum(np.arange(split.num_views), counts[:, None] - 1)
         which = np.repeat(objects, views.shape[1]), views.ravel()

@@ -17,7 +17,7 @@ METRICS, ENVIRONMENT = "metrics.json", "environment.json"
 
 
 class Row(NamedTuple):
-    """Scores of a category, or the means of all; see `evaluation.summarize`.
+    """Scores of a category, or the means of all; see `evaluation_summary.summarize`.
 
     Attributes:
         key: key of the category.

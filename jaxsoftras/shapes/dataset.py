@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from jaxsoftras.data import accelerated, writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
 from jaxsoftras.data.zbuffer import Renderer
-from jaxsoftras.shapes import making
+from jaxsoftras.shapes import catalogue, making
 from jaxsoftras.terminal import Progress
 
 DESCRIPTION = "embedded.json"
@@ -134,6 +134,37 @@ def ensure_dataset(
             f"{root} holds an embedded data set made with another "
             f"{' and '.join(names)}: remove it or choose another folder."
         )
+
+
+def open_shapes(
+    root: Path | str,
+) -> Callable[[str, str, int], catalogue.Shape] | None:
+    """Finds the shapes that an embedded data set was made of, to make them again.
+
+    Args:
+        root: folder of the data set.
+
+    Returns:
+        Makes the shape of an object, whose vertices the data set had in single
+        precision, by synset, split, and number in that split. None if the folder holds
+        no embedded data set of this version.
+    """
+    try:
+        recipe = json.loads((Path(root) / DESCRIPTION).read_text())
+        seed, counts = int(recipe["seed"]), dict(recipe["objects"])
+        if recipe["version"] != _VERSION:
+            return None
+        jobs = {synset: _list_jobs(int(count)) for synset, count in counts.items()}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+    def make_shape(synset: str, split: str, number: int) -> catalogue.Shape:
+        numbers = [other for name, other in jobs[synset] if name == split]
+        return catalogue.make_shape(
+            synset, numbers[number], seed, held_out=split == STYLE
+        )
+
+    return make_shape
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from PIL import Image
 
 from jaxsoftras import data
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import evaluation_run
+from jaxsoftras.reconstruction import evaluation_run, evaluation_scores
 from tests.support import small_run
 
 
@@ -20,8 +20,9 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     metrics = json.loads((folder / "metrics.json").read_text())
     split = data.open_split(settings.data, "test")
     assert set(metrics) == {
-        *("split", "step", "per_category"),
-        *("mean_iou", "mean_silhouette_iou", "mean_loss"),
+        *("split", "step", "per_category", "by_azimuth", "intervals", "bootstrap"),
+        *("points", "threshold", "notes"),
+        *(f"mean_{name}" for name in evaluation_scores.COLUMNS),
     }
     assert metrics["split"] == "test" and metrics["step"] == 3
     row = metrics["per_category"][small_run.CABINET]
@@ -30,6 +31,17 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert 0 < row["iou"] < 1 and row["iou"] == metrics["mean_iou"]
     assert 0 < row["loss"] < 2 and row["loss"] == metrics["mean_loss"]
     assert 0 < row["silhouette_iou"] < 1
+    assert 0 < row["chamfer"] < 1 and 0 <= row["f_score"] < 1
+    assert 0 < row["thin_iou"] < row["iou"]
+    assert metrics["intervals"]["iou"] is None  # of one object
+    assert metrics["notes"] == ["No intervals, for no category has two objects."]
+    assert [each["azimuth"] for each in metrics["by_azimuth"]] == list(
+        range(0, 360, 15)
+    )
+    scores = evaluation_scores.load(folder / "scores.npz")
+    assert scores.object_means("iou")[small_run.CABINET].tolist() == [row["iou"]]
+    assert (scores.name.tolist(), scores.views.tolist()) == (["0"], [24])
+    assert scores.azimuth[0, 1] == 345 and len(scores.checkpoint) == 32
     assert f"{row['iou']:.4f}" in evaluated and "untrained" in evaluated
     assert f"{row['silhouette_iou']:.4f}" in evaluated
     assert "no IoU of voxels" not in evaluated
@@ -39,7 +51,7 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     lines = (folder / "cabinet.obj").read_text().splitlines()
     assert sum(line.startswith("v ") for line in lines) == 42
     assert sum(line.startswith("f ") for line in lines) == 80
-    names = {"metrics.json", "gallery.png", "cabinet.obj"}
+    names = {"metrics.json", "scores.npz", "gallery.png", "cabinet.obj"}
     names |= {"examples.npz", "environment.json"}
     if importlib.util.find_spec("plotly"):
         names |= {"report.html"}
@@ -104,6 +116,20 @@ def test_refuses_images_of_another_size(trained, cabinets, tmp_path, capsys):
     line = small_run.error_line(capsys)
     assert "model.image_size is 16 px" in line and "images of 8 px" in line
     assert str(tmp_path) in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--points", "-1", "--points must not be negative"),
+        ("--threshold", "0", "--threshold must be positive, not 0.0"),
+        ("--threshold", "nan", "--threshold must be positive, not nan"),
+        ("--meshes", "none", "does not name the mesh files"),
+    ],
+)
+def test_refuses_comparisons_that_make_no_sense(option, value, reason, trained, capsys):
+    assert evaluate("--workdir", trained, option, value) == 2
+    assert reason in small_run.error_line(capsys)
 
 
 def test_unknown_split_exits_with_usage(trained, capsys):

@@ -8,8 +8,9 @@ import pytest
 from flax import nnx
 
 from jaxsoftras import config, models
-from jaxsoftras.reconstruction import evaluation_run, optimization, runs
+from jaxsoftras.reconstruction import evaluation_summary, optimization, runs
 from tests.support import small_run
+from tests.support.scores import make_scores
 
 
 def override(*settings):
@@ -190,7 +191,9 @@ def test_a_run_is_evaluated_with_its_average(cabinets, tmp_path):
         np.testing.assert_array_equal(got, saved)
         difference += np.abs(saved - other).sum()
     assert difference > 0
-    notes = evaluation_run._make_notes({"per_category": {}}, trained.config.optim.ema)
+    notes = evaluation_summary.list_gaps(
+        make_scores({"a": 2}, iou=0.5), trained.config.optim.ema
+    )
     assert list(notes) == [
         "Scores of the moving average of the parameters (optim.ema=0.5)."
     ]

@@ -4,32 +4,33 @@ import numpy as np
 import pytest
 
 from jaxsoftras import data
-from jaxsoftras.reconstruction import evaluation, showcase
+from jaxsoftras.reconstruction import showcase
+from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
 from jaxsoftras.report import examples, results
 from tests.support import small_run
 
 
-def make_score(values, *, seen=None, has_voxels=True) -> evaluation.Score:
+def make_scores(values, *, seen=None, has_voxels=True) -> Scores:
     values = np.asarray(values, np.float32)
-    seen = np.ones(values.shape, bool) if seen is None else np.asarray(seen, bool)
-    return evaluation.Score(
-        seen=seen,
-        iou=values if has_voxels else None,
-        silhouette_iou=np.zeros_like(values) if has_voxels else values,
-        loss=np.zeros_like(values),
-    )
+    count, views = values.shape
+    views = np.full(count, views) if seen is None else np.sum(seen, axis=1)
+    names = np.full(count, "a")
+    columns = {name: np.full(values.shape, np.nan, np.float32) for name in COLUMNS}
+    columns["silhouette_iou"] = np.zeros_like(values)
+    columns["iou" if has_voxels else "silhouette_iou"] = values
+    return Scores("test", 1, names, names, names, views, np.zeros_like(values), columns)
 
 
-def ranks(score: evaluation.Score) -> list[tuple[str, int]]:
-    return [(choice.rank, choice.number) for choice in showcase.choose(score)]
+def ranks(scores: Scores) -> list[tuple[str, int]]:
+    return [(choice.rank, choice.number) for choice in showcase.choose(scores, "a")]
 
 
 @pytest.mark.parametrize("has_voxels", [True, False])
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_ranks_are_those_of_the_sorted_means(count, has_voxels):
     means = np.random.default_rng(count).permutation(count) / 8 + 0.0625
-    score = make_score(means[:, None] + [[-0.0625, 0.0625]], has_voxels=has_voxels)
-    chosen = showcase.choose(score)
+    score = make_scores(means[:, None] + [[-0.0625, 0.0625]], has_voxels=has_voxels)
+    chosen = showcase.choose(score, "a")
     expected = {
         1: {"only": 0},
         2: {"best": 1, "worst": 0},
@@ -46,30 +47,30 @@ def test_ranks_are_those_of_the_sorted_means(count, has_voxels):
 
 
 def test_of_equal_objects_the_first_comes_first():
-    assert ranks(make_score(np.full((3, 2), 0.5))) == [
+    assert ranks(make_scores(np.full((3, 2), 0.5))) == [
         *(("best", 0), ("median", 1), ("worst", 2)),
     ]
 
 
 def test_views_that_are_absent_do_not_count():
-    score = make_score([[0.2, 1.0], [0.4, 0.4]], seen=[[1, 0], [1, 1]])
-    best, worst = showcase.choose(score)
+    score = make_scores([[0.2, 1.0], [0.4, 0.4]], seen=[[1, 0], [1, 1]])
+    best, worst = showcase.choose(score, "a")
     assert (best.number, worst.number) == (1, 0)
     assert worst.score == pytest.approx(0.2) and np.isnan(worst.view_scores[1])
 
 
 def test_single_views_have_no_silhouette_score():
     seen = [[1, 0], [1, 1], [0, 0]]
-    score = make_score([[0.9, 0], [0.3, 0.5], [1, 1]], seen=seen, has_voxels=False)
+    score = make_scores([[0.9, 0], [0.3, 0.5], [1, 1]], seen=seen, has_voxels=False)
     assert ranks(score) == [("only", 1)]
-    assert ranks(make_score([[0.9, 0]], seen=[[1, 0]], has_voxels=False)) == [
+    assert ranks(make_scores([[0.9, 0]], seen=[[1, 0]], has_voxels=False)) == [
         ("unranked", 0)
     ]
 
 
 def test_scores_that_are_not_finite_are_not_ranked():
-    assert ranks(make_score([[np.nan, 0.5], [0.1, 0.2]])) == [("only", 1)]
-    assert ranks(make_score([[np.inf, np.nan]])) == [("unranked", 0)]
+    assert ranks(make_scores([[np.nan, 0.5], [0.1, 0.2]])) == [("only", 1)]
+    assert ranks(make_scores([[np.inf, np.nan]])) == [("unranked", 0)]
 
 
 def test_an_evaluation_writes_what_its_report_needs(trained, evaluated, settings):

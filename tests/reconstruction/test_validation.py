@@ -35,8 +35,8 @@ def measured(request, settings):
     if request.param == "silhouette_iou":
         split = take_voxels(split)
     variables = experiment.init(0).variables
-    scores = evaluation.score_split(experiment, variables, split, 1e-4)[CABINET]
-    expected = np.asarray(getattr(scores, request.param))
+    scores = evaluation.score_split(experiment, variables, split, 1e-4)
+    expected = scores[request.param]
     make = functools.partial(validation.Validator, experiment, split)
     return make, variables, expected, request.param
 

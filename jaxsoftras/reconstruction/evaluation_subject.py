@@ -1,0 +1,199 @@
+"""A checkpoint and a split, opened to be scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxsoftras import config, data, models, terminal
+from jaxsoftras.reconstruction import (
+    checkpoint_files,
+    evaluation,
+    evaluation_groups,
+    processes,
+    runs,
+    shared_checkpoints,
+    training,
+    training_data,
+    true_meshes,
+)
+from jaxsoftras.reconstruction.evaluation_scores import Scores
+from jaxsoftras.reconstruction.run_folder import CHECKPOINTS
+from jaxsoftras.reconstruction.surface_scores import POINTS, THRESHOLD, SurfaceScorer
+
+
+class SurfaceOptions(NamedTuple):
+    """How reconstructions are compared with true meshes.
+
+    Attributes:
+        meshes: folder of the meshes that the data set was built from.
+        points: number of points drawn from each surface; 0 to compare none.
+        threshold: distance below which points are near for the F-score, model frame.
+    """
+
+    meshes: Path | None = None
+    points: int = POINTS
+    threshold: float = THRESHOLD
+
+    def check(self) -> None:
+        """Raises ValueError for numbers that make no sense."""
+        if self.points < 0:
+            raise ValueError(f"--points must not be negative, as {self.points} is.")
+        if not (math.isfinite(self.threshold) and self.threshold > 0):
+            raise ValueError(f"--threshold must be positive, not {self.threshold}.")
+
+
+DEFAULT_SURFACES = SurfaceOptions()
+
+
+class Subject:
+    """A checkpoint of a run, and the split that it is evaluated on.
+
+    Attributes:
+        settings: configuration of the run, with the folder of the data.
+        step: step of the checkpoint.
+        experiment: functions of the configuration.
+        variables: parameters and batch statistics, on the devices.
+        split: the objects.
+        sigma: sharpness of the rasterizer at this step, NDC squared.
+    """
+
+    def __init__(
+        self,
+        workdir: Path,
+        split_name: str,
+        step: int | Literal["best"] | None = None,
+        root: str | None = None,
+    ):
+        """Opens a checkpoint and a split.
+
+        Args:
+            workdir: the run folder.
+            split_name: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
+            step: step of the checkpoint, or ``"best"`` for that of the best validation;
+                the newest if None.
+            root: folder of the data set, if it has moved.
+
+        Raises:
+            ConfigError, RunError, ValueError, OSError: the message says in one sentence
+                what is wrong.
+        """
+        self._workdir = workdir
+        found = training.find_devices()
+        settings, self.step, values = shared_checkpoints.load(workdir, step)
+        if root is not None:
+            settings = config.override(
+                settings, [f"data.root={root!r}", "data.sources=()"]
+            )
+        self.settings = settings
+        self.split = processes.in_turn(
+            lambda: data.open_split(settings.data, split_name)
+        )
+        training.check_image_size(settings, self.split)
+        devices = training.device_mesh(len(found), found)
+        self.experiment = training.Experiment(settings, devices)
+        like = jax.eval_shape(self.experiment.init, 0).variables
+        self.variables = shared_checkpoints.spread(
+            values, runs.abstract(like, self.experiment.replicated)
+        )
+        self.sigma = float(self.experiment.sigma(self.step))
+
+    @property
+    def _source(self) -> config.Data | config.Source:
+        return (*self.settings.data.sources, self.settings.data)[0]
+
+    def find_meshes(self, folder: Path | None) -> true_meshes.TrueMeshes:
+        """Finds the true meshes of the split; see `true_meshes.find_meshes`."""
+        objects = evaluation_groups.list_objects(self.split)
+        return true_meshes.find_meshes(self._source, self.split, objects, folder)
+
+    def score(
+        self,
+        variables: models.Variables,
+        title: str,
+        truths: true_meshes.TrueMeshes | None = None,
+        options: SurfaceOptions = DEFAULT_SURFACES,
+    ) -> Scores:
+        """Scores a network with a progress bar.
+
+        Args:
+            variables: parameters and batch statistics of the network.
+            title: label of the progress bar.
+            truths: meshes to compare with; None to compare with none.
+            options: how to compare with them.
+        """
+        scorers = []
+        if truths is not None:
+            faces = np.asarray(self.experiment.network.faces)
+            scorers.append(
+                SurfaceScorer(truths.load, faces, options.points, options.threshold)
+            )
+        first = processes.is_first()
+        with terminal.progress_bar(title) as progress:
+            columns = evaluation.score_split(
+                self.experiment,
+                variables,
+                self.split,
+                self.sigma,
+                progress if first else None,
+                scorers,
+            )
+        split, compared = self.split, truths is not None
+        names = evaluation_groups.list_names(
+            split, true_meshes.read_description(self._source)
+        )
+        keys = [key for key, _ in evaluation_groups.list_objects(split)]
+        return Scores(
+            split=split.name,
+            step=self.step,
+            category=np.array(keys),
+            category_name=np.array([split.names[key] for key in keys]),
+            name=np.concatenate([np.array(names[key]) for key in split.categories]),
+            views=np.concatenate([split.view_counts(key) for key in split.categories]),
+            azimuth=evaluation_groups.find_azimuths(split),
+            columns=columns,
+            checkpoint=processes.on_first(
+                lambda: find_checksum(self._workdir, self.step)
+            ),
+            data=_summarize_data(split),
+            points=options.points if compared else 0,
+            threshold=options.threshold if compared else 0.0,
+        )
+
+
+def find_checksum(workdir: Path, step: int) -> str:
+    """Checksum of a checkpoint; empty if there is none or it has none."""
+    path = workdir / CHECKPOINTS / str(step) / checkpoint_files.MANIFEST
+    try:
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    except OSError:
+        return ""
+
+
+def _summarize_data(split: data.Split) -> str:
+    """Checksum of what `training_data.describe` says of a split."""
+    text = json.dumps(training_data.describe(split))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def list_problems(truths: true_meshes.TrueMeshes, scores: Scores) -> Iterator[str]:
+    """A sentence on the objects that have no true mesh, if there are any.
+
+    Args:
+        truths: the meshes, after the objects have been scored.
+        scores: the scores.
+    """
+    if truths.problems:
+        first = min(truths.problems)
+        yield (
+            f"Objects without a true mesh: {len(truths.problems)} of "
+            f"{len(scores.name)}, such as {scores.name[first]} of "
+            f"{scores.category_name[first]} ({truths.problems[first].rstrip('.')})."
+        )

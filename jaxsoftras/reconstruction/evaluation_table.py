@@ -1,0 +1,74 @@
+"""The tables that an evaluation prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import rich.markup
+import rich.table
+
+from jaxsoftras.reconstruction.evaluation_scores import COLUMNS
+
+By = Literal["category", "azimuth"]
+CHOICES: tuple[By, ...] = get_args(By)
+
+
+def format_score(number: float | None) -> str:
+    """Formats a score with four digits after the point."""
+    return "none" if number is None else f"{number:.4f}"
+
+
+def list_columns(metrics: dict[str, Any]) -> list[str]:
+    """Columns that anything has a number in, and those that are always shown."""
+    return [
+        name
+        for name in COLUMNS
+        if name in ("iou", "silhouette_iou", "loss")
+        or metrics[f"mean_{name}"] is not None
+    ]
+
+
+def make_table(metrics: dict[str, Any], by: By = "category") -> rich.table.Table:
+    """Makes a table of the means by category, or by azimuth of the input view.
+
+    Args:
+        metrics: contents of ``metrics.json``.
+        by: what a row is.
+    """
+    columns = list_columns(metrics)
+    table = rich.table.Table(title=f"{metrics['split']}, step {metrics['step']:,}")
+    table.add_column(by)
+    for heading in ("objects", *(COLUMNS[name].label for name in columns)):
+        table.add_column(heading, justify="right")
+    for label, row in _list_rows(metrics, by):
+        scores = (format_score(row[name]) for name in columns)
+        table.add_row(label, str(row["objects"]), *scores)
+    table.add_section()
+    categories = metrics["per_category"].values()
+    table.add_row(
+        "mean of categories",
+        str(sum(row["objects"] for row in categories)),
+        *(format_score(metrics[f"mean_{name}"]) for name in columns),
+        style="bold",
+    )
+    for end, which in (("from", 0), ("to", 1)):
+        table.add_row(
+            f"{metrics['bootstrap']['level']:.0%} interval, {end}",
+            "",
+            *(_format_bound(metrics["intervals"][name], which) for name in columns),
+        )
+    return table
+
+
+def _format_bound(interval: tuple[float, float] | None, which: int) -> str:
+    return "" if interval is None else format_score(interval[which])
+
+
+def _list_rows(metrics: dict[str, Any], by: By) -> Iterator[tuple[str, dict[str, Any]]]:
+    if by == "azimuth":
+        for row in metrics["by_azimuth"]:
+            yield f"{row['azimuth']:g}°", row
+    else:
+        for row in metrics["per_category"].values():
+            yield rich.markup.escape(row["name"]), row

@@ -1,0 +1,145 @@
+"""The command line, on run folders that hold scores and no checkpoint."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from jaxsoftras import config
+from jaxsoftras.reconstruction import comparison_run, evaluation_scores
+from tests.support import small_run
+from tests.support.scores import make_scores
+
+
+def make_run(folder, *settings, offset=0.0, step=10, place="", **fields):
+    """Writes a configuration, and scores of it."""
+    folder.mkdir(exist_ok=True)
+    values = config.override(config.Config(), settings)
+    config.save(values, folder / "config.json")
+    iou = 0.3 + offset + np.arange(20).reshape(5, 4) / 100
+    scores = make_scores({"a": 3, "b": 2}, iou=iou, loss=1 - iou)
+    scores = dataclasses.replace(scores, step=step, **fields)
+    path = folder / "eval" / "test" / place / "scores.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    evaluation_scores.write(scores, path)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        for number, encoder in enumerate(("baseline", "resnet", "attention")):
+            folder = tmp_path / f"{encoder}{seed}"
+            words = f"model.encoder={encoder}", f"seed={seed}"
+            make_run(folder, *words, offset=0.1 * number + 0.02 * seed)
+    return tmp_path
+
+
+def compare(*words) -> int:
+    return comparison_run.main([str(word) for word in words])
+
+
+def test_the_three_encoders_of_the_study(runs, capsys):
+    names = [f"{name}{k}" for name in ("baseline", "resnet", "attention") for k in "01"]
+    words = ["--group-seeds", "--columns", "loss", "iou", "--format", "json"]
+    words += [
+        "--label",
+        "resnet=ResNet-like",
+        "--label",
+        "attention=attention-involved",
+    ]
+    assert compare(*names, *words) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["columns"] == ["loss", "iou"]
+    rows = {row["name"]: row["columns"] for row in table["rows"]}
+    assert list(rows) == ["baseline", "ResNet-like", "attention-involved"]
+    # a: 0.3 + mean(0..11) / 100; b: 0.3 + mean(12..19) / 100; and 0.01 of the seeds
+    mean = 0.3 + (0.055 + 0.155) / 2 + 0.01
+    assert rows["baseline"]["iou"]["mean"] == pytest.approx(mean, abs=1e-6)
+    assert rows["ResNet-like"]["iou"]["difference"] == pytest.approx(0.1, abs=1e-6)
+    spread = rows["ResNet-like"]["iou"]["spread"]
+    assert spread == pytest.approx(0.02 / np.sqrt(2), abs=1e-6)
+    difference = rows["attention-involved"]["loss"]["difference"]
+    assert difference == pytest.approx(-0.2, abs=1e-6)
+
+
+def test_base_and_file(runs, capsys):
+    words = ["--base", "resnet0", "--format", "markdown", "--out", "tables/all.md"]
+    assert compare("baseline0", "resnet0", "attention0", *words) == 0
+    assert capsys.readouterr().out == "Written to tables/all.md.\n"
+    lines = (runs / "tables" / "all.md").read_text().splitlines()
+    assert lines[2].startswith("| resnet0 ") and "-0.1000" in lines[3]
+    assert [path.name for path in (runs / "tables").iterdir()] == ["all.md"]
+
+
+def test_steps_of_one_run(runs, capsys):
+    for step, offset in ((10, 0.0), (20, 0.2)):
+        place = f"step-{step}"
+        make_run(runs / "x", offset=offset, step=step, place=place)
+    assert compare("x:10", "x:20", "--format", "csv") == 0
+    captured = capsys.readouterr()
+    first, second = captured.out.splitlines()[1:]
+    assert first.startswith("x:10,x:10,10,0.4") and second.startswith(
+        "x:20,x:20,20,0.6"
+    )
+    assert "compare: Differences are to x:10" in captured.err
+
+
+def test_names_with_colons(runs, capsys):
+    make_run(runs / "x:best")
+    make_run(runs / "y:7")
+    assert compare("x:best", "y:7", "x:best:10") == 0
+    assert "x:best:10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["none", "resnet0"], "none is not a run folder"),
+        (["resnet0:11"], "no checkpoint of step 11"),
+        (["resnet0:best"], "No sound checkpoint"),
+        (["resnet0", "--split", "val"], "no checkpoint in"),
+        (["resnet0", "resnet0"], "resnet0 is named twice"),
+        (["resnet0", "resnet0:10", "--group-seeds"], "have the same configuration and"),
+        (["resnet0", "--label", "x=y"], "there is no row 'x'; the rows are resnet0"),
+        (["resnet0", "--label", "x"], "write NAME=LABEL"),
+        (["resnet0", "--base", "x"], "there is no row 'x'"),
+        (["resnet0", "resnet1", "--label", "resnet0=resnet1"], "the same label"),
+        (["resnet0", "other"], "resnet0 and other cannot be compared"),
+        (["resnet0", "damaged"], "scores.npz is damaged"),
+        (["resnet0", "--out", "resnet0"], "a folder has the name of a file"),
+    ],
+)
+def test_refusals_take_one_line(words, reason, runs, capsys):
+    make_run(runs / "other", data="1")
+    make_run(runs / "damaged")
+    (runs / "damaged" / "eval" / "test" / "scores.npz").write_bytes(b"PK")
+    assert compare(*words) == 2
+    assert reason in small_run.error_line(capsys)
+
+
+def test_a_checkpoint_without_scores_is_evaluated(trained, evaluated, capsys):
+    """Also one whose scores are of another checkpoint of the same step."""
+    folder = trained / "eval" / "test"
+    saved = evaluation_scores.load(folder / "scores.npz")
+    other = dataclasses.replace(saved, checkpoint="f" * 32)
+    (folder / "step-3").mkdir()
+    evaluation_scores.write(other, folder / "step-3" / "scores.npz")
+    try:
+        (folder / "scores.npz").rename(folder / "hidden.npz")
+        assert compare(trained, "--format", "json") == 0
+        captured = capsys.readouterr()
+        assert "step 3 has no scores yet" in captured.err
+        (row,) = json.loads(captured.out)["rows"]
+        expected = evaluation_scores.mean(saved.object_means("iou"))
+        assert row["columns"]["iou"]["mean"] == expected
+        made = (folder / "step-3" / "scores.npz").read_bytes()
+        assert made == (folder / "hidden.npz").read_bytes()
+        assert compare(trained, "--format", "json") == 0
+        assert "no scores" not in capsys.readouterr().err
+    finally:
+        (folder / "hidden.npz").rename(folder / "scores.npz")
+        for path in (folder / "step-3").iterdir():
+            path.unlink()
+        (folder / "step-3").rmdir()
