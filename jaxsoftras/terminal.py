@@ -263,7 +263,7 @@ def make_table(*columns: str, **options: Any) -> rich.table.Table:
 
 
 def _require_rich() -> None:
-    """Checks that rich is there, which only programs need, and import when they do."""
+    """Checks that rich is installed, which programs alone need, and import late."""
     extras.require("show progress and tables", "rich")
 
 
