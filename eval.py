@@ -20,7 +20,7 @@ def _end(number: int, _) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, _end)
 
+    from jaxsoftras import __main__ as program
     from jaxsoftras import terminal
-    from jaxsoftras.reconstruction import evaluation_run
 
-    terminal.leave(lambda: evaluation_run.main(prog="eval.py"))
+    terminal.leave(lambda: program.run_command("eval", None, prog="eval.py"))

@@ -21,7 +21,7 @@ def _end(number: int, _) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, _end)
 
+    from jaxsoftras import __main__ as program
     from jaxsoftras import terminal
-    from jaxsoftras.reconstruction import training_run
 
-    terminal.leave(lambda: training_run.main(prog="train.py"))
+    terminal.leave(lambda: program.run_command("train", None, prog="train.py"))

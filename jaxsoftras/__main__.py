@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple, NoReturn
 
 import jaxsoftras
-from jaxsoftras import interruption, terminal
+from jaxsoftras import extras, interruption, terminal
 
 
 class Command(NamedTuple):
@@ -109,17 +109,31 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    return run_command(name, rest, prog=f"jaxsoftras {name}")
+
+
+def run_command(name: str, arguments: list[str] | None, *, prog: str) -> int:
+    """Imports the module of a command and runs it.
+
+    Args:
+        name: a key of `COMMANDS`.
+        arguments: words after the program's name; those of the process if None.
+        prog: name of the program in messages.
+
+    Returns:
+        The command's exit code; 2 if a package that it needs is not installed.
+    """
     try:
         # an import has nothing to clean up
-        with interruption.Stop().handle(f"jaxsoftras {name}", at_once=True):
+        with interruption.Stop().handle(prog, at_once=True):
             module = importlib.import_module(COMMANDS[name].module)
-    except ModuleNotFoundError as error:
-        print(
-            f"jaxsoftras {name}: {error}; install jaxsoftras with its dependencies.",
-            file=sys.stderr,
-        )
+    except extras.MissingExtraError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
         return 2
-    return module.main(rest, prog=f"jaxsoftras {name}")
+    except ModuleNotFoundError as error:  # what one of its dependencies needs
+        print(f"{prog}: {error}; install jaxsoftras again.", file=sys.stderr)
+        return 2
+    return module.main(arguments, prog=prog)
 
 
 def run() -> NoReturn:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import atomic, guesses
+from jaxsoftras import atomic, extras, guesses
 from jaxsoftras.checks import VectorLike
 
 # values beyond [0, 1] by this much, half of a level, are rounding errors
@@ -162,6 +162,7 @@ def to_pixels(
 
 def to_pillow(pixels: np.ndarray) -> Any:
     """Converts ``[H, W, 1, 3 or 4]`` uint8 to a Pillow image."""
+    extras.require("make images", "PIL")
     from PIL import Image
 
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -195,6 +196,7 @@ def save_image(
     Raises:
         FileNotFoundError: the folder does not exist.
         ValueError: an unknown format, or an argument of wrong shape, dtype or range.
+        MissingExtraError: Pillow is not installed.
 
     Example:
         >>> import pathlib, tempfile

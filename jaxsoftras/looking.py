@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxsoftras import guesses, images
+from jaxsoftras import extras, guesses, images
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.joining import unstack_meshes
 from jaxsoftras.mesh import Mesh
@@ -93,6 +93,7 @@ def show(
     Raises:
         RuntimeError: not in a notebook.
         ValueError: as `save_image` and `to_trimesh` raise it.
+        MissingExtraError: meshes need trimesh, and images Pillow.
 
     Example:
         >>> try:
@@ -103,6 +104,7 @@ def show(
     """
     display = _find_display()
     if isinstance(mesh_or_image, Mesh):
+        extras.require("show meshes", "trimesh")
         from trimesh.viewer import scene_to_notebook
 
         display(scene_to_notebook(_scene(mesh_or_image)))

@@ -15,11 +15,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from jaxsoftras import interruption
+from jaxsoftras import extras, interruption
 
 if TYPE_CHECKING:
     import rich.console
     import rich.progress
+    import rich.table
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)``; a total of 0 means that it is unknown."""
@@ -231,8 +232,12 @@ def make_console(**options: Any) -> rich.console.Console:
 
     Args:
         **options: those of `rich.console.Console`.
+
+    Raises:
+        MissingExtraError: rich is not installed.
     """
-    import rich.console  # only programs need it
+    _require_rich()
+    import rich.console
 
     class Console(rich.console.Console):
         def on_broken_pipe(self) -> None:
@@ -241,14 +246,39 @@ def make_console(**options: Any) -> rich.console.Console:
     return Console(**options)
 
 
+def make_table(*columns: str, **options: Any) -> rich.table.Table:
+    """Makes a table of rich.
+
+    Args:
+        *columns: titles of the first columns.
+        **options: those of `rich.table.Table`.
+
+    Raises:
+        MissingExtraError: rich is not installed.
+    """
+    _require_rich()
+    import rich.table
+
+    return rich.table.Table(*columns, **options)
+
+
+def _require_rich() -> None:
+    """Checks that rich is installed, which programs alone need, and import late."""
+    extras.require("show progress and tables", "rich")
+
+
 def bar_columns(*details: str) -> tuple[rich.progress.ProgressColumn, ...]:
     """Columns of a progress bar, in the style that all programs share.
 
     Args:
         details: further columns between the count and the remaining time, such as
             ``"{task.fields[rate]}"``.
+
+    Raises:
+        MissingExtraError: rich is not installed.
     """
-    import rich.progress  # only programs need it
+    _require_rich()
+    import rich.progress
 
     return (
         rich.progress.TextColumn("{task.description}"),
@@ -272,8 +302,12 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Progress]:
 
     Yields:
         The function that moves the bar.
+
+    Raises:
+        MissingExtraError: rich is not installed.
     """
-    import rich.progress  # only programs need it
+    _require_rich()
+    import rich.progress
 
     console = make_console(stderr=True)
     with rich.progress.Progress(

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from jaxsoftras import guesses, texture_parts
+from jaxsoftras import extras, guesses, texture_parts
 from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
 from jaxsoftras.meshfile import atlas, colors, imagefile, srgb, surface
 from jaxsoftras.texture import (
@@ -137,6 +137,7 @@ def _simplify(mesh: Mesh, exists: np.ndarray) -> Any:
 
 def _picture(image: np.ndarray) -> Any:
     """Material that shows an image ``[H, W, 3 or 4]`` uint8, on both sides."""
+    extras.require("convert images for trimesh", "PIL")
     from PIL import Image
     from trimesh.visual.material import PBRMaterial
 
@@ -167,6 +168,7 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     Raises:
         ValueError: a batch, traced arrays, a texture that does not fit, or several
             images that repeat too often to be packed into one.
+        MissingExtraError: trimesh is not installed, or Pillow for images.
 
     Example:
         >>> solid = jaxsoftras.to_trimesh(jaxsoftras.icosphere(2))
@@ -175,6 +177,7 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     """
     mesh = checked_mesh(mesh, "to_trimesh")
     vertices, faces, exists = _check_one(mesh)
+    extras.require("convert meshes to trimesh", "trimesh")
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals, TextureVisuals
 
@@ -310,6 +313,7 @@ def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
 
     Raises:
         ValueError: anything else, no triangles, or arrays that do not fit together.
+        MissingExtraError: trimesh is not installed.
 
     Example:
         >>> import trimesh
@@ -317,6 +321,7 @@ def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
         >>> print(box.vertices.shape, box.faces.shape)
         (8, 3) (12, 3)
     """
+    extras.require("convert meshes of trimesh", "trimesh")
     import trimesh
 
     if not isinstance(source, (trimesh.Trimesh, trimesh.Scene)):

@@ -15,12 +15,11 @@ import argparse
 import concurrent.futures
 import functools
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import rich.console
-import rich.table
 from jax import lax
 
 from jaxsoftras import geometry, terminal
@@ -29,6 +28,9 @@ from jaxsoftras.kernels.bench_scenes import Draw, Inputs, Size
 from jaxsoftras.kernels.bench_scenes import make_inputs as make_inputs
 from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.rasterization import soft
+
+if TYPE_CHECKING:
+    import rich.table
 
 _SIGMA, _GAMMA, _DIST_EPS = 1e-4, 1e-4, 1e-4
 _CPU_SIZES = ("8x1280x64", "64x1280x64")
@@ -139,7 +141,7 @@ def compare(
         ProgramError: two backends differ by more than rounding.
     """
     device = jax.devices()[0]
-    table = rich.table.Table(
+    table = terminal.make_table(
         title=f"{what}, sigma {_SIGMA:g}, {device.device_kind}, jax {jax.__version__}"
     )
     for column in ("size", "backend"):
@@ -236,7 +238,7 @@ def main(
 
 
 def _run(options: argparse.Namespace, kinds: dict[str, dict[str, Draw]]) -> None:
-    console = rich.console.Console(width=max(rich.console.Console().width, 132))
+    console = terminal.make_console(width=max(terminal.make_console().width, 132))
     repeats, threads = max(options.repeats, 1), max(options.threads, 1)
     for what in options.what:
         draws = {

@@ -5,7 +5,7 @@ import pytest
 
 from jaxsoftras import config
 
-FILES = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+FILES = sorted((Path(__file__).parents[1] / "configs").glob("[!_]*.py"))
 
 
 class TestLoad:
@@ -60,6 +60,37 @@ class TestLoad:
     def test_missing_file(self, tmp_path):
         with pytest.raises(config.ConfigError, match="no configuration file"):
             config.load(tmp_path / "none.py")
+
+
+class TestNames:
+    def test_are_the_files_of_the_project(self):
+        assert config.list_names() == [path.stem for path in FILES]
+        for path in FILES:
+            assert config.locate(path.stem).samefile(path)
+
+    def test_load_takes_a_name_and_settings(self):
+        settings = config.load("demo", ["optim.steps=7"])
+        assert settings.optim.steps == 7 and settings.data.source == "embedded"
+
+    @pytest.mark.parametrize(
+        "name",
+        ["real31", "Real13", "real13.py", "__init__", "*", "", ".", "..", "../demo"]
+        + ["demo/", "/", " demo", "demo\n", "\0", "demo,real13", "configs.demo", "-"],
+    )
+    def test_unknown_one_lists_those_known(self, name, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(config.ConfigError) as caught:
+            config.load(name)
+        assert str(caught.value).endswith("are demo, mixed, real13, softras.")
+
+    def test_a_file_of_that_name_is_a_path(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("demo").write_text(
+            "from jaxsoftras import config\n"
+            "def get_config(): return config.load('softras', ['seed=5'])"
+        )
+        assert config.load("demo").seed == 0
+        assert config.load("./demo").seed == config.load(Path("demo")).seed == 5
 
 
 class TestOverride:

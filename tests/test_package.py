@@ -5,6 +5,7 @@ import functools
 import graphlib
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,7 @@ HEAVY = {
     "jinja2": {"report"},
     "plotly": {"report"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
+    "rich": {"terminal", "data", "kernels", "reconstruction"},
 }
 
 
@@ -67,11 +69,13 @@ HEAVY = {
 def modules() -> dict[str, ast.Module]:
     """Syntax trees by name below jaxsoftras, such as ``kernels.xla.blend``."""
     found = {}
-    for folder, prefix in ((ROOT / "jaxsoftras", ""), (ROOT / "kernels", "kernels.")):
+    parts = {"jaxsoftras": "", "kernels": "kernels.", "configs": "configs."}
+    for part, prefix in parts.items():
+        folder = ROOT / part
         for path in sorted(folder.rglob("*.py")):
             relative = path.relative_to(folder)
-            if relative.parts[0] == "kernels":
-                continue  # the link, which Python 3.13 follows
+            if relative.parts[0] in parts:
+                continue  # a link, which Python 3.13 follows
             name = prefix + ".".join(relative.with_suffix("").parts)
             name = name.removesuffix("__init__").removesuffix(".")
             found[name] = ast.parse(path.read_text())
@@ -257,3 +261,20 @@ def test_kernels_are_found_below_the_package_only():
 
     assert module.__name__ == "jaxsoftras.kernels.xla.blend"
     assert (ROOT / "jaxsoftras" / "kernels").is_symlink()
+
+
+def test_every_package_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
+    folders = {
+        str(path.parent.relative_to(ROOT)).replace("/", ".")
+        for top in ("jaxsoftras", "kernels", "configs")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    tops = ("jaxsoftras", "jaxsoftras.kernels", "jaxsoftras.configs")
+    mapped = project["tool"]["setuptools"]["package-dir"]
+    assert mapped == {name: name.removeprefix("jaxsoftras.") for name in tops[1:]}
+    assert listed == {
+        name if name.startswith("jaxsoftras") else f"jaxsoftras.{name}"
+        for name in folders
+    }

@@ -1,10 +1,12 @@
 """Configurations of runs: frozen dataclasses with checked names, types and ranges.
 
-A configuration file is a Python file with a function ``get_config() -> Config``. Single
-fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
+A configuration file is a Python file with a function ``get_config() -> Config``; those
+of the package are known by name, such as ``real13``. Single fields are overridden by
+their path, such as ``optim.learning_rate=3e-4``.
 
 * `jaxsoftras.config.fields`, `jaxsoftras.config.augmentations`: every field, its
   default and its range.
+* `jaxsoftras.config.named`: the configurations of the package, by name.
 * `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
 """
 
@@ -21,6 +23,8 @@ from jaxsoftras.config.fields import Model as Model
 from jaxsoftras.config.fields import Optim as Optim
 from jaxsoftras.config.fields import Render as Render
 from jaxsoftras.config.fields import Source as Source
+from jaxsoftras.config.named import list_names as list_names
+from jaxsoftras.config.named import locate as locate
 from jaxsoftras.config.ranges import ConfigError as ConfigError
 from jaxsoftras.config.reading import conflicts as conflicts
 from jaxsoftras.config.reading import flat as flat

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from jaxsoftras import atomic
+from jaxsoftras.config import named
 from jaxsoftras.config.fields import RESUMABLE, Config
 from jaxsoftras.config.ranges import ConfigError
 
@@ -208,11 +209,12 @@ def _evaluate(text: str) -> Any:
         return text
 
 
-def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
+def load(name_or_path: str | Path, settings: Iterable[str] = ()) -> Config:
     """Runs a configuration file and applies overrides.
 
     Args:
-        path: a Python file with a function ``get_config() -> Config``.
+        name_or_path: a Python file with a function ``get_config() -> Config``, or the
+            name of one in the package; see `named.locate`.
         settings: see `override`.
 
     Returns:
@@ -222,8 +224,7 @@ def load(path: str | Path, settings: Iterable[str] = ()) -> Config:
         ConfigError: a missing file, a file that defines no configuration, or wrong
             settings.
     """
-    if not Path(path).is_file():
-        raise ConfigError(f"There is no configuration file {str(path)!r}.")
+    path = named.locate(name_or_path)
     try:
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None

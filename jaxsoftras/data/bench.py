@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.table import Table
 
 from jaxsoftras import config, cores, terminal
 from jaxsoftras.data import sampling, source
@@ -226,7 +225,7 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    table = Table(
+    table = terminal.make_table(
         title=f"{options.objects} objects, batches of {options.batch} pairs, "
         f"{cores.count_cores()} cores"
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, extras
 from jaxsoftras.data import build_discovery, build_images, build_pool, description
 from jaxsoftras.data.build_discovery import Discovery, Found
 from jaxsoftras.data.build_object import Options
@@ -124,6 +124,7 @@ def build(
         FileExistsError: ``out`` holds something else, or a part of a data set that is
             made with other options.
         ValueError: an argument is out of range.
+        MissingExtraError: mapbox_earcut or Pillow is not installed.
 
     Example:
         >>> import pathlib, tempfile
@@ -192,8 +193,10 @@ def make(
         The objects, and what is to be said of them.
 
     Raises:
-        FileExistsError, ValueError: as `build`.
+        FileExistsError, ValueError, MissingExtraError: as `build`.
     """
+    # once: each mesh that lacks one of them would be left out
+    extras.require("make data sets of meshes", "mapbox_earcut", "PIL")
     root, out = Path(meshes).resolve(), Path(out).resolve()
     _check_arguments(root, out, jobs, shard)
     about = build_discovery.read_metadata(Path(metadata)) if metadata else {}

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from jaxsoftras import terminal
 from jaxsoftras.data import description
@@ -24,6 +22,10 @@ from jaxsoftras.data.reporting import (
     say,
 )
 from jaxsoftras.data.split import SPLITS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +143,7 @@ def print_report(
 
 
 def _count_table(report: Report) -> Table:
-    table = Table("category", "key")
+    table = terminal.make_table("category", "key")
     splits = name_splits(split for counts in report.counts.values() for split in counts)
     for split in splits:
         table.add_column(split, justify="right")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras import atomic, workers
+from jaxsoftras import atomic, extras, workers
 from jaxsoftras.data import picture_cameras, picture_files, picture_objects
 from jaxsoftras.data.picture_files import PictureObject
 from jaxsoftras.data.picture_objects import Options, Outcome, list_unused
@@ -52,6 +52,7 @@ def import_pictures(
         FileNotFoundError: there are no pictures.
         FileExistsError: ``out`` holds something else.
         ValueError: an argument is out of range.
+        MissingExtraError: Pillow is not installed.
 
     Example:
         >>> import json, pathlib, tempfile
@@ -76,6 +77,8 @@ def import_pictures(
         (1, [])
         >>> folder.cleanup()
     """
+    # once: each picture would be left out
+    extras.require("read pictures", "PIL")
     root, out = Path(images).resolve(), Path(out).resolve()
     _check_arguments(root, out, options, jobs)
     check_folder(out)

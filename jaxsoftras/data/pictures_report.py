@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from jaxsoftras import terminal
 from jaxsoftras.data.categories import sort_keys
@@ -23,6 +21,10 @@ from jaxsoftras.data.reporting import (
     say,
 )
 from jaxsoftras.data.split import SPLITS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +86,7 @@ def print_report(report: Report, out: Path, console: Console) -> None:
 
 
 def _count_table(report: Report) -> Table:
-    table = Table("category")
+    table = terminal.make_table("category")
     names = name_splits(taken.source.split for taken in report.objects)
     for split in names:
         table.add_column(split, justify="right")

@@ -30,7 +30,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, extras
 from jaxsoftras.data import camera_files, description
 from jaxsoftras.data.npz import NpzCategory, inspect_npz
 from jaxsoftras.data.tfds_packages import tfds
@@ -307,6 +307,8 @@ def write(kind: type[BuilderT], data_dir: str | Path, **arguments: Any) -> Build
             if type(error) is not RuntimeError:  # the writer of ArrayRecord's files
                 raise
             raise OSError(f"{data_dir} could not be written: {error}") from error
+        except extras.MissingExtraError:
+            raise
         except ModuleNotFoundError as error:
             # nothing else on this path imports TensorFlow
             raise ValueError(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from typing import get_args
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, get_args
 
 from jaxsoftras import terminal
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.data.zbuffer import Renderer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 _ROWS = 40  # of a table of files
 _ALIKE = 5  # rows of the same text; more are joined
@@ -57,6 +57,8 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
 
 def as_text(word: str) -> Text:
     """Makes a cell of a word from a file, in which nothing is read as a style."""
+    from rich.text import Text  # only programs need it
+
     return Text(terminal.printable(word))
 
 
@@ -89,7 +91,7 @@ def print_files(
     if not rows:
         return
     rows = _join_alike(rows)
-    table = Table(title, header)
+    table = terminal.make_table(title, header)
     for file, text in rows[:_ROWS]:
         table.add_row(as_text(file), as_text(text))
     if len(rows) > _ROWS:

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
+from jaxsoftras import extras
 from jaxsoftras.data.drawing import Draw, draw
 from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.rig import Viewpoints, select_views
@@ -112,7 +113,11 @@ def view_batches(
     Returns:
         An iterator; ``next`` raises the errors of the threads. They end when the
         iterator is closed or no longer referenced.
+
+    Raises:
+        MissingExtraError: grain is not installed.
     """
+    extras.require("make batches ahead", "grain")
     import grain
 
     mixture = Mixture.of(source)

@@ -9,16 +9,16 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from jaxsoftras import atomic, terminal
 from jaxsoftras.data import show, source
 from jaxsoftras.data.reporting import as_text, say
 from jaxsoftras.data.show import CHECKS, Finding, Summary
 from jaxsoftras.data.show_sheet import Sheet
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 _LICENCES = 8  # that are printed
@@ -103,7 +103,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Prints the categories with their objects, and what holds for all."""
-    table = Table("key", "category")
+    table = terminal.make_table("key", "category")
     for split in summary.counts:
         table.add_column(split, justify="right")
     for key, name in summary.names.items():
@@ -128,7 +128,9 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 def print_findings(findings: Mapping[str, Finding], console: Console) -> None:
     """Prints what deserves a look, and what was looked for in vain."""
-    table = Table()
+    from rich.text import Text  # only programs need it
+
+    table = terminal.make_table()
     table.add_column("deserves a look", no_wrap=True)
     for name in ("images", "objects"):
         table.add_column(name, justify="right")

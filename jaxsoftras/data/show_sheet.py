@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxsoftras import extras
 from jaxsoftras.data.show import name_object
 from jaxsoftras.data.source import Contents
 
@@ -61,7 +62,11 @@ class Sheet:
 
         Args:
             title: the line above.
+
+        Raises:
+            MissingExtraError: Pillow is not installed.
         """
+        extras.require("draw contact sheets", "PIL")
         from PIL import Image, ImageDraw
 
         opened = self.contents.splits[self.split]

@@ -35,7 +35,7 @@ def open_split(settings: config.Data, split: str) -> Split:
         FileNotFoundError: the folder, the split or a category is missing.
         FileExistsError: the folder of an embedded data set holds something else.
         ValueError: an unknown source, split or category; damaged files.
-        ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
+        MissingExtraError: a prepared data set, but no tensorflow-datasets.
 
     Example:
         >>> import tempfile
@@ -87,7 +87,7 @@ def open_training_set(settings: config.Data) -> Split | Mixture:
         settings: as for `open_split`; ``settings.sources`` names several data sets.
 
     Raises:
-        FileNotFoundError, FileExistsError, ValueError, ModuleNotFoundError: as
+        FileNotFoundError, FileExistsError, ValueError, MissingExtraError: as
             `open_split`; ValueError also where sources differ in image size.
     """
     if not settings.sources:
@@ -133,7 +133,7 @@ def describe(root: str | Path) -> Contents:
     Raises:
         FileNotFoundError: not a data set.
         ValueError: damaged files.
-        ModuleNotFoundError: a prepared data set, but no tensorflow-datasets.
+        MissingExtraError: a prepared data set, but no tensorflow-datasets.
     """
     root = Path(root)
     if not root.is_dir():

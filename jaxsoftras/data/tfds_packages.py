@@ -1,25 +1,18 @@
-"""TFDS, or a message that says which package to install."""
+"""TFDS, or an error that says how to install it."""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-try:
-    import tensorflow_datasets as tfds
-    from tensorflow_datasets.proto import tf_example_pb2
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"Prepared data sets need {error.name}: pip install tensorflow-datasets "
-        "array-record, or use the npz files as they are.",
-        name=error.name,
-    ) from error
-if importlib.util.find_spec("array_record") is None:
-    raise ModuleNotFoundError(
-        "Prepared data sets need array-record: pip install array-record, or use the "
-        "npz files as they are.",
-        name="array_record",
-    )
+from jaxsoftras import extras
+
+extras.require(
+    "read and write prepared data sets, which npz files do without",
+    "tensorflow_datasets",
+    "array_record",
+)
+import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
 
 _messages: Any = tf_example_pb2  # made on import, where no type checker sees them
 Proto = _messages.Example

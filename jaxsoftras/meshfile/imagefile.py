@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxsoftras import extras
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -134,7 +136,9 @@ def decode(file: Path | io.BytesIO, *, upright: bool = False) -> np.ndarray:
         FileNotFoundError: the file does not exist.
         ValueError: the file is not an image, damaged, or too large; the message is
             meant to follow the name of the file.
+        MissingExtraError: Pillow is not installed.
     """
+    extras.require("read images", "PIL")
     from PIL import Image
 
     Image.init()
@@ -181,7 +185,11 @@ def to_pillow(image: np.ndarray) -> Image.Image:
 
     Args:
         image: ``[H, W]``, ``[H, W, 3]`` or, with opacity, ``[H, W, 4]``.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
     """
+    extras.require("write images", "PIL")
     from PIL import Image
 
     return Image.fromarray(to_bytes(image))

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxsoftras import guesses
+from jaxsoftras import extras, guesses
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import formats, surface
 
@@ -78,6 +78,8 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
         FileNotFoundError: the file does not exist.
         ValueError: the file is not a mesh, is damaged, or uses a feature that a `Mesh`
             cannot hold.
+        MissingExtraError: the file has images and Pillow is not installed, or concave
+            polygons and mapbox_earcut is not.
 
     Example:
         >>> import pathlib, tempfile
@@ -98,6 +100,8 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         mesh, notes = _convert(path)
+    except extras.MissingExtraError:
+        raise
     except Exception as error:  # the parsers of other libraries raise many types
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the file cannot be read at all

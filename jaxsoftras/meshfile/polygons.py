@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxsoftras import extras
+
 # Areas that differ by less than this, relative to that of the polygon, are equal.
 _SLACK = 1e-6
 
@@ -120,7 +122,11 @@ def _cut_ears(points: np.ndarray) -> np.ndarray | None:
 
     Returns:
         Corners ``[T, 3]``; None if the triangles do not add up to the polygon.
+
+    Raises:
+        MissingExtraError: mapbox_earcut is not installed.
     """
+    extras.require("triangulate concave polygons", "mapbox_earcut")
     import mapbox_earcut
 
     points = points / np.abs(points).max()

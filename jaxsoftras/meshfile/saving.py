@@ -103,6 +103,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
         FileNotFoundError: the folder does not exist.
         ValueError: an unknown format, a texture that the format cannot hold, or an
             invalid mesh.
+        MissingExtraError: PLY and STL files need trimesh, and images Pillow.
 
     Example:
         >>> import pathlib, tempfile

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxsoftras import extras
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import imagefile
 from jaxsoftras.texture import FaceColors, VertexColors
@@ -22,7 +23,11 @@ def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
 
     Returns:
         The content by file name.
+
+    Raises:
+        MissingExtraError: trimesh is not installed.
     """
+    extras.require("write PLY and STL files", "trimesh")
     # trimesh is imported where it is used, because its import is slow
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from jaxsoftras import extras
+
+extras.require("read and write model files", "safetensors", "flatbuffers", "flax")
 from jaxsoftras.model_files.contents import ModelFileError as ModelFileError
 from jaxsoftras.model_files.loading import load as load
 from jaxsoftras.model_files.saving import save as save

@@ -1,5 +1,8 @@
 """Networks that reconstruct a mesh from a single image."""
 
+from jaxsoftras import extras
+
+extras.require("make networks", "flax")
 from jaxsoftras.models.decoder import Decoder as Decoder
 from jaxsoftras.models.decoder import deform as deform
 from jaxsoftras.models.encoders import AttentionEncoder as AttentionEncoder

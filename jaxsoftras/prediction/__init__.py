@@ -1,5 +1,8 @@
 """Meshes from pictures, by a trained network: `jaxsoftras predict`, and in Python."""
 
+from jaxsoftras import extras
+
+extras.require("predict meshes", "flax", "optax", "PIL", "rich", "trimesh")
 from jaxsoftras.prediction.pictures import Picture as Picture
 from jaxsoftras.prediction.pictures import read_picture as read_picture
 from jaxsoftras.prediction.predictor import Prediction as Prediction

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 import rich.console
 
-from jaxsoftras import atomic, compilation_cache, data, meshfile, report, terminal
+from jaxsoftras import (
+    atomic,
+    compilation_cache,
+    data,
+    extras,
+    meshfile,
+    report,
+    terminal,
+)
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import (
     evaluation_scores,
@@ -114,7 +122,7 @@ def _write_report(workdir: Path, split_name: str) -> str:
     """Writes the report, and says where it is, or why there is none."""
     try:
         path = report.write(workdir, split_name)
-    except report.MissingPackageError as error:
+    except extras.MissingExtraError as error:
         return (
             f"{error} Then run: jaxsoftras report {shlex.quote(str(workdir))} "
             f"--split {split_name}."

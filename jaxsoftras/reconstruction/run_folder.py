@@ -56,8 +56,8 @@ def choose_config(
 
     Args:
         workdir: the run folder, which need not exist.
-        file: configuration file. A run that has checkpoints adds the overrides of its
-            earlier starts. None takes the configuration of the run.
+        file: configuration file, or its name. A run that has checkpoints adds the
+            overrides of its earlier starts. None takes the configuration of the run.
         overrides: assignments such as ``optim.steps=500``.
 
     Raises:
@@ -69,7 +69,7 @@ def choose_config(
         return config.load(file, [*earlier, *overrides])
     if not (workdir / _CONFIG).is_file():
         raise RunError(
-            f"{workdir} holds no run to resume; start one with --config FILE."
+            f"{workdir} holds no run to resume; start one with --config NAME."
         )
     return config.override(read_config(workdir), overrides)
 

@@ -247,9 +247,9 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     )
     parser.add_argument(
         "--config",
-        metavar="FILE",
-        help="configuration file, such as configs/real13.py (default: that of the run "
-        "in --workdir, which is resumed)",
+        metavar="NAME",
+        help=f"configuration: {', '.join(config.list_names())}, or the path of a file "
+        "(default: that of the run in --workdir, which is resumed)",
     )
     parser.add_argument(
         "--workdir",

@@ -16,14 +16,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxsoftras import atomic, terminal
+from jaxsoftras import atomic, extras
 from jaxsoftras.report import results
 
 FILE = "report.html"
-
-
-class MissingPackageError(terminal.ProgramError):
-    """A package of the extra ``report`` is not installed."""
 
 
 def write(workdir: Path, split: str) -> Path:
@@ -37,18 +33,14 @@ def write(workdir: Path, split: str) -> Path:
         The file, ``eval/<split>/report.html`` in the run folder.
 
     Raises:
-        ProgramError: there is no such evaluation, its files are damaged, or a package
-            is missing (`MissingPackageError`).
+        MissingExtraError: a package of the extra ``report`` is not installed.
+        ProgramError: there is no such evaluation, or its files are damaged.
         ConfigError: the run has a damaged configuration.
         OSError: a file cannot be read or written.
     """
-    try:
-        from jaxsoftras.report import page
-    except ModuleNotFoundError as error:
-        raise MissingPackageError(
-            f"A report needs the package {error.name}, which is not installed: "
-            "pip install 'jaxsoftras[report]'."
-        ) from error
+    extras.require("write a report", "plotly", "jinja2")
+    from jaxsoftras.report import page
+
     found = results.read(workdir, split)
     path = results.folder_of(workdir, split) / FILE
     with atomic.file(path) as partial:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from jaxsoftras import extras
 from jaxsoftras.data import zbuffer
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.shapes import catalogue
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def contact_sheet(
@@ -23,7 +28,13 @@ def contact_sheet(
 
     Returns:
         An RGB image.
+
+    Raises:
+        MissingExtraError: Pillow is not installed.
     """
+    extras.require("draw contact sheets", "PIL")
+    from PIL import Image
+
     eye = zbuffer.view_eyes()[view]
     rows = []
     for synset in CATEGORIES:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxsoftras import extras
 from jaxsoftras.data import description, open_split
 from jaxsoftras.meshfile import imagefile
 from tests.support import shapenet_files as files
@@ -160,3 +162,13 @@ def test_wrong_lists(tmp_path, lists, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         write(renderings.ShapenetRenderings, out, images=tmp_path / "in")
     assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+def test_without_pillow_nothing_is_written(root, tmp_path, monkeypatch):
+    from jaxsoftras.data import prepared_builder
+
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    out = tmp_path / "out"
+    with pytest.raises(extras.MissingExtraError, match="^Install Pillow to read image"):
+        prepared_builder.write(renderings.ShapenetRenderings, out, images=root)
+    assert not out.exists()

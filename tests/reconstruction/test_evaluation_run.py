@@ -1,4 +1,3 @@
-import importlib.util
 import json
 
 import numpy as np
@@ -53,11 +52,8 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert sum(line.startswith("f ") for line in lines) == 80
     names = {"metrics.json", "scores.npz", "gallery.png", "cabinet.obj"}
     names |= {"examples.npz", "environment.json"}
-    if importlib.util.find_spec("plotly"):
-        names |= {"report.html"}
-        assert "report.html, " in evaluated
-    else:
-        assert "pip install 'jaxsoftras[report]'" in evaluated
+    names |= {"report.html"}
+    assert "report.html, " in evaluated
     assert {path.name for path in folder.iterdir()} == names
 
 

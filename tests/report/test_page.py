@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("plotly", reason="needs the extra report")
 pytest.importorskip("jinja2", reason="needs the extra report")
 
-from jaxsoftras import report
+from jaxsoftras import report, terminal
 from jaxsoftras.report import __main__ as program
 from jaxsoftras.report import history, page, results
 from tests.support import report_files
@@ -201,7 +201,7 @@ def test_runs_and_categories_of_any_name(tmp_path, name, capsys):
     run = report_files.write_run(tmp_path / name, {name: name})
     assert program.main(["--", str(run)]) == 0
     document = Document(make(run))
-    assert document.texts["h1"] == [report.terminal.printable(name)]
+    assert document.texts["h1"] == [terminal.printable(name)]
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith(" MB")
 
@@ -236,7 +236,9 @@ class TestMain:
         monkeypatch.setitem(sys.modules, "jinja2", None)
         run = report_files.write_run(tmp_path / "run", {"k": "mug"})
         assert program.main([str(run)]) == 2
-        assert "pip install 'jaxsoftras[report]'" in capsys.readouterr().err
+        (line,) = capsys.readouterr().err.splitlines()
+        wanted = 'Install jinja2 to write a report: pip install "jaxsoftras[report]".'
+        assert line.endswith(wanted)
 
     def test_leaves_the_old_report_after_an_error(self, tmp_path):
         run = report_files.write_run(tmp_path / "run", {"k": "mug"})
