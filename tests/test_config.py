@@ -81,7 +81,7 @@ class TestNames:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(config.ConfigError) as caught:
             config.load(name)
-        assert str(caught.value).endswith("are demo, mixed, real13, softras.")
+        assert str(caught.value).endswith(f"are {', '.join(config.list_names())}.")
 
     def test_a_file_of_that_name_is_a_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -79,12 +79,14 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
     )
     assert code == 0
     assert evaluate("--workdir", tmp_path / "run") == 0
-    for name in ("metrics.json", "cabinet.obj"):
-        first, second = (
-            (workdir / "eval" / "test" / name).read_bytes()
-            for workdir in (trained, tmp_path / "run")
-        )
-        assert first == second
+    folders = [run / "eval" / "test" for run in (trained, tmp_path / "run")]
+    first, second = ((folder / "cabinet.obj").read_bytes() for folder in folders)
+    assert first == second
+    first, second = (
+        evaluation_scores.load(folder / "scores.npz") for folder in folders
+    )
+    for name in ("iou", "silhouette_iou", "loss"):
+        np.testing.assert_array_equal(first.columns[name], second.columns[name])
 
 
 def test_refuses_a_folder_that_is_no_run(tmp_path, capsys):

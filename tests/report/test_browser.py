@@ -5,9 +5,6 @@ import time
 import numpy as np
 import pytest
 
-pytest.importorskip("plotly", reason="needs the extra report")
-pytest.importorskip("jinja2", reason="needs the extra report")
-
 from jaxsoftras import report
 from tests.support import browser, report_files
 

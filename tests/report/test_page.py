@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("plotly", reason="needs the extra report")
-pytest.importorskip("jinja2", reason="needs the extra report")
-
 from jaxsoftras import report, terminal
 from jaxsoftras.report import __main__ as program
 from jaxsoftras.report import history, page, results

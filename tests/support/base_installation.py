@@ -15,12 +15,16 @@ import sys
 BLOCKED = {
     "PIL",
     "array_record",
+    "flatbuffers",
     "flax",
     "grain",
+    "jinja2",
     "mapbox_earcut",
     "optax",
     "orbax",
+    "plotly",
     "rich",
+    "safetensors",
     "tensorflow_datasets",
     "trimesh",
 }
