@@ -95,7 +95,8 @@ class TestRequire:
             "import sys\n"
             "from jaxsoftras import extras\n"
             "extras.require('test', *extras.PACKAGES)\n"
-            "names = {name.partition('.')[0] for name in extras.PACKAGES} - {'orbax', 'flatbuffers'}\n"
+            "names = {name.partition('.')[0] for name in extras.PACKAGES}\n"
+            "names -= {'orbax', 'flatbuffers'}\n"
             "sys.exit(', '.join(names & set(sys.modules)) or 0)"
         )
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
