@@ -50,16 +50,18 @@ def deform(template: np.ndarray, bias: jax.Array, centroid: jax.Array) -> jax.Ar
 def displace(template: np.ndarray, displacement: jax.Array) -> jax.Array:
     """Moves a template within the cube ``(-1, 1)^3``, each vertex wherever it likes.
 
-    A coordinate t becomes ``tanh(artanh(t) + displacement)``.
+    The logit of (t + 1) / 2, with t a coordinate, is displaced: t becomes
+    ``tanh(artanh(t) + displacement / 2)``.
 
     Args:
         template: ``[V, 3]`` vertices within (-1, 1).
-        displacement: ``[..., V, 3]``.
+        displacement: ``[..., V, 3]``, logits.
 
     Returns:
         ``[..., V, 3]`` vertices within (-1, 1).
     """
-    return jnp.tanh(np.arctanh(template).astype(displacement.dtype) + displacement)
+    start = np.arctanh(template).astype(displacement.dtype)
+    return jnp.tanh(start + displacement / 2)
 
 
 class Decoder(nnx.Module):

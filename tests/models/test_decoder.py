@@ -51,7 +51,7 @@ class TestDisplace:
 
     def test_reaches_any_octant(self, x64):
         target = np.random.default_rng(0).uniform(-0.99, 0.99, (42, 3))
-        displacement = np.arctanh(target) - np.arctanh(self.SPHERE)
+        displacement = 2 * (np.arctanh(target) - np.arctanh(self.SPHERE))
         got = decoder.displace(self.SPHERE, jnp.asarray(displacement))
         np.testing.assert_allclose(got, target, atol=1e-12)
 
