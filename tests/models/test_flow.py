@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsoftras.models import flow
+from jaxsoftras import mesh, self_intersections
+from jaxsoftras.models import flow, templates
 
 CELLS = (2, 3, 4)
 COUNT = flow.count_controls(CELLS)
@@ -224,3 +225,15 @@ def test_gradients(x64):
         order=1,
         modes=["rev"],
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_sphere_stays_free_of_self_intersections(move, seed):
+    faces = mesh.icosphere(2).faces
+    sphere = templates.make(2, False).vertices[None]
+    moved = move(sphere, extreme(seed))[0]
+    assert np.abs(moved - sphere[0]).max() > 0.1
+    assert self_intersections.self_intersecting_share(moved, faces) == 0
+    # what the test would find: the same fields, four times as strong as allowed
+    folded = move(sphere, 4 * extreme(seed))[0]
+    assert self_intersections.self_intersecting_share(folded, faces) > 0
