@@ -211,8 +211,8 @@ def test_no_faces(faces):
 
 
 def test_padding():
-    vertices = [*TRIANGLE, *CASES["cross"][0]]
-    faces = [[-1, -1, -1], [0, 1, 2], [3, 4, 5], [-1, -1, -1]]
+    vertices = np.array([*TRIANGLE, *CASES["cross"][0]])
+    faces = np.array([[-1, -1, -1], [0, 1, 2], [3, 4, 5], [-1, -1, -1]])
     assert find(vertices, faces).tolist() == [False, True, True, False]
     assert self_intersections.self_intersecting_share(vertices, faces) == 1
 
