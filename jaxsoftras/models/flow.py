@@ -36,6 +36,10 @@ BOUND = 0.4
 """Largest displacement of a control point along an axis, in cells; below 1 / K."""
 
 
+# by default, GPUs round the factors to fewer digits than the bound leaves room for
+_sum = functools.partial(jnp.einsum, precision="highest")
+
+
 class Folding(NamedTuple):
     """Basis functions of an axis after reflection, as sums of B-splines.
 
@@ -111,12 +115,15 @@ def _move(
     steps = []
     for coordinate, control in enumerate(controls):
         x, y, z = (
-            weights[..., axis, :]
-            @ _basis(cells, symmetric, axis, coordinate).astype(points.dtype)
+            _sum(
+                "npw,wb->npb",
+                weights[..., axis, :],
+                _basis(cells, symmetric, axis, coordinate).astype(points.dtype),
+            )
             for axis in range(3)
         )
-        lines = jnp.einsum("nijk,npk->npij", control, z)
-        steps.append(jnp.einsum("npij,npj,npi->np", lines, y, x))
+        lines = _sum("nijk,npk->npij", control, z)
+        steps.append(_sum("npij,npj,npi->np", lines, y, x))
     return points + jnp.stack(steps, axis=-1) / cells
 
 

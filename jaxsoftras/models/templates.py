@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.spatial
+from scipy import spatial
 
 from jaxsoftras import deterministic, mesh
 
@@ -73,7 +73,7 @@ def make(level: int, symmetric: bool) -> Template:
         return Template(vertices, every, every, np.ones((count, 3)))
     vertices = np.stack([vertices[:, 2], vertices[:, 1], -vertices[:, 0]], axis=-1)
     mirror = np.array([-1, 1, 1])
-    _, partner = scipy.spatial.cKDTree(vertices).query(mirror * vertices)
+    _, partner = spatial.KDTree(vertices).query(mirror * vertices)
     predicted = np.flatnonzero(vertices[:, 0] >= 0)
     row = np.zeros(count, int)
     row[predicted] = np.arange(len(predicted))
