@@ -168,6 +168,15 @@ class TestOverride:
             ("model.channels=()", "must not be empty"),
             ("model.image_size=0", "sizes of model must be from 1"),
             ("model.image_size=20", "20 px cannot be halved 3 times.* multiple of 8"),
+            ("model.encoder=unet", "'attention', 'large', 'convnext', not 'unet'"),
+            ("model.decoder=free", "one of 'softras', 'multilevel', 'flow', not"),
+            ("model.pooling=max", "one of 'none', 'grid2', 'mean', not 'max'"),
+            ("model.pooling=2", "one of 'none', 'grid2', 'mean', not 2"),
+            ("model.symmetric=1", "model.symmetric must be bool, not 1"),
+            ("model.symmetric=x", "model.symmetric must be bool, not 'x'"),
+            ("model.template_level=6", "template_level must be from 0 to 5"),
+            ("model.coarse_level=1", "belongs to model.decoder='multilevel'; the deco"),
+            ("model.flow_cells=4,4", "belongs to model.decoder='flow'; the decoder is"),
             ("render.sigma=-1.0", "render.sigma must be positive"),
             ("data.half_fov=90", "half_fov"),
             ("augment.color=1", "'augment.color' is a group of fields"),
@@ -190,6 +199,34 @@ class TestOverride:
         with pytest.raises(config.ConfigError, match=message) as caught:
             config.override(config.Config(), [setting])
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"decoder": "multilevel", "coarse_level": 4}, "from 0 to .*template_level, 3"),
+        ({"decoder": "multilevel", "coarse_level": -1}, "coarse_level must be from 0"),
+        ({"decoder": "flow", "flow_cells": ()}, "from 2 to 32, at least one"),
+        ({"decoder": "flow", "flow_cells": (4, 1)}, "from 2 to 32, at least one"),
+        ({"decoder": "flow", "flow_cells": (64,)}, "from 2 to 32, at least one"),
+        (
+            {"decoder": "flow", "flow_cells": (4, 3), "symmetric": True},
+            "flow_cells must be even where model.symmetric is set",
+        ),
+        (
+            {"pooling": "grid2", "image_size": 24},
+            "halves the last stage, which is 3 x 3; .* multiple of 16",
+        ),
+    ],
+)
+def test_networks_that_do_not_fit_together(settings, message):
+    with pytest.raises(config.ConfigError, match=message):
+        config.Model(**settings)
+
+
+def test_fields_of_a_decoder_that_are_set_to_their_defaults():
+    changed = config.override(config.Config(), ["model.flow_cells=2,2,4,4,4,8"])
+    assert changed == config.Config()
 
 
 def test_a_cosine_needs_an_end():

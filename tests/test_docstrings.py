@@ -26,6 +26,7 @@ MODULES = [
     "pose",
     "probability",
     "rasterization",
+    "self_intersections",
     "subdivision",
     "surface_sampling",
     "texture",

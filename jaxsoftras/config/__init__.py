@@ -4,8 +4,8 @@ A configuration file is a Python file with a function ``get_config() -> Config``
 of the package are known by name, such as ``real13``. Single fields are overridden by
 their path, such as ``optim.learning_rate=3e-4``.
 
-* `jaxsoftras.config.fields`, `jaxsoftras.config.augmentations`: every field, its
-  default and its range.
+* `jaxsoftras.config.fields`, `jaxsoftras.config.model`,
+  `jaxsoftras.config.augmentations`: every field, its default and its range.
 * `jaxsoftras.config.named`: the configurations of the package, by name.
 * `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
 """
@@ -19,10 +19,11 @@ from jaxsoftras.config.fields import Devices as Devices
 from jaxsoftras.config.fields import Feeding as Feeding
 from jaxsoftras.config.fields import Log as Log
 from jaxsoftras.config.fields import Loss as Loss
-from jaxsoftras.config.fields import Model as Model
 from jaxsoftras.config.fields import Optim as Optim
 from jaxsoftras.config.fields import Render as Render
 from jaxsoftras.config.fields import Source as Source
+from jaxsoftras.config.model import Model as Model
+from jaxsoftras.config.model import Pooling as Pooling
 from jaxsoftras.config.named import list_names as list_names
 from jaxsoftras.config.named import locate as locate
 from jaxsoftras.config.ranges import ConfigError as ConfigError

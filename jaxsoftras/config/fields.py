@@ -9,9 +9,10 @@ import dataclasses
 from typing import Literal
 
 from jaxsoftras.config.augmentations import Augment
+from jaxsoftras.config.model import Model
+from jaxsoftras.config.ranges import COUNTABLE as _COUNTABLE
 from jaxsoftras.config.ranges import require as _require
 
-_COUNTABLE = 2**31  # numbers of steps, and seeds, are int32 on the devices
 _MOST_OBJECTS = 2**20  # in a batch, and in a category of the embedded data set
 
 Feeding = Literal["auto", "device", "devices", "host"]
@@ -97,55 +98,6 @@ class Data:
         _require(
             1 <= self.views_per_object <= 24,
             "data.views_per_object must be from 1 to 24.",
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """Architecture of the network; the default sizes are the paper's."""
-
-    encoder: Literal["baseline", "resnet", "attention"] = "baseline"
-    """Image encoder; see `jaxsoftras.models.encoders`."""
-    image_size: int = 64
-    """Width and height of the images, pixels; the data set must have the same size."""
-    channels: tuple[int, ...] = (64, 128, 256)
-    """Channels of the encoder's stages, each of which halves the image."""
-    hidden: tuple[int, ...] = (1024, 1024)
-    """Sizes of the encoder's fully connected layers before the code."""
-    latent: int = 512
-    """Size of the code between encoder and decoder."""
-    decoder_hidden: tuple[int, ...] = (1024, 2048)
-    """Sizes of the decoder's fully connected layers."""
-    template_level: int = 3
-    """Subdivisions of the template sphere, which has 10 * 4**level + 2 vertices."""
-    precision: Literal["default", "float32", "bfloat16"] = "default"
-    """Precision of the factors of products. ``default``: that of JAX on the device,
-    TensorFloat-32 (10 bits) on NVIDIA GPUs from Ampere on, bfloat16 (7 bits) on TPUs,
-    and single precision on CPUs; ``float32``: single precision everywhere;
-    ``bfloat16``: activations and kernels of the encoder's convolutions in bfloat16, and
-    the rest as by default. Parameters, sums, normalisations and the optimiser have
-    single precision in any case."""
-
-    def __post_init__(self):
-        layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
-        sizes = (self.image_size, *layers)
-        _require(
-            0 < min(sizes) and max(sizes) < _COUNTABLE,
-            f"All sizes of model must be from 1 to {_COUNTABLE - 1}.",
-        )
-        _require(
-            bool(self.channels) and bool(self.decoder_hidden),
-            "model.channels and model.decoder_hidden must not be empty.",
-        )
-        reduction = 2 ** len(self.channels)
-        _require(
-            self.image_size % reduction == 0,
-            f"Images of {self.image_size} px cannot be halved {len(self.channels)} "
-            "times, once for each of model.channels; use fewer channels or a "
-            f"model.image_size that is a multiple of {reduction}.",
-        )
-        _require(
-            0 <= self.template_level <= 5, "model.template_level must be from 0 to 5."
         )
 
 

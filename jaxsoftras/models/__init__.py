@@ -3,11 +3,16 @@
 from jaxsoftras import extras
 
 extras.require("make networks", "flax")
-from jaxsoftras.models.decoder import Decoder as Decoder
+from jaxsoftras.models.decoder import MultilevelDecoder as MultilevelDecoder
+from jaxsoftras.models.decoder import SoftRasDecoder as SoftRasDecoder
 from jaxsoftras.models.decoder import deform as deform
 from jaxsoftras.models.encoders import AttentionEncoder as AttentionEncoder
 from jaxsoftras.models.encoders import BaselineEncoder as BaselineEncoder
+from jaxsoftras.models.encoders import ConvNextEncoder as ConvNextEncoder
+from jaxsoftras.models.encoders import LargeEncoder as LargeEncoder
 from jaxsoftras.models.encoders import ResNetEncoder as ResNetEncoder
+from jaxsoftras.models.flow import FlowDecoder as FlowDecoder
+from jaxsoftras.models.reconstructor import DECODERS as DECODERS
 from jaxsoftras.models.reconstructor import ENCODERS as ENCODERS
 from jaxsoftras.models.reconstructor import Network as Network
 from jaxsoftras.models.reconstructor import Reconstructor as Reconstructor

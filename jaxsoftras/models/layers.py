@@ -46,13 +46,16 @@ def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> Linear:
 def conv(
     inputs: int, outputs: int, kernel: int, stride: int, rngs: nnx.Rngs
 ) -> nnx.Conv:
-    """A square convolution, padded: stride 1 keeps the size and stride 2 halves it."""
+    """A square convolution, padded: stride 1 keeps the size and stride 2 halves it.
+
+    A kernel of even size is for stride 2 alone.
+    """
     return nnx.Conv(
         inputs,
         outputs,
         (kernel, kernel),
         strides=stride,
-        padding=kernel // 2,
+        padding=(kernel - 1) // 2,
         kernel_init=_KERNEL,
         bias_init=_bias(inputs * kernel * kernel),
         promote_dtype=_to_first,
@@ -90,6 +93,43 @@ class BatchNorm(nnx.BatchNorm):
         assert self.scale is not None and self.bias is not None
         factor = jax.lax.rsqrt(variance + self.epsilon) * self.scale[...]
         return ((wide - mean) * factor + self.bias[...]).astype(x.dtype)
+
+
+class DepthwiseConv(nnx.Module):
+    """A square convolution of each channel by itself, padded to keep the size.
+
+    It is written as a sum of shifted images, which XLA fuses: on CPUs its forward pass
+    is 15 times and its gradient twice as fast as that of a grouped convolution.
+    """
+
+    def __init__(self, features: int, size: int, *, rngs: nnx.Rngs):
+        """Makes kernels of ``size x size``, an odd number, for each of the channels."""
+        shape = (size, size, 1, features)
+        self.kernel = nnx.Param(_KERNEL(rngs.params(), shape, jnp.float32))
+        self.bias = nnx.Param(
+            _bias(size * size)(rngs.params(), (features,), jnp.float32)
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps ``[N, H, W, C]`` to ``[N, H, W, C]``, in the type of the inputs."""
+        kernel, bias = self.kernel[...].astype(x.dtype), self.bias[...].astype(x.dtype)
+        height, width, size = *x.shape[1:3], len(kernel)
+        around = size // 2
+        padded = jnp.pad(x, ((0, 0), (around, around), (around, around), (0, 0)))
+        shifted = (
+            kernel[i, j, 0] * padded[:, i : i + height, j : j + width]
+            for i in range(size)
+            for j in range(size)
+        )
+        return sum(shifted, bias)
+
+
+class LayerNorm(nnx.LayerNorm):
+    """Normalisation of each pixel's features that returns the type of its inputs."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Normalises features ``[..., C]``; see `nnx.LayerNorm`."""
+        return super().__call__(x).astype(x.dtype)
 
 
 def batch_norm(features: int, rngs: nnx.Rngs) -> BatchNorm:

@@ -10,12 +10,19 @@ import numpy as np
 from flax import nnx
 
 from jaxsoftras import config, mesh
-from jaxsoftras.models import decoder, encoders
+from jaxsoftras.models import decoder, encoders, flow
 
 ENCODERS = {
     "baseline": encoders.BaselineEncoder,
     "resnet": encoders.ResNetEncoder,
     "attention": encoders.AttentionEncoder,
+    "large": encoders.LargeEncoder,
+    "convnext": encoders.ConvNextEncoder,
+}
+DECODERS = {
+    "softras": decoder.SoftRasDecoder,
+    "multilevel": decoder.MultilevelDecoder,
+    "flow": flow.FlowDecoder,
 }
 
 
@@ -26,7 +33,7 @@ class Reconstructor(nnx.Module):
         """Makes a network.
 
         Args:
-            settings: kind of encoder, and all sizes.
+            settings: kinds of encoder and decoder, and all sizes.
             rngs: random numbers for the initial parameters.
         """
         self.encoder = ENCODERS[settings.encoder](
@@ -34,11 +41,10 @@ class Reconstructor(nnx.Module):
             settings.channels,
             settings.hidden,
             settings.latent,
+            settings.pooling,
             rngs=rngs,
         )
-        self.decoder = decoder.Decoder(
-            settings.template_level, settings.latent, settings.decoder_hidden, rngs=rngs
-        )
+        self.decoder = DECODERS[settings.decoder](settings, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to vertices, model frame."""
@@ -69,7 +75,7 @@ class Network:
         """Makes the structure of a network.
 
         Args:
-            settings: kind of encoder, and all sizes.
+            settings: kinds of encoder and decoder, and all sizes.
         """
         self._settings = settings
         self.faces: np.ndarray = np.asarray(

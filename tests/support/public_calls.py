@@ -23,6 +23,7 @@ from jaxsoftras import (
     normals,
     pose,
     probability,
+    self_intersections,
     texture,
     topology,
     voxels,
@@ -215,6 +216,18 @@ MESHES = {
     "voxels.iou": Call(lambda x: voxels.iou(x, GRID), GRID, smooth=False),
     "voxels.voxel_surface": Call(
         lambda x: tuple(voxels.voxel_surface(x)), GRID, traced=False, smooth=False
+    ),
+    "self_intersections.self_intersecting_faces": Call(
+        lambda x: self_intersections.self_intersecting_faces(x, FACES),
+        VERTICES,
+        traced=False,
+        smooth=False,
+    ),
+    "self_intersections.self_intersecting_share": Call(
+        lambda x: self_intersections.self_intersecting_share(x, FACES),
+        VERTICES,
+        traced=False,
+        smooth=False,
     ),
     "topology.boundary_edges": Call(
         topology.boundary_edges, FACES, traced=False, smooth=False
