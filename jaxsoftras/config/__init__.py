@@ -3,8 +3,8 @@
 A configuration file is a Python file with a function ``get_config() -> Config``. Single
 fields are overridden by their path, such as ``optim.learning_rate=3e-4``.
 
-* `jaxsoftras.config.fields`, `jaxsoftras.config.augmentations`: every field, its
-  default and its range.
+* `jaxsoftras.config.fields`, `jaxsoftras.config.augmentations`,
+  `jaxsoftras.config.objective`: every field, its default and its range.
 * `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
 """
 
@@ -16,11 +16,11 @@ from jaxsoftras.config.fields import Data as Data
 from jaxsoftras.config.fields import Devices as Devices
 from jaxsoftras.config.fields import Feeding as Feeding
 from jaxsoftras.config.fields import Log as Log
-from jaxsoftras.config.fields import Loss as Loss
 from jaxsoftras.config.fields import Model as Model
 from jaxsoftras.config.fields import Optim as Optim
-from jaxsoftras.config.fields import Render as Render
 from jaxsoftras.config.fields import Source as Source
+from jaxsoftras.config.objective import Loss as Loss
+from jaxsoftras.config.objective import Render as Render
 from jaxsoftras.config.ranges import ConfigError as ConfigError
 from jaxsoftras.config.reading import conflicts as conflicts
 from jaxsoftras.config.reading import flat as flat

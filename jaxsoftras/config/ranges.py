@@ -1,5 +1,8 @@
 """Checks of the values of fields."""
 
+COUNTABLE = 2**31
+"""Bound of numbers of steps and of seeds, which are int32 on the devices."""
+
 
 class ConfigError(ValueError):
     """An unusable configuration; the message says why and what to do."""

@@ -1,4 +1,4 @@
-"""The complete network, from an image to the vertices of a mesh."""
+"""The complete network, from an image to the vertices of a mesh and their colours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from jaxsoftras import config, mesh
-from jaxsoftras.models import decoder, encoders
+from jaxsoftras.models import color, decoder, encoders
 
 ENCODERS = {
     "baseline": encoders.BaselineEncoder,
@@ -19,8 +19,22 @@ ENCODERS = {
 }
 
 
+class Reconstruction(NamedTuple):
+    """Meshes that a network makes of N images; a pytree.
+
+    Attributes:
+        vertices: ``[N, V, 3]`` model frame.
+        colors: ``[N, V, 3]`` RGB in [0, 1] at the vertices, or ``[N, F, R * R, 3]``
+            texels of a `jaxsoftras.SurfaceTexture`; None if ``model.color`` is
+            ``none``.
+    """
+
+    vertices: jax.Array
+    colors: jax.Array | None = None
+
+
 class Reconstructor(nnx.Module):
-    """An encoder and a decoder: images ``[N, S, S, 4]`` to vertices ``[N, V, 3]``."""
+    """An encoder and decoders: images ``[N, S, S, 4]`` to a `Reconstruction`."""
 
     def __init__(self, settings: config.Model, *, rngs: nnx.Rngs):
         """Makes a network.
@@ -39,10 +53,16 @@ class Reconstructor(nnx.Module):
         self.decoder = decoder.Decoder(
             settings.template_level, settings.latent, settings.decoder_hidden, rngs=rngs
         )
+        # last, so that the other parameters are those of a network without colours
+        self.color = (
+            None if settings.color == "none" else color.Colors(settings, rngs=rngs)
+        )
 
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to vertices, model frame."""
-        return self.decoder(self.encoder(images))
+    def __call__(self, images: jax.Array) -> Reconstruction:
+        """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to meshes, model frame."""
+        codes = self.encoder(images)
+        colors = None if self.color is None else self.color(codes, images)
+        return Reconstruction(self.decoder(codes), colors)
 
 
 class Variables(NamedTuple):
@@ -90,7 +110,7 @@ class Network:
 
     def train(
         self, variables: Variables, images: jax.Array
-    ) -> tuple[jax.Array, nnx.State]:
+    ) -> tuple[Reconstruction, nnx.State]:
         """Reconstructs meshes, normalised by the batch.
 
         Args:
@@ -98,25 +118,25 @@ class Network:
             images: ``[N, S, S, 4]`` RGBA in [0, 1].
 
         Returns:
-            Vertices ``[N, V, 3]``, model frame, and the running averages after this
-            batch.
+            The meshes, and the running averages after this batch.
         """
         # A copy, because the averages may not be mutated inside a differentiated
         # function.
         model = nnx.merge(self._training, *variables, copy=True)
         return model(images), nnx.state(model, nnx.BatchStat)
 
-    def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
+    def reconstruct(self, variables: Variables, images: jax.Array) -> Reconstruction:
         """Reconstructs meshes, normalised by the running averages.
 
         Args:
             variables: parameters and running averages.
             images: ``[N, S, S, 4]`` RGBA in [0, 1].
-
-        Returns:
-            Vertices ``[N, V, 3]``, model frame.
         """
         return nnx.merge(self._inference, *variables, copy=True)(images)
+
+    def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
+        """Vertices ``[N, V, 3]`` alone of `reconstruct`, model frame."""
+        return self.reconstruct(variables, images).vertices
 
 
 def to_network_input(images: jax.Array) -> jax.Array:

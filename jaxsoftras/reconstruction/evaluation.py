@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxsoftras import atomic, data, models, terminal, voxels
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import processes, training
+from jaxsoftras.reconstruction import color_scores, processes, training
 
 _OBJECTS_PER_DEVICE = 4  # scored together, from all of their views
 
@@ -30,12 +30,14 @@ class Score(NamedTuple):
         silhouette_iou: ``[n, N]`` mean IoU of the mesh's silhouette with those of the
             object's other views, 0 to 1; meaningless for an object with a single view.
         loss: ``[n, N]`` training loss.
+        colors: ``[n, v]`` of a few input views; None for a model without colours.
     """
 
     seen: np.ndarray | jax.Array
     iou: np.ndarray | jax.Array | None
     silhouette_iou: np.ndarray | jax.Array
     loss: np.ndarray | jax.Array
+    colors: color_scores.ColorScores | None = None
 
 
 class _Group(NamedTuple):
@@ -170,9 +172,13 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
 
     def score(variables, group: _Group, sigma):
         size, views = group.partners.shape
-        vertices = experiment.infer(
+        found = experiment.reconstruct(
             variables, group.images.reshape(-1, *group.images.shape[2:])
-        ).reshape(size, views, -1, 3)
+        )
+        meshes = jax.tree.map(
+            lambda part: part.reshape(size, views, *part.shape[1:]), found
+        )
+        vertices = meshes.vertices
         iou = None
         if group.occupied is not None:
             iou = voxel_iou(experiment, vertices, jnp.asarray(group.occupied))
@@ -189,6 +195,8 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
             gather_pairs(jnp.asarray(group.images)[:, :, 3]),
             jax.tree.map(gather_pairs, group.cameras),
             sigma,
+            None if meshes.colors is None else gather_pairs(meshes.colors),
+            gather_pairs(jnp.asarray(group.images)),
         )
         return Score(
             seen=view < group.counts[:, None],
@@ -202,6 +210,13 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., Score]:
                 jnp.asarray(group.counts),
             ),
             loss=experiment.total(terms).reshape(size, views),
+            colors=color_scores.score_some(
+                experiment,
+                meshes,
+                jnp.asarray(group.images),
+                group.cameras,
+                jnp.asarray(group.counts),
+            ),
         )
 
     return jax.jit(score, out_shardings=experiment.sharded)
@@ -259,6 +274,7 @@ def _mean(values: np.ndarray | jax.Array, chosen: np.ndarray | jax.Array) -> flo
 
 def _summarize_category(name: str, score: Score) -> dict[str, Any]:
     seen = np.asarray(score.seen)
+    colors = {} if score.colors is None else color_scores.summarize(score.colors)
     comparable = seen & (seen.sum(1, keepdims=True) > 1)
     return {
         "name": name,
@@ -267,6 +283,7 @@ def _summarize_category(name: str, score: Score) -> dict[str, Any]:
             _mean(score.silhouette_iou, comparable) if comparable.any() else None
         ),
         "loss": _mean(score.loss, seen),
+        **colors,
         "objects": len(seen),
         "single_views": int(np.sum(~comparable.any(1))),
     }
@@ -294,7 +311,8 @@ def summarize(
         are none; of silhouettes in the views that the network did not see, None where
         no object has two. Means are over objects, and over categories that have the
         number. ``"single_views"`` counts the objects that have one view only, and no
-        part in ``"silhouette_iou"``.
+        part in ``"silhouette_iou"``. With colours, also those of
+        `color_scores.summarize`, and their means, ``"mean_psnr"`` and so on.
     """
     per_category = {
         key: _summarize_category(names[key], score) for key, score in scores.items()
@@ -305,12 +323,15 @@ def summarize(
         found = [number for number in found if number is not None]
         return float(np.mean(found)) if found else None
 
+    colored = any(score.colors is not None for score in scores.values())
+    names_of_colors = color_scores.NAMES if colored else ()
     return {
         "split": split,
         "step": step,
         "mean_iou": mean("iou"),
         "mean_silhouette_iou": mean("silhouette_iou"),
         "mean_loss": mean("loss"),
+        **{f"mean_{name}": mean(name) for name in names_of_colors},
         "per_category": per_category,
     }
 

@@ -23,6 +23,8 @@ from jaxsoftras import (
 )
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import (
+    color_scores,
+    coloring,
     evaluation,
     gallery,
     processes,
@@ -35,7 +37,10 @@ _LABELS = {
     "mean_iou": "mean IoU",
     "mean_silhouette_iou": "silhouette IoU",
     "mean_loss": "mean loss",
+    "mean_psnr": "PSNR",
+    "mean_ssim": "SSIM",
 }
+"""Columns of the table; the last two are there if the model has colours."""
 
 
 def evaluate(
@@ -50,7 +55,8 @@ def evaluate(
     """Evaluates a checkpoint and writes the results to the run folder.
 
     The results are ``metrics.json``, ``gallery.png`` and an OBJ file for each row of
-    the gallery, in ``eval/<split>/`` of the run folder.
+    the gallery, in ``eval/<split>/`` of the run folder; and a GLB file beside it if the
+    model has colours.
 
     Args:
         workdir: the run folder.
@@ -115,14 +121,16 @@ def evaluate(
     faces = experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces).save(path)
+    files = f"{len(examples)} OBJ files"
     for example in examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
+        if example.colors is not None:
+            mesh = mesh._replace(texture=coloring.make_texture(example.colors))
+            meshfile.save_mesh(folder / f"{example.name}.glb", mesh)
+            files = f"{len(examples)} OBJ files, the same in colour as GLB"
     console.print(
-        terminal.printable(
-            f"Written to {folder}: metrics.json, gallery.png, {len(examples)} OBJ "
-            "files."
-        ),
+        terminal.printable(f"Written to {folder}: metrics.json, gallery.png, {files}."),
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -138,6 +146,8 @@ def _make_notes(metrics: dict[str, Any], ema: float) -> Iterator[str]:
     """Says which parameters were evaluated, and what the scores leave out."""
     if ema:
         yield f"Scores of the moving average of the parameters (optim.ema={ema:g})."
+    if "mean_psnr" in metrics:
+        yield color_scores.describe(metrics)
     rows = metrics["per_category"].values()
     if without := [row["name"] for row in rows if row["iou"] is None]:
         yield f"No voxels, hence no IoU of voxels: {', '.join(without)}."
@@ -150,21 +160,22 @@ def _make_notes(metrics: dict[str, Any], ema: float) -> Iterator[str]:
 
 def _make_table(metrics: dict[str, Any]) -> rich.table.Table:
     table = rich.table.Table(title=f"{metrics['split']}, step {metrics['step']:,}")
+    labels = {name: label for name, label in _LABELS.items() if name in metrics}
     table.add_column("category")
-    for column in ("objects", *_LABELS.values()):
+    for column in ("objects", *labels.values()):
         table.add_column(column, justify="right")
     for row in metrics["per_category"].values():
         table.add_row(
             rich.markup.escape(row["name"]),
             str(row["objects"]),
-            *(_format(row[column.removeprefix("mean_")]) for column in _LABELS),
+            *(_format(row[column.removeprefix("mean_")]) for column in labels),
         )
     total = sum(row["objects"] for row in metrics["per_category"].values())
     table.add_section()
     table.add_row(
         "mean of categories",
         str(total),
-        *(_format(metrics[column]) for column in _LABELS),
+        *(_format(metrics[column]) for column in labels),
         style="bold",
     )
     return table
