@@ -133,7 +133,6 @@ class ColorRenderer:
             image_size=size or self._size,
             aggregation="hard",
             supersampling=_SAMPLES,
-            implementation=self._render.implementation,
         )
 
     def draw_views(
