@@ -1,3 +1,6 @@
+# arrays of NumPy stand in for those of JAX
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+
 import functools
 
 import jax

@@ -1,3 +1,7 @@
+# arrays of NumPy stand in for those of JAX
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false, reportCallIssue=false
+
 import functools
 
 import jax
