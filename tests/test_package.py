@@ -61,7 +61,7 @@ HEAVY = {
     "jinja2": {"report"},
     "plotly": {"report"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
-    "rich": {"terminal", "data", "kernels", "reconstruction"},
+    "rich": {"terminal", "data", "kernels", "prediction", "reconstruction"},
 }
 
 

@@ -5,7 +5,8 @@ of the package are known by name, such as ``real13``. Single fields are overridd
 their path, such as ``optim.learning_rate=3e-4``.
 
 * `jaxsoftras.config.fields`, `jaxsoftras.config.model`,
-  `jaxsoftras.config.augmentations`: every field, its default and its range.
+  `jaxsoftras.config.objective`, `jaxsoftras.config.augmentations`: every field, its
+  default and its range.
 * `jaxsoftras.config.named`: the configurations of the package, by name.
 * `jaxsoftras.config.reading`: files, overrides, and what a resumed run may change.
 """
@@ -18,14 +19,14 @@ from jaxsoftras.config.fields import Data as Data
 from jaxsoftras.config.fields import Devices as Devices
 from jaxsoftras.config.fields import Feeding as Feeding
 from jaxsoftras.config.fields import Log as Log
-from jaxsoftras.config.fields import Loss as Loss
 from jaxsoftras.config.fields import Optim as Optim
-from jaxsoftras.config.fields import Render as Render
 from jaxsoftras.config.fields import Source as Source
 from jaxsoftras.config.model import Model as Model
 from jaxsoftras.config.model import Pooling as Pooling
 from jaxsoftras.config.named import list_names as list_names
 from jaxsoftras.config.named import locate as locate
+from jaxsoftras.config.objective import Loss as Loss
+from jaxsoftras.config.objective import Render as Render
 from jaxsoftras.config.ranges import ConfigError as ConfigError
 from jaxsoftras.config.reading import conflicts as conflicts
 from jaxsoftras.config.reading import flat as flat

@@ -10,6 +10,7 @@ from typing import Literal
 
 from jaxsoftras.config.augmentations import Augment
 from jaxsoftras.config.model import Model
+from jaxsoftras.config.objective import Loss, Render
 from jaxsoftras.config.ranges import COUNTABLE as _COUNTABLE
 from jaxsoftras.config.ranges import require as _require
 
@@ -98,61 +99,6 @@ class Data:
         _require(
             1 <= self.views_per_object <= 24,
             "data.views_per_object must be from 1 to 24.",
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Render:
-    """Settings of the soft rasterizer during training."""
-
-    sigma: float = 1e-4
-    """Initial sharpness, NDC squared."""
-    final_sigma: float | None = None
-    """Sharpness that ``sigma`` changes to within ``anneal_steps``, by equal factors.
-    None: sigma drops with the learning rate if ``optim.schedule`` is ``piecewise``, and
-    is constant otherwise."""
-    anneal_steps: int = 100_000
-    """Number of steps in which sigma becomes ``final_sigma``."""
-    dist_eps: float = 1e-10
-    """Probability below which a face no longer influences a pixel."""
-    implementation: Literal["reference", "xla", "pallas", "triton", "mosaic"] | None = (
-        None
-    )
-    """Implementation of the rasterizer; None chooses the fastest on the device."""
-
-    def __post_init__(self):
-        _require(self.sigma > 0, "render.sigma must be positive.")
-        _require(
-            self.final_sigma is None or self.final_sigma > 0,
-            "render.final_sigma must be positive, or None.",
-        )
-        _require(
-            0 < self.anneal_steps < _COUNTABLE,
-            f"render.anneal_steps must be from 1 to {_COUNTABLE - 1}.",
-        )
-        _require(0 < self.dist_eps < 0.5, "render.dist_eps must lie between 0 and 0.5.")
-
-
-@dataclasses.dataclass(frozen=True)
-class Loss:
-    """Weights of the regularisers; the silhouette loss has weight 1."""
-
-    laplacian: float = 5e-3
-    """Weight of `jaxsoftras.losses.laplacian`."""
-    flatten: float = 5e-4
-    """Weight of `jaxsoftras.losses.flatten`."""
-    normal_consistency: float = 0.0
-    """Weight of `jaxsoftras.losses.normal_consistency`. The paper does without this
-    term and the next two, which are not computed if their weight is 0."""
-    edge_length: float = 0.0
-    """Weight of `jaxsoftras.losses.edge_length`, the mean squared length."""
-    multiscale: float = 0.0
-    """Weight of one minus `jaxsoftras.losses.multiscale_silhouette_iou`, of 4 scales,
-    or as many as the image has."""
-
-    def __post_init__(self):
-        _require(
-            min(dataclasses.astuple(self)) >= 0, "Loss weights must not be negative."
         )
 
 
@@ -282,6 +228,34 @@ class Config:
     def __post_init__(self):
         _require(
             0 <= self.seed < _COUNTABLE, f"seed must be from 0 to {_COUNTABLE - 1}."
+        )
+        self._check_color()
+
+    def _check_color(self) -> None:
+        colored = self.model.color != "none"
+        _require(
+            colored or not self.loss.color,
+            "loss.color is for a model with colours: set model.color.",
+        )
+        _require(
+            not colored or bool(self.loss.color),
+            f"The colours of model.color={self.model.color} are learnt by a positive "
+            "loss.color, such as 1.",
+        )
+        lit = self.render.shading != "none"
+        _require(
+            colored or not lit,
+            "render.shading is for a model with colours: set model.color.",
+        )
+        _require(
+            not lit or self.model.color != "palette",
+            "A palette has colours of lit pixels, and render.shading would light them "
+            "again: set model.color=direct or render.shading=none.",
+        )
+        _require(
+            not lit or not self.augment.mirror,
+            "Mirrored images are lit from the mirrored side, which render.shading does "
+            "not know: set augment.mirror=False or render.shading=none.",
         )
 
 

@@ -44,6 +44,14 @@ class Model:
     flow_cells: tuple[int, ...] = (2, 2, 4, 4, 4, 8)
     """Cells along each side of the model frame of the fields of the decoder ``flow``,
     which are applied in this order."""
+    color: Literal["none", "palette", "direct"] = "none"
+    """Colours of the reconstruction; see `jaxsoftras.models.color`. ``palette``: mixed
+    from a few colours of the input's pixels; ``direct``: predicted as numbers."""
+    palette_size: int = 16
+    """Number of colours of ``palette``."""
+    texture_size: int = 0
+    """Texels along the edge of a face, which has the square of that; 0 for one colour
+    per vertex."""
     symmetric: bool = False
     """Reconstruct meshes that are their own mirror image in the plane x = 0."""
     precision: Literal["default", "float32", "bfloat16"] = "default"
@@ -70,6 +78,20 @@ class Model:
             0 <= self.template_level <= 5, "model.template_level must be from 0 to 5."
         )
         self._check_decoder()
+        self._check_colors()
+
+    def _check_colors(self):
+        """Checks the fields of the colours."""
+        require(
+            1 <= self.palette_size <= 256, "model.palette_size must be from 1 to 256."
+        )
+        require(
+            0 <= self.texture_size <= 16, "model.texture_size must be from 0 to 16."
+        )
+        require(
+            self.color != "none" or not self.texture_size,
+            "model.texture_size is for a model with colours: set model.color.",
+        )
 
     def _check_halving(self):
         """Checks that the image can be halved by every stage, and then divided."""

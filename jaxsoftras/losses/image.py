@@ -62,6 +62,33 @@ def _as_images(predicted: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     return predicted, target
 
 
+def _as_mask(mask: ArrayLike | None, predicted: Array, target: Array) -> Array | None:
+    """Checks a mask ``[..., H, W]`` of images ``[..., H, W, C]``."""
+    if mask is None:
+        return None
+    height, width = predicted.shape[-3:-1]
+    form = f"[..., {height}, {width}] like the images"
+    mask = as_numbers("mask", mask, form, height, width)
+    check_leading(
+        predicted=predicted.shape[:-3], target=target.shape[:-3], mask=mask.shape[:-2]
+    )
+    if mask.dtype != bool:
+        raise ValueError(
+            f"mask must be bool, not {mask.dtype}; pass coverage > 0.5 of a coverage."
+        )
+    return mask
+
+
+def _average(values: jax.Array, mask: Array | None) -> jax.Array:
+    """Mean of ``[..., H, W, C]`` over pixels, those of a mask, and channels."""
+    axes = (-3, -2, -1)
+    if mask is None:
+        return jnp.mean(values, axis=axes)
+    mask = mask[..., None]
+    total = jnp.sum(jnp.where(mask, values, 0), axis=axes)
+    return total / (jnp.sum(mask, axis=axes) * values.shape[-1])
+
+
 def silhouette_iou(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
     """Soft intersection over union of silhouettes (Liu et al., 2019, eq. 7).
 
@@ -158,7 +185,9 @@ def _multiscale_silhouette_iou(predicted, target, levels: int) -> jax.Array:
     return total / levels
 
 
-def ssim(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
+def ssim(
+    predicted: ArrayLike, target: ArrayLike, *, mask: ArrayLike | None = None
+) -> jax.Array:
     """Structural similarity of images (Wang et al., 2004, eq. 13).
 
     ``(2 m_p m_t + C1) (2 s_pt + C2) / ((m_p^2 + m_t^2 + C1) (s_p^2 + s_t^2 + C2))``
@@ -169,9 +198,11 @@ def ssim(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
     Args:
         predicted: ``[..., H, W, C]`` in [0, 1], H and W at least 11, C at most 4.
         target: ``[..., H, W, C]`` in [0, 1].
+        mask: ``[..., H, W]`` bool: the mean is over the windows with a pixel of it in
+            their middle. None for all windows.
 
     Returns:
-        ``[...]`` in [-1, 1], 1 for equal images.
+        ``[...]`` in [-1, 1], 1 for equal images; NaN where a mask leaves nothing.
 
     Raises:
         ValueError: a wrong shape or dtype; 8-bit images.
@@ -188,7 +219,7 @@ def ssim(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
             f"SSIM needs images of at least {size} x {size} pixels, not "
             f"{predicted.shape[-3]} x {predicted.shape[-2]}."
         )
-    return _ssim(predicted, target)
+    return _ssim(predicted, target, _as_mask(mask, predicted, target))
 
 
 def _window_means(image: jax.Array) -> jax.Array:
@@ -209,7 +240,7 @@ def _window_means(image: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _ssim(predicted, target) -> jax.Array:
+def _ssim(predicted, target, mask) -> jax.Array:
     p, t = jnp.broadcast_arrays(*checks.as_floats(predicted, target))
     mean_p, mean_t, pp, tt, pt = _window_means(jnp.stack([p, t, p * p, t * t, p * t]))
     variances = pp - mean_p**2 + tt - mean_t**2
@@ -217,10 +248,14 @@ def _ssim(predicted, target) -> jax.Array:
     c1, c2 = _K1**2, _K2**2
     likeness = (2 * mean_p * mean_t + c1) * (2 * covariance + c2)
     likeness /= (mean_p**2 + mean_t**2 + c1) * (variances + c2)
-    return jnp.mean(likeness, axis=(-3, -2, -1))
+    if mask is not None:
+        mask = mask[..., _RADIUS:-_RADIUS, _RADIUS:-_RADIUS]
+    return _average(likeness, mask)
 
 
-def psnr(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
+def psnr(
+    predicted: ArrayLike, target: ArrayLike, *, mask: ArrayLike | None = None
+) -> jax.Array:
     """Peak signal-to-noise ratio of images whose peak is 1.
 
     ``-10 log10(mean((p - t)^2))`` over all pixels and channels, at most 100, which
@@ -229,9 +264,10 @@ def psnr(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
     Args:
         predicted: ``[..., H, W, C]`` in [0, 1], C at most 4.
         target: ``[..., H, W, C]`` in [0, 1].
+        mask: ``[..., H, W]`` bool, the pixels that count; None for all.
 
     Returns:
-        ``[...]`` decibels.
+        ``[...]`` decibels; NaN where a mask leaves nothing.
 
     Raises:
         ValueError: a wrong shape or dtype; 8-bit images.
@@ -241,11 +277,12 @@ def psnr(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
         >>> print(losses.psnr(black, grey), losses.psnr(grey, grey))
         20.0 100.0
     """
-    return _psnr(*_as_images(predicted, target))
+    predicted, target = _as_images(predicted, target)
+    return _psnr(predicted, target, _as_mask(mask, predicted, target))
 
 
 @jax.jit
-def _psnr(predicted, target) -> jax.Array:
+def _psnr(predicted, target, mask) -> jax.Array:
     predicted, target = checks.as_floats(predicted, target)
-    error = jnp.mean((predicted - target) ** 2, axis=(-3, -2, -1))
+    error = _average((predicted - target) ** 2, mask)
     return -10 * jnp.log10(jnp.maximum(error, _LEAST_ERROR))

@@ -15,6 +15,7 @@ from jaxsoftras.models.flow import FlowDecoder as FlowDecoder
 from jaxsoftras.models.reconstructor import DECODERS as DECODERS
 from jaxsoftras.models.reconstructor import ENCODERS as ENCODERS
 from jaxsoftras.models.reconstructor import Network as Network
+from jaxsoftras.models.reconstructor import Reconstruction as Reconstruction
 from jaxsoftras.models.reconstructor import Reconstructor as Reconstructor
 from jaxsoftras.models.reconstructor import Variables as Variables
 from jaxsoftras.models.reconstructor import to_network_input as to_network_input

@@ -1,4 +1,4 @@
-"""The complete network, from an image to the vertices of a mesh."""
+"""The complete network, from an image to the vertices of a mesh and their colours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 
 from jaxsoftras import config, mesh
-from jaxsoftras.models import decoder, encoders, flow
+from jaxsoftras.models import color, decoder, encoders, flow
 
 ENCODERS = {
     "baseline": encoders.BaselineEncoder,
@@ -26,8 +26,22 @@ DECODERS = {
 }
 
 
+class Reconstruction(NamedTuple):
+    """Meshes that a network makes of N images; a pytree.
+
+    Attributes:
+        vertices: ``[N, V, 3]`` model frame.
+        colors: ``[N, V, 3]`` RGB in [0, 1] at the vertices, or ``[N, F, R * R, 3]``
+            texels of a `jaxsoftras.SurfaceTexture`; None if ``model.color`` is
+            ``none``.
+    """
+
+    vertices: jax.Array
+    colors: jax.Array | None = None
+
+
 class Reconstructor(nnx.Module):
-    """An encoder and a decoder: images ``[N, S, S, 4]`` to vertices ``[N, V, 3]``."""
+    """An encoder and decoders: images ``[N, S, S, 4]`` to a `Reconstruction`."""
 
     def __init__(self, settings: config.Model, *, rngs: nnx.Rngs):
         """Makes a network.
@@ -45,10 +59,16 @@ class Reconstructor(nnx.Module):
             rngs=rngs,
         )
         self.decoder = DECODERS[settings.decoder](settings, rngs=rngs)
+        # last, so that the other parameters are those of a network without colours
+        self.color = (
+            None if settings.color == "none" else color.Colors(settings, rngs=rngs)
+        )
 
-    def __call__(self, images: jax.Array) -> jax.Array:
-        """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to vertices, model frame."""
-        return self.decoder(self.encoder(images))
+    def __call__(self, images: jax.Array) -> Reconstruction:
+        """Maps RGBA images ``[N, S, S, 4]`` in [0, 1] to meshes, model frame."""
+        codes = self.encoder(images)
+        colors = None if self.color is None else self.color(codes, images)
+        return Reconstruction(self.decoder(codes), colors)
 
 
 class Variables(NamedTuple):
@@ -90,8 +110,8 @@ class Network:
 
     def _apply(
         self, structure: nnx.GraphDef, variables: Variables, images: jax.Array
-    ) -> tuple[Reconstructor, jax.Array]:
-        """Calls the network in the configured precision; returns it and vertices."""
+    ) -> tuple[Reconstructor, Reconstruction]:
+        """Calls the network in the configured precision; returns it and meshes."""
         # A copy, because the averages may not be mutated inside a differentiated
         # function.
         model = nnx.merge(structure, *variables, copy=True)
@@ -113,7 +133,7 @@ class Network:
 
     def train(
         self, variables: Variables, images: jax.Array
-    ) -> tuple[jax.Array, nnx.State]:
+    ) -> tuple[Reconstruction, nnx.State]:
         """Reconstructs meshes, normalised by the batch.
 
         Args:
@@ -121,23 +141,23 @@ class Network:
             images: ``[N, S, S, 4]`` RGBA in [0, 1].
 
         Returns:
-            Vertices ``[N, V, 3]``, model frame, and the running averages after this
-            batch.
+            The meshes, and the running averages after this batch.
         """
-        model, vertices = self._apply(self._training, variables, images)
-        return vertices, nnx.state(model, nnx.BatchStat)
+        model, meshes = self._apply(self._training, variables, images)
+        return meshes, nnx.state(model, nnx.BatchStat)
 
-    def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
+    def reconstruct(self, variables: Variables, images: jax.Array) -> Reconstruction:
         """Reconstructs meshes, normalised by the running averages.
 
         Args:
             variables: parameters and running averages.
             images: ``[N, S, S, 4]`` RGBA in [0, 1].
-
-        Returns:
-            Vertices ``[N, V, 3]``, model frame.
         """
         return self._apply(self._inference, variables, images)[1]
+
+    def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
+        """Vertices ``[N, V, 3]`` alone of `reconstruct`, model frame."""
+        return self.reconstruct(variables, images).vertices
 
 
 def to_network_input(images: jax.Array) -> jax.Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxsoftras import config
 from jaxsoftras.reconstruction import evaluation_scores, optimization, resampling
-from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
+from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, LISTED, Scores
 from jaxsoftras.reconstruction.run_folder import RunError
 
 # Fields in which runs of one configuration may differ.
@@ -123,7 +123,7 @@ def compare(
             _join([c.scores.object_means(column) for c in row.candidates])
             for row in rows
         ]
-        for column in columns or COLUMNS
+        for column in columns or LISTED
         if column not in left_out
     }
     if columns is None:
@@ -244,7 +244,7 @@ def _list_incomparable(
             "loss",
             f"The losses are not comparable and left out: the runs differ in {differ}.",
         )
-    for column in COLUMNS:
+    for column in LISTED:
         label = COLUMNS[column].label
         gaps = {np.isnan(c.scores.columns[column]).tobytes() for c in candidates}
         if len(gaps) > 1 and not COLUMNS[column].always:

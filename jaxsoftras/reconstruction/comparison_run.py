@@ -19,7 +19,7 @@ from jaxsoftras.reconstruction import (
 from jaxsoftras.reconstruction.checkpoints import Checkpoints
 from jaxsoftras.reconstruction.comparison import Candidate, Row
 from jaxsoftras.reconstruction.comparison_formats import FORMATS
-from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
+from jaxsoftras.reconstruction.evaluation_scores import LISTED, Scores
 from jaxsoftras.reconstruction.evaluation_subject import (
     DEFAULT_SURFACES,
     Subject,
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "compare") -> int:
     parser.add_argument(
         "--columns",
         nargs="+",
-        choices=COLUMNS,
+        choices=LISTED,
         help="columns in this order (default: all that have a number)",
     )
     parser.add_argument(

@@ -14,7 +14,12 @@ import numpy as np
 
 from jaxsoftras import cores, data, models, terminal, voxels
 from jaxsoftras.data import rig
-from jaxsoftras.reconstruction import evaluation_scores, processes, training
+from jaxsoftras.reconstruction import (
+    color_scores,
+    evaluation_scores,
+    processes,
+    training,
+)
 from jaxsoftras.reconstruction.evaluation_groups import (
     Group,
     list_objects,
@@ -40,12 +45,14 @@ class _Scored(NamedTuple):
         iou: ``[g, N]`` IoU with the true voxels, or None.
         silhouette_iou: ``[g, N]``.
         loss: ``[g, N]``.
+        colors: ``[g, N]`` by name of the column; see `color_scores.score_columns`.
         vertices: ``[g, N, V, 3]``; None where nobody needs them.
     """
 
     iou: jax.Array | None
     silhouette_iou: jax.Array
     loss: jax.Array
+    colors: dict[str, jax.Array]
     vertices: jax.Array | None
 
 
@@ -112,9 +119,13 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., _Scored]:
 
     def score(variables, group: Group, sigma):
         size, views = group.partners.shape
-        vertices = experiment.infer(
+        found = experiment.reconstruct(
             variables, group.images.reshape(-1, *group.images.shape[2:])
-        ).reshape(size, views, -1, 3)
+        )
+        meshes = jax.tree.map(
+            lambda part: part.reshape(size, views, *part.shape[1:]), found
+        )
+        vertices = meshes.vertices
         iou = None
         if group.occupied is not None:
             iou = voxel_iou(experiment, vertices, jnp.asarray(group.occupied))
@@ -131,6 +142,8 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., _Scored]:
             gather_pairs(jnp.asarray(group.images)[:, :, 3]),
             jax.tree.map(gather_pairs, group.cameras),
             sigma,
+            None if meshes.colors is None else gather_pairs(meshes.colors),
+            gather_pairs(jnp.asarray(group.images)),
         )
         return _Scored(
             iou=iou,
@@ -143,6 +156,13 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., _Scored]:
                 jnp.asarray(group.counts),
             ),
             loss=experiment.total(terms).reshape(size, views),
+            colors=color_scores.score_columns(
+                experiment,
+                meshes,
+                jnp.asarray(group.images),
+                group.cameras,
+                jnp.asarray(group.counts),
+            ),
             vertices=vertices,
         )
 
@@ -185,6 +205,10 @@ class _Table:
             if values is not None:
                 values = np.asarray(values)[: stop - start]
                 self.columns[name][start:stop] = np.where(mask, values, np.nan)
+        for name, values in scored.colors.items():
+            values = np.asarray(values)[: stop - start]
+            chosen = exists["silhouette_iou"] & np.isfinite(values)
+            self.columns[name][start:stop] = np.where(chosen, values, np.nan)
         return stop
 
 

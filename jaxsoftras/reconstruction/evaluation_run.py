@@ -20,6 +20,8 @@ from jaxsoftras import (
 )
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import (
+    color_scores,
+    coloring,
     evaluation_scores,
     evaluation_summary,
     evaluation_table,
@@ -56,8 +58,9 @@ def evaluate(
     """Evaluates a checkpoint and writes the results to the run folder.
 
     The results are ``metrics.json``, ``scores.npz``, ``gallery.png`` and an OBJ file
-    for each row of the gallery, in ``eval/<split>/`` of the run folder; and
-    ``report.html``, with the files that `jaxsoftras.report` makes it from.
+    for each row of the gallery, in ``eval/<split>/`` of the run folder, and a GLB file
+    beside it if the model has colours; and ``report.html``, with the files that
+    `jaxsoftras.report` makes it from.
 
     Args:
         workdir: the run folder.
@@ -103,12 +106,17 @@ def evaluate(
     faces = subject.experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
         gallery.sheet(examples, faces).save(path)
+    files = f"{len(examples)} OBJ files"
     for example in examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
+        if example.colors is not None:
+            mesh = mesh._replace(texture=coloring.make_texture(example.colors))
+            meshfile.save_mesh(folder / f"{example.name}.glb", mesh)
+            files = f"{len(examples)} OBJ files, the same in colour as GLB"
     lines = [
         f"Written to {folder}: {evaluation_summary.FILE}, {evaluation_scores.FILE}, "
-        f"gallery.png, {len(examples)} OBJ files.",
+        f"gallery.png, {files}.",
         _write_report(workdir, split_name),
     ]
     for line in lines:
@@ -151,6 +159,8 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
             missing = str(error)
     scores = subject.score(subject.variables, "evaluating", truths, surfaces)
     notes = list(evaluation_summary.list_gaps(scores, subject.settings.optim.ema))
+    if scores.object_means("psnr"):
+        notes.append(color_scores.describe(scores))
     if truths is None:
         notes.append(f"{missing}: no chamfer distance, F-score and thin IoU.")
     else:

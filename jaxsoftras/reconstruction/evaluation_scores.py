@@ -27,11 +27,13 @@ class Column(NamedTuple):
         better: which scores are the better ones.
         always: whether every view has one, so that NaN is a result; otherwise NaN says
             that there is none.
+        listed: whether tables have it.
     """
 
     label: str
     better: Literal["higher", "lower"]
     always: bool = False
+    listed: bool = True
 
 
 COLUMNS = {
@@ -40,9 +42,26 @@ COLUMNS = {
     "silhouette_iou": Column("silhouette IoU", "higher"),
     "chamfer": Column("chamfer", "lower"),
     "f_score": Column("F-score", "higher"),
+    "psnr": Column("PSNR", "higher"),
+    "object_psnr": Column("object PSNR", "higher"),
+    "ssim": Column("SSIM", "higher"),
+    **{
+        f"{name}_{baseline}": Column(f"{label}, {text}", "higher", listed=False)
+        for baseline, text in (
+            ("mean_color", "mean colour"),
+            ("nearest_pixel", "nearest pixel"),
+        )
+        for name, label in (
+            ("psnr", "PSNR"),
+            ("object_psnr", "object PSNR"),
+            ("ssim", "SSIM"),
+        )
+    },
     "loss": Column("mean loss", "lower", always=True),
 }
 """The columns by name, in the order of the tables."""
+LISTED = {name: column for name, column in COLUMNS.items() if column.listed}
+"""Those that tables have."""
 
 _TEXTS = ("split", "checkpoint", "data")
 _PER_OBJECT = ("category", "category_name", "name", "views")

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import rich.markup
 import rich.table
 
-from jaxsoftras.reconstruction.evaluation_scores import COLUMNS
+from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, LISTED
 
 By = Literal["category", "azimuth"]
 CHOICES: tuple[By, ...] = get_args(By)
@@ -23,7 +23,7 @@ def list_columns(metrics: dict[str, Any]) -> list[str]:
     """Columns that anything has a number in, and those that are always shown."""
     return [
         name
-        for name in COLUMNS
+        for name in LISTED
         if name in ("iou", "silhouette_iou", "loss")
         or metrics[f"mean_{name}"] is not None
     ]

@@ -21,10 +21,11 @@ from jaxsoftras import (
     texture,
     voxels,
 )
-from jaxsoftras.reconstruction import processes, training
+from jaxsoftras.reconstruction import coloring, processes, training
 from jaxsoftras.settings import Settings
 
-_CELL = 128  # width and height of each image, pixels
+CELL = 128
+"""Width and height of each image, pixels."""
 _GAP = 6
 _LABEL_WIDTH, _HEADER_HEIGHT = 96, 26
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
@@ -47,7 +48,7 @@ _LIGHTS = (
     lighting.DirectionalLight(-_TO_LIGHT, 0.6),
 )
 _SETTINGS = Settings(
-    image_size=_CELL,
+    image_size=CELL,
     aggregation="hard",
     shading="flat",
     background=1.0,
@@ -72,7 +73,10 @@ class Example(NamedTuple):
         cameras: of the five columns of meshes and truth, with leading axes ``[5]``.
         occupied: ``[32, 32, 32]`` bool true voxels, axes of the data files, or None.
         pictures: ``[2, 4, S, S]`` uint8, images that are shown where there are no true
-            voxels; or None.
+            voxels, or beside coloured meshes; or None.
+        colors: of the mesh, `models.Reconstruction`; None if the model has none.
+        drawn: ``[4, 128, 128, 3]`` uint8, the coloured mesh from the reference view and
+            in the three columns of meshes; None without colours.
     """
 
     name: str
@@ -83,16 +87,18 @@ class Example(NamedTuple):
     cameras: camera.Camera
     occupied: np.ndarray | None = None
     pictures: np.ndarray | None = None
+    colors: np.ndarray | None = None
+    drawn: np.ndarray | None = None
 
 
-def composite_over_white(image: np.ndarray, size: int = _CELL) -> np.ndarray:
+def composite_over_white(image: np.ndarray, size: int = CELL) -> np.ndarray:
     """Converts premultiplied RGBA ``[4, S, S]`` to ``[size, size, 3]`` over white."""
     color = image[:3].astype(int) + (255 - image[3].astype(int))
     rgb = np.moveaxis(color.clip(0, 255).astype(np.uint8), 0, -1)
     return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BOX))
 
 
-def shade_silhouette(alpha: np.ndarray, size: int = _CELL) -> np.ndarray:
+def shade_silhouette(alpha: np.ndarray, size: int = CELL) -> np.ndarray:
     """Converts alpha ``[S, S]`` in [0, 1] to ``[size, size, 3]``, dark on white."""
     gray = np.round(255 - 215 * np.clip(alpha, 0, 1)).astype(np.uint8)
     image = Image.fromarray(gray).resize((size, size), Image.Resampling.BOX)
@@ -180,7 +186,7 @@ def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
         examples: reconstructions to show.
         faces: ``[F, 3]`` vertex indices, the topology of all reconstructions.
     """
-    step = _CELL + _GAP
+    step = CELL + _GAP
     gallery = Image.new(
         "RGB",
         (_LABEL_WIDTH + len(_COLUMNS) * step, _HEADER_HEIGHT + len(examples) * step),
@@ -188,18 +194,25 @@ def sheet(examples: Sequence[Example], faces: np.ndarray) -> Image.Image:
     )
     draw, font = ImageDraw.Draw(gallery), ImageFont.load_default(14)
     for column, header in enumerate(_COLUMNS):
-        x = _LABEL_WIDTH + column * step + _CELL // 2
+        x = _LABEL_WIDTH + column * step + CELL // 2
         draw.text((x, _HEADER_HEIGHT // 2), header, _INK, font, anchor="mm")
     rendered = render_rows(examples, faces)
     for row, (example, images) in enumerate(zip(examples, rendered, strict=True)):
         y = _HEADER_HEIGHT + row * step
-        draw.text((_GAP, y + _CELL // 2), example.name, _INK, font, anchor="lm")
+        draw.text((_GAP, y + CELL // 2), example.name, _INK, font, anchor="lm")
         cells = [
             composite_over_white(example.image),
             shade_silhouette(example.render),
             composite_over_white(example.reference),
             *images,
         ]
+        if example.drawn is not None:
+            cells[1], cells[3 : 3 + len(_MESH_VIEWS)] = (
+                example.drawn[0],
+                example.drawn[1:],
+            )
+        if example.pictures is not None:
+            cells[-len(_TRUTH_VIEWS) :] = map(composite_over_white, example.pictures)
         for column, cell in enumerate(cells):
             gallery.paste(Image.fromarray(cell), (_LABEL_WIDTH + column * step, y))
     return gallery
@@ -253,11 +266,21 @@ def reconstruct(
         lambda *parts: np.concatenate(parts),
         *(split.viewpoints(*choose(key, REFERENCE_VIEW)) for key in keys),
     )
-    vertices = experiment.infer(variables, shard(inputs, experiment))
+    found = experiment.reconstruct(variables, shard(inputs, experiment))
     renders = experiment.render(
-        vertices, shard(viewpoints, experiment), np.float32(sigma)
+        found.vertices, shard(viewpoints, experiment), np.float32(sigma)
     )
-    vertices, renders = processes.fetch((vertices, renders))
+    (vertices, colors), renders = processes.fetch((found, renders))
+    drawn = None
+    if colors is not None:
+        cameras = jax.tree.map(
+            lambda *parts: np.stack(parts),
+            *(
+                split.viewpoints(*choose(key, REFERENCE_VIEW, *_MESH_VIEWS))
+                for key in keys
+            ),
+        )
+        drawn = experiment.colors.draw_views(found, cameras, CELL)
     examples = []
     for k, key in enumerate(keys):
         has_voxels = split.has_voxels(key)
@@ -272,8 +295,12 @@ def reconstruct(
                 split.voxels(key, np.array([numbers[key]]))[0] if has_voxels else None
             ),
             pictures=(
-                None if has_voxels else split.images(*choose(key, *_TRUTH_VIEWS))
+                split.images(*choose(key, *_TRUTH_VIEWS))
+                if colors is not None or not has_voxels
+                else None
             ),
+            colors=None if colors is None else np.asarray(colors[k]),
+            drawn=None if drawn is None else drawn[k],
         )
         examples.append(example)
     return examples
@@ -287,6 +314,8 @@ def training_views(
 ) -> np.ndarray:
     """Shows the first view, the render from the last, and the last view.
 
+    Renders are silhouettes, or in colour if the model has colours.
+
     Args:
         experiment: functions of the configuration of the run.
         variables: parameters and batch statistics of the network.
@@ -298,15 +327,20 @@ def training_views(
     """
     first, last = batch.images[:, 0], batch.images[:, -1]
     cameras = jax.tree.map(lambda part: part[:, -1], batch.cameras)
-    vertices = experiment.infer(variables, first)
-    renders = experiment.render(vertices, cameras, experiment.sigma(step))
+    found = experiment.reconstruct(variables, first)
+    if found.colors is None:
+        renders = experiment.render(found.vertices, cameras, experiment.sigma(step))
+    else:
+        renders = experiment.colors.draw(*found, cameras, size=CELL)
     shown = jax.device_get((first, renders, last))
     return np.concatenate(
         [
             np.concatenate(
                 [
                     composite_over_white(first),
-                    shade_silhouette(render),
+                    shade_silhouette(render)
+                    if render.ndim == 2
+                    else coloring.to_bytes(render),
                     composite_over_white(second),
                 ],
                 axis=1,

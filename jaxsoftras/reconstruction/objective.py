@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,7 @@ _MOST_SCALES = 4
 class Losses(NamedTuple):
     """Terms of the loss before weighting, one number per object.
 
-    The last three are 0, and not computed, if their weight is 0.
+    The last four are 0, and not computed, if their weight is 0.
 
     Attributes:
         silhouette: ``[B]`` mean of ``1 - IoU`` over the k^2 renders.
@@ -26,6 +25,7 @@ class Losses(NamedTuple):
         normal_consistency: ``[B]`` mean over the k meshes.
         edge_length: ``[B]`` mean over the k meshes.
         multiscale: ``[B]`` mean of ``1 - IoU``, of several scales, over the renders.
+        color: ``[B]`` mean of `color_difference` over the k^2 renders in colour.
     """
 
     silhouette: jax.Array
@@ -34,6 +34,46 @@ class Losses(NamedTuple):
     normal_consistency: jax.Array
     edge_length: jax.Array
     multiscale: jax.Array
+    color: jax.Array
+
+
+class Colored(NamedTuple):
+    """Renders in colour, and the images that they are compared with.
+
+    Attributes:
+        rendered: ``[B, k, k, S, S, 3]`` by object, mesh and view, 0 to 1.
+        images: ``[B, 1, k, 4, S, S]`` RGBA of the views, 0 to 1, colours multiplied by
+            coverage.
+    """
+
+    rendered: jax.Array
+    images: jax.Array
+
+
+def color_difference(
+    rendered: jax.Array, images: jax.Array, norm: Literal["l1", "l2"]
+) -> jax.Array:
+    """Mean difference of colours over an object.
+
+    ``sum |a r - c| / (3 sum a)`` over pixels and channels, with coverage a of the
+    object, its colour c times a, and the render r; or of the squares. Both sides have
+    the object's own coverage: the background cancels, of which an image has more than
+    of the object, and differences of shape are left to the silhouettes.
+
+    Args:
+        rendered: ``[..., S, S, 3]`` colours, 0 to 1.
+        images: ``[..., 4, S, S]`` RGBA, 0 to 1, colours multiplied by coverage.
+        norm: ``"l1"`` or ``"l2"``.
+
+    Returns:
+        ``[...]``; 0 where there is no object.
+    """
+    images = jnp.moveaxis(images, -3, -1)
+    coverage = images[..., 3:]
+    difference = coverage * rendered - images[..., :3]
+    error = jnp.abs(difference) if norm == "l1" else difference**2
+    axes = (-3, -2, -1)
+    return jnp.sum(error, axes) / (3 * jnp.sum(coverage, axes) + 1e-6)
 
 
 def compute_terms(
@@ -42,6 +82,7 @@ def compute_terms(
     rendered: jax.Array,
     target: jax.Array,
     weight: config.Loss,
+    colored: Colored | None = None,
 ) -> Losses:
     """Computes the terms of the loss.
 
@@ -51,6 +92,7 @@ def compute_terms(
         rendered: ``[B, k, k, S, S]`` silhouettes by object, mesh and view, 0 to 1.
         target: ``[B, 1, k, S, S]`` silhouettes of the views, 0 to 1.
         weight: weights of the terms.
+        colored: renders and images in colour; None for no colour term.
     """
     iou = losses.silhouette_iou(rendered, target)
     none = jnp.zeros(len(vertices), vertices.dtype)
@@ -61,6 +103,7 @@ def compute_terms(
         normal_consistency=none,
         edge_length=none,
         multiscale=none,
+        color=none,
     )
     if weight.normal_consistency:
         value = losses.normal_consistency(vertices, faces)
@@ -72,13 +115,16 @@ def compute_terms(
         levels = min(_MOST_SCALES, (rendered.shape[-1] - 1).bit_length())
         iou = losses.multiscale_silhouette_iou(rendered, target, levels=levels)
         terms = terms._replace(multiscale=jnp.mean(1 - iou, axis=(1, 2)))
+    if colored is not None:
+        difference = color_difference(*colored, weight.color_norm)
+        terms = terms._replace(color=jnp.mean(difference, axis=(1, 2)))
     return terms
 
 
 def sum_terms(terms: Losses, weights: config.Loss) -> jax.Array:
     """Sums the silhouette term, of weight 1, and the others, weighted: ``[B]``."""
     total = terms.silhouette
-    for name, weight in dataclasses.asdict(weights).items():
-        if weight:
+    for name in terms._fields[1:]:
+        if weight := getattr(weights, name):
             total = total + weight * getattr(terms, name)
     return total

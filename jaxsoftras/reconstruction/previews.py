@@ -1,4 +1,4 @@
-"""Shaded meshes of the same few objects, to see a network improve as it is trained."""
+"""Meshes of the same few objects, to see a network improve as it is trained."""
 
 from __future__ import annotations
 
@@ -59,25 +59,40 @@ class Previews:
 
         Returns:
             For each split an image ``[H, W, 3]`` uint8, with a row for each object: the
-            network's input, the mesh from there, another view, the mesh from there.
+            network's input, the mesh from there, another view, the mesh from there. A
+            model without colours has shaded meshes.
         """
-        experiment, network = self._experiment, self._experiment.network
-        inputs = gallery.shard(self._inputs, experiment)
-        vertices = np.asarray(experiment.infer(variables, inputs))
-        vertices = np.repeat(vertices[: len(self._inputs)], len(_VIEWS), axis=0)
-        meshes = gallery.render_shaded(
-            vertices,
-            np.broadcast_to(network.faces, (len(vertices), *network.faces.shape)),
-            np.full((len(vertices), 3), gallery.CLAY, np.float32),
-            self._cameras,
-        )
-        meshes = iter(np.asarray(meshes))
+        inputs = gallery.shard(self._inputs, self._experiment)
+        found = self._experiment.reconstruct(variables, inputs)
+        draw = self._draw_shaded if found.colors is None else self._draw_colored
+        meshes = iter(draw(found))
         return {
             name: np.concatenate(
                 [_join(row, next(meshes), next(meshes)) for row in rows]
             )
             for name, rows in self._rows.items()
         }
+
+    def _draw_shaded(self, found: models.Reconstruction) -> np.ndarray:
+        """Renders each mesh from both sides, ``[2 n, H, W, 3]`` uint8."""
+        faces = self._experiment.network.faces
+        vertices = np.asarray(found.vertices)
+        vertices = np.repeat(vertices[: len(self._inputs)], len(_VIEWS), axis=0)
+        meshes = gallery.render_shaded(
+            vertices,
+            np.broadcast_to(faces, (len(vertices), *faces.shape)),
+            np.full((len(vertices), 3), gallery.CLAY, np.float32),
+            self._cameras,
+        )
+        return np.asarray(meshes)
+
+    def _draw_colored(self, found: models.Reconstruction) -> np.ndarray:
+        """Renders each mesh from both sides, ``[2 n, H, W, 3]`` uint8."""
+        cameras = jax.tree.map(
+            lambda part: part.reshape(-1, len(_VIEWS), *part.shape[1:]), self._cameras
+        )
+        meshes = self._experiment.colors.draw_views(found, cameras, gallery.CELL)
+        return meshes.reshape(-1, *meshes.shape[2:])
 
 
 def _join(row: _Row, first: np.ndarray, second: np.ndarray) -> np.ndarray:

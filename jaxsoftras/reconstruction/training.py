@@ -13,18 +13,10 @@ from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxsoftras import (
-    camera,
-    config,
-    data,
-    mesh,
-    models,
-    rasterization,
-    terminal,
-)
+from jaxsoftras import camera, config, data, mesh, models, rasterization, terminal
 from jaxsoftras.data import rig
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import augmentation, objective, optimization
+from jaxsoftras.reconstruction import augmentation, coloring, objective, optimization
 
 
 class TrainState(NamedTuple):
@@ -59,6 +51,7 @@ class Metrics(NamedTuple):
     normal_consistency: jax.Array
     edge_length: jax.Array
     multiscale: jax.Array
+    color: jax.Array
     gradient_norm: jax.Array
     learning_rate: jax.Array
     sigma: jax.Array
@@ -148,10 +141,12 @@ class Experiment:
         begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
+        reconstruct: the same with colours, `models.Reconstruction`.
         view_losses: `objective.Losses` of k meshes and k views per object.
         render: ``([B, V, 3], B cameras, sigma) -> [B, S, S]`` soft silhouettes.
         cover: ``([B, V, 3], B cameras) -> [B, S, S]`` bool, whether a face covers the
             centre of a pixel.
+        colors: renderer of coloured meshes.
     """
 
     def __init__(self, settings: config.Config, devices: Mesh):
@@ -180,9 +175,11 @@ class Experiment:
             out_shardings=(self.placement, self.replicated),
         )
         self.infer = jax.jit(self._infer, out_shardings=self.sharded)
+        self.reconstruct = jax.jit(self._reconstruct, out_shardings=self.sharded)
         self.view_losses = jax.jit(self._view_losses, out_shardings=self.sharded)
         self.render = jax.jit(self._render, out_shardings=self.sharded)
         self.cover = jax.jit(self._cover, out_shardings=self.sharded)
+        self.colors = coloring.ColorRenderer(settings, self.network.faces, devices)
 
     def sigma(self, step: jax.Array | int) -> jax.Array:
         """Sharpness of the rasterizer at a step, NDC squared."""
@@ -243,6 +240,8 @@ class Experiment:
         silhouettes: jax.Array,
         cameras: rig.Viewpoints,
         sigma: jax.Array,
+        colors: jax.Array | None = None,
+        images: jax.Array | None = None,
     ) -> objective.Losses:
         """Compares every mesh of each object with every view.
 
@@ -251,6 +250,8 @@ class Experiment:
             silhouettes: ``[B, k, S, S]`` uint8 alpha of each view.
             cameras: cameras of the views, with leading axes ``[B, k]``.
             sigma: sharpness, NDC squared.
+            colors: ``[B, k, ..., 3]`` colours of the meshes; None for no colour term.
+            images: ``[B, k, 4, S, S]`` uint8, the views, for the colours.
         """
         batch, views = silhouettes.shape[:2]
         both = (batch, views, views)  # object, mesh, view
@@ -260,15 +261,25 @@ class Experiment:
             part = jnp.broadcast_to(part[:, None], (*both, *shape))
             return part.reshape(-1, *shape)
 
-        rendered = self._render(
-            jnp.repeat(vertices, views, axis=1).reshape(-1, *vertices.shape[2:]),
-            jax.tree.map(match_meshes, cameras),
-            sigma,
-        )
+        def match_views(part: jax.Array) -> jax.Array:
+            return jnp.repeat(part, views, axis=1).reshape(-1, *part.shape[2:])
+
+        meshes, cameras = match_views(vertices), jax.tree.map(match_meshes, cameras)
+        rendered = self._render(meshes, cameras, sigma)
         rendered = rendered.reshape(*both, *rendered.shape[1:])
         target = silhouettes[:, None].astype(jnp.float32) / 255
+        colored = None
+        if colors is not None:
+            assert images is not None
+            if not self.config.loss.color_vertices:
+                meshes = jax.lax.stop_gradient(meshes)
+            found = self.colors.render(meshes, match_views(colors), cameras, sigma)
+            colored = objective.Colored(
+                found.reshape(*both, *found.shape[1:]),
+                images[:, None].astype(jnp.float32) / 255,
+            )
         return objective.compute_terms(
-            vertices, self.network.faces, rendered, target, self.config.loss
+            vertices, self.network.faces, rendered, target, self.config.loss, colored
         )
 
     def total(self, terms: objective.Losses) -> jax.Array:
@@ -288,15 +299,21 @@ class Experiment:
         def loss(params: nnx.State):
             # all views of all objects share the batch normalisation
             with jax.sharding.use_abstract_mesh(self.devices.abstract_mesh):
-                vertices, batch_stats = self.network.train(
+                found, batch_stats = self.network.train(
                     state.variables._replace(params=params),
                     models.to_network_input(images.reshape(-1, *images.shape[2:])),
                 )
+            # by object and view
+            meshes = jax.tree.map(
+                lambda part: part.reshape(*images.shape[:2], *part.shape[1:]), found
+            )
             terms = self._view_losses(
-                vertices.reshape(*images.shape[:2], *vertices.shape[1:]),
+                meshes.vertices,
                 images[:, :, 3],
                 batch.cameras,
                 sigma,
+                meshes.colors,
+                images,
             )
             return jnp.mean(self.total(terms)), (batch_stats, terms)
 
@@ -315,10 +332,16 @@ class Experiment:
         )
         return TrainState(state.step + 1, variables, opt_state), metrics
 
-    def _infer(self, variables: models.Variables, images: jax.Array) -> jax.Array:
-        """Reconstructs ``[N, 4, S, S]`` uint8 images: vertices ``[N, V, 3]``."""
+    def _reconstruct(
+        self, variables: models.Variables, images: jax.Array
+    ) -> models.Reconstruction:
+        """Reconstructs ``[N, 4, S, S]`` uint8 images."""
         with jax.sharding.use_abstract_mesh(self.devices.abstract_mesh):
-            return self.network.infer(variables, models.to_network_input(images))
+            return self.network.reconstruct(variables, models.to_network_input(images))
+
+    def _infer(self, variables: models.Variables, images: jax.Array) -> jax.Array:
+        """Vertices ``[N, V, 3]`` alone of `_reconstruct`."""
+        return self._reconstruct(variables, images).vertices
 
 
 def _silhouette(faces: jax.Array, sigma: jax.Array, **settings: Any) -> jax.Array:

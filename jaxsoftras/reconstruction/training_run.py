@@ -14,6 +14,7 @@ import jax
 from jaxsoftras import compilation_cache, config, data, interruption, terminal
 from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
+    coloring,
     divergence,
     feeding,
     loop,
@@ -74,6 +75,7 @@ def train(
         )
         split = processes.in_turn(lambda: data.open_training_set(settings.data))
         training.check_image_size(settings, split)
+        coloring.check_light(settings)
         optimization.check_end(settings)
         experiment = training.Experiment(settings, devices)
         division.check(experiment.placement, devices)

@@ -163,6 +163,48 @@ class TestPsnr:
         assert losses.psnr(p, t) == single and single.dtype == jnp.float32
 
 
+class TestMask:
+    def test_psnr_by_numpy(self, x64):
+        p, t = images(2, 5, 6, 3)
+        mask = np.random.default_rng(1).random((2, 5, 6)) < 0.5
+        expected = [
+            -10 * np.log10(np.mean((p[n][mask[n]] - t[n][mask[n]]) ** 2))
+            for n in range(2)
+        ]
+        np.testing.assert_allclose(losses.psnr(p, t, mask=mask), expected)
+
+    def test_ssim_averages_windows_around_its_pixels(self, x64):
+        p, t = images(13, 12, 3)
+        mask = np.zeros((13, 12), bool)
+        mask[[5, 7], [6, 5]] = True
+        mask[0] = True  # no window has its middle there
+        expected = [
+            losses.ssim(
+                p[i - 5 : i + 6, j - 5 : j + 6], t[i - 5 : i + 6, j - 5 : j + 6]
+            )
+            for i, j in ((5, 6), (7, 5))
+        ]
+        got = losses.ssim(p, t, mask=mask)
+        np.testing.assert_allclose(got, np.mean(expected))
+
+    def test_of_nothing(self):
+        p, t = images(5, 6, 3)
+        assert np.isnan(losses.psnr(p, t, mask=np.zeros((5, 6), bool)))
+
+    @pytest.mark.parametrize(
+        ("mask", "message"),
+        [
+            (np.ones((5, 6)), "mask must be bool, not float64; pass coverage > 0.5"),
+            (np.ones((5, 6, 3), bool), r"mask must have the shape \[..., 5, 6\] like"),
+            (np.ones((3, 5, 6), bool), "leading axes must broadcast"),
+        ],
+    )
+    def test_wrong_masks(self, mask, message):
+        p, t = images(2, 5, 6, 3)
+        with pytest.raises(ValueError, match=message):
+            losses.psnr(p, t, mask=mask)
+
+
 @pytest.mark.parametrize(
     "metric", [losses.silhouette_iou, losses.multiscale_silhouette_iou]
 )

@@ -130,10 +130,10 @@ def trained(variant):
     @jax.jit
     @functools.partial(jax.grad, has_aux=True)
     def run(params):
-        vertices, stats = network.train(
+        found, stats = network.train(
             variables._replace(params=params), jnp.asarray(IMAGES)
         )
-        return jnp.sum(weight * vertices), (vertices, stats)
+        return jnp.sum(weight * found.vertices), (found.vertices, stats)
 
     gradient, (vertices, stats) = run(variables.params)
     return gradient, vertices, stats

@@ -54,7 +54,7 @@ def covered_cells() -> np.ndarray:
     ]
     sheet = gallery.sheet(examples, FACES)
     pixels = np.asarray(sheet)[gallery._HEADER_HEIGHT :, gallery._LABEL_WIDTH :]
-    step, size = gallery._CELL + gallery._GAP, gallery._CELL
+    step, size = gallery.CELL + gallery._GAP, gallery.CELL
     covered = (pixels < 250).any(axis=-1).reshape(3, step, 8, step)
     return covered.swapaxes(1, 2)[:, :, :size, :size]
 
@@ -81,7 +81,7 @@ class TestSheet:
                     vertices,
                     FACES,
                     zbuffer.view_eyes()[view],
-                    image_size=gallery._CELL,
+                    image_size=gallery.CELL,
                     closed=True,
                 )[3]
                 different = row[column] != (expected > 16)
