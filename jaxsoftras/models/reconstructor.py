@@ -115,6 +115,8 @@ class Network:
         # A copy, because the averages may not be mutated inside a differentiated
         # function.
         model = nnx.merge(structure, *variables, copy=True)
+        images = jnp.asarray(images)
+        images = images.astype(jnp.promote_types(images.dtype, jnp.float32))
         match self._settings.precision:
             case "bfloat16":  # layers keep the type until a fully connected one
                 images = images.astype(jnp.bfloat16)

@@ -164,7 +164,8 @@ class TestFormats:
         awkward = candidate("runs/50% of|<x>_\n[b]", SECOND)
         return comparison.compare([Row("a & b", tuple(seeds)), *rows(awkward)])
 
-    def test_table(self, table):
+    def test_table(self, table, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "160")
         text = comparison_formats.format_table(table)
         assert "a & b" in text and "±" in text and r"_\n[b]" in text
         assert f"{table['rows'][1]['columns']['iou']['difference']:+.4f}" in text

@@ -9,6 +9,7 @@ import pytest
 
 from jaxsoftras import config, data
 from jaxsoftras.reconstruction import (
+    event_format,
     gallery,
     loop,
     monitor,
@@ -25,7 +26,7 @@ EVERY_TWO = ["log.images_every=2", "log.checkpoint_every=2"]
 def test_images_and_checkpoints_are_of_their_steps(settings, tmp_path, monkeypatch):
     """And the steps after them go on while an image is drawn."""
     settings = config.override(settings, [*EVERY_TWO, "optim.steps=8"])
-    shown, later = {}, threading.Event()
+    shown, written, later = {}, [], threading.Event()
     record, draw = monitor.Monitor.record, gallery.training_views
 
     def notice(self, step, metrics):
@@ -38,17 +39,26 @@ def test_images_and_checkpoints_are_of_their_steps(settings, tmp_path, monkeypat
         assert later.wait(60)
         return draw(*arguments)
 
-    def keep(self, name, pixels, step):
-        assert threading.current_thread() is threading.main_thread()
+    def encode(step, name, pixels):
+        assert threading.current_thread() is not threading.main_thread()
         if name == "train/views":
             shown[step] = pixels
+        return f"{name} {step}".encode()
+
+    def keep(self, record):
+        assert threading.current_thread() is threading.main_thread()
+        written.append(record)
 
     monkeypatch.setattr(monitor.Monitor, "record", notice)
     monkeypatch.setattr(gallery, "training_views", draw_late)
-    monkeypatch.setattr(monitor.Monitor, "image", keep)
+    monkeypatch.setattr(event_format, "encode_image", encode)
+    monkeypatch.setattr(monitor.Monitor, "event", keep)
     settings = config.override(settings, ["log.keep_checkpoints=9"])
     training_run.train(settings, tmp_path / "run", quiet=True)
     assert sorted(shown) == [2, 4, 6, 8]
+    for step in shown:
+        record = event_format.make_record(f"train/views {step}".encode())
+        assert written.count(record) == 1
     split = data.open_training_set(settings.data)
     one = training.Experiment(settings, training.device_mesh(1, jax.devices()[:1]))
     for step in (2, 6):
