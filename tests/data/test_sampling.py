@@ -254,7 +254,7 @@ def sampling_threads() -> int:
 
 
 def wait_for_threads(count: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while sampling_threads() != count:
         assert time.monotonic() < end, f"{sampling_threads()} threads, not {count}"
         time.sleep(0.01)

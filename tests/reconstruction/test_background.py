@@ -37,12 +37,12 @@ def test_an_error_elsewhere_is_not_kept_waiting():
 
     def wait():
         begun.set()
-        release.wait(10)
+        release.wait(60)
 
     with pytest.raises(ValueError), Background() as work:
         work.submit(wait, done.append)
         work.submit(lambda: done.append("never"), done.append)
-        begun.wait(10)
+        begun.wait(60)
         raise ValueError
     assert not release.is_set() and not done
     release.set()
