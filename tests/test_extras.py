@@ -115,6 +115,7 @@ class TestRequire:
         ],
     )
     def test_names_what_is_missing(self, absent, message, monkeypatch):
+        monkeypatch.delitem(sys.modules, "orbax.checkpoint", raising=False)
         for module in absent:
             monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(extras.MissingExtraError) as caught:

@@ -79,12 +79,13 @@ def join(options: argparse.Namespace) -> Iterator[None]:
     if not _connect(options):
         yield
         return
-    threading.Thread(target=_watch, daemon=True).start()
+    watcher = threading.Thread(target=_watch, daemon=True)
+    watcher.start()
     try:
         yield
     except interruption.Interrupted as error:
         if str(error):  # all processes stop after the same step
-            _leave()
+            _leave(watcher)
         else:
             _announce(f"it was stopped by {interruption.name(error.number)}")
         raise
@@ -95,7 +96,7 @@ def join(options: argparse.Namespace) -> Iterator[None]:
             error = _lost()
         _announce(terminal.explain(error) or f"{type(error).__name__}: {error}")
         raise error from None
-    _leave()
+    _leave(watcher)
 
 
 def _connect(options: argparse.Namespace) -> bool:
@@ -313,10 +314,12 @@ class Vote:
         return number != 0
 
 
-def _leave() -> None:
+def _leave(watcher: threading.Thread) -> None:
     """Waits until all processes have come here, and disconnects them."""
     _client().wait_at_barrier("jaxsoftras/end", _FOREVER)
     jax.distributed.shutdown()
+    # a thread that comes back from C++ while Python ends would abort the process
+    watcher.join(HEARTBEAT)
 
 
 def _announce(sentence: str) -> None:

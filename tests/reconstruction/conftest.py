@@ -71,6 +71,6 @@ def trained(cabinets, tmp_path_factory):
 def evaluated(trained) -> str:
     """Output of the evaluation of `trained`."""
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        arguments = ["--workdir", str(trained), "--untrained"]
+        arguments = ["--workdir", str(trained), "--untrained", "--points", "300"]
         assert evaluation_run.main(arguments) == 0
     return printed.getvalue()

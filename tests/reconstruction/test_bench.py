@@ -1,7 +1,9 @@
 import re
 
 import pytest
+import rich.console
 
+from jaxsoftras import config
 from jaxsoftras.reconstruction import bench
 from tests.support import small_run
 
@@ -12,15 +14,33 @@ def words(cabinets):
     return "--config", str(small_run.CONFIG), *settings
 
 
-def test_rows_of_configurations_and_devices(words, capsys, monkeypatch):
-    more = "--devices", "2", "--vary", "optim.batch_size=2"
+def test_times_what_a_run_does(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    code = bench.main([*words, *more, "--steps", "2", "--turns", "2"])
+    code = bench.main([*words, "--devices", "2", "--steps", "2", "--turns", "2"])
     printed = capsys.readouterr()
     assert code == 0, printed.err
-    rows = re.findall(r"│\s+(\d+) │\s+(\d+) │\s+([\d.]+) ", printed.out)
-    assert [row[:2] for row in rows] == [("2", "8"), ("2", "4")]
-    assert all(float(row[2]) > 0 for row in rows)
+    (row,) = re.findall(r"│\s+(\d+) │\s+(\d+) │\s+([\d.]+) ", printed.out)
+    assert row[:2] == ("2", "8") and float(row[2]) > 0
+
+
+def test_rows_of_configurations_and_devices():
+    rows = bench.make_rows(
+        config.Config(), ["optim.ema=0.9,optim.batch_size=2"], [1, 4]
+    )
+    assert [(row.devices, row.settings.optim.batch_size) for row in rows] == [
+        *((1, 64), (4, 256), (1, 2), (4, 8))
+    ]
+    assert [row.settings.optim.ema for row in rows] == [0, 0, 0.9, 0.9]
+
+
+def test_ratios_are_those_of_objects_a_second(capsys):
+    rows = bench.make_rows(config.Config(), [], [1, 2])
+    timings = [bench.Timing(1.0, [2.0, 2.0, 9.0], 0.5), bench.Timing(1.0, [2.5], 0.5)]
+    console = rich.console.Console(width=120)
+    console.print(bench.make_table(rows, timings, "times"))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert " 1.000 │" in lines[0] and " 9.000 │" in lines[0]
+    assert " 1.600 │" in lines[1]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +55,7 @@ def test_refuses(more, sentence, words, capsys):
     assert sentence in small_run.error_line(capsys)
 
 
+@pytest.mark.slow  # the next one starts a program too
 def test_times_the_start(words, capsys):
     assert bench.main([*words, "--starts", "1"]) == 0
     (seconds,) = re.findall(r"start 1: ([\d.]+) s", capsys.readouterr().out)

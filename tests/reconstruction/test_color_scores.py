@@ -7,6 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import jaxsoftras
 from jaxsoftras import losses, models
@@ -61,6 +62,7 @@ def composite(image):
 
 
 class TestScore:
+    @pytest.mark.slow  # see test_true_colours_win
     def test_by_loops(self):
         meshes, images, cameras = make_scene()
         draw, got = make_experiment().colors.draw, scored()

@@ -99,6 +99,7 @@ class TestColorRenderer:
         np.testing.assert_allclose(found[1], expected, atol=1e-6)
         assert np.all(found[:, 0, 0] == 1)
 
+    @pytest.mark.slow  # galleries draw views as well
     def test_draw_views_fills_up_devices(self):
         vertices, colors, _, _ = make_balls()
         found = training.models.Reconstruction(vertices[:3], colors[:3])

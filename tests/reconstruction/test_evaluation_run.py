@@ -62,7 +62,7 @@ def test_repeats_byte_for_byte(trained, evaluated, capfd):
     dated = {folder / "environment.json", folder / "report.html"}
     paths = sorted(set(folder.iterdir()) - dated)
     before = [path.read_bytes() for path in paths]
-    assert evaluate("--workdir", trained) == 0
+    assert evaluate("--workdir", trained, "--points", "300") == 0
     # no word of a library
     assert capfd.readouterr().err == "evaluating: 1 in all\n"
     assert [path.read_bytes() for path in paths] == before
