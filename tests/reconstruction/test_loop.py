@@ -57,8 +57,8 @@ def test_images_and_checkpoints_are_of_their_steps(settings, tmp_path, monkeypat
     training_run.train(settings, tmp_path / "run", quiet=True)
     assert sorted(shown) == [2, 4, 6, 8]
     for step in shown:
-        record = event_format.make_record(f"train/views {step}".encode())
-        assert written.count(record) == 1
+        event = event_format.make_record(f"train/views {step}".encode())
+        assert written.count(event) == 1
     split = data.open_training_set(settings.data)
     one = training.Experiment(settings, training.device_mesh(1, jax.devices()[:1]))
     for step in (2, 6):
