@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
+import rich.box
 import rich.markup
 import rich.table
 
@@ -37,24 +38,30 @@ def make_table(metrics: dict[str, Any], by: By = "category") -> rich.table.Table
         by: what a row is.
     """
     columns = list_columns(metrics)
-    table = rich.table.Table(title=f"{metrics['split']}, step {metrics['step']:,}")
-    table.add_column(by)
+    table = rich.table.Table(
+        title=f"{metrics['split']}, step {metrics['step']:,}",
+        box=rich.box.SIMPLE,
+        padding=(0, 0, 0, 1),
+    )
+    # headings of several lines, so that a row fits into 80 columns
+    table.add_column(by, overflow="fold")
     for heading in ("objects", *(COLUMNS[name].label for name in columns)):
-        table.add_column(heading, justify="right")
-    for label, row in _list_rows(metrics, by):
+        table.add_column(heading.replace(" ", "\n"), justify="right")
+    rows = _list_rows(metrics, by)
+    for label, row in rows:
         scores = (format_score(row[name]) for name in columns)
         table.add_row(label, str(row["objects"]), *scores)
     table.add_section()
     categories = metrics["per_category"].values()
     table.add_row(
-        "mean of categories",
+        "mean",
         str(sum(row["objects"] for row in categories)),
         *(format_score(metrics[f"mean_{name}"]) for name in columns),
         style="bold",
     )
     for end, which in (("from", 0), ("to", 1)):
         table.add_row(
-            f"{metrics['bootstrap']['level']:.0%} interval, {end}",
+            f"{metrics['bootstrap']['level']:.0%} {end}",
             "",
             *(_format_bound(metrics["intervals"][name], which) for name in columns),
         )
