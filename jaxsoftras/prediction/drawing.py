@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxsoftras import camera, lighting, mesh, renderer, texture
+from jaxsoftras import camera, clay, mesh, texture
 from jaxsoftras.prediction import pictures, viewpoints
 from jaxsoftras.prediction.pictures import Picture
 from jaxsoftras.prediction.predictor import Prediction
 from jaxsoftras.prediction.viewpoints import Orbit
-from jaxsoftras.settings import Settings
 
 SIZE = 192
 """Width and height of all images, pixels."""
@@ -24,26 +23,11 @@ FRAMES = 24
 
 _GAP, _HEADER = 6, 24
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
-_CLAY = np.array([0.93, 0.72, 0.46], np.float32)
 _BOTH, _MISSING, _BEYOND = (200, 200, 200), (70, 120, 200), (220, 90, 70)
 _MILLISECONDS = 80  # of a frame
 _SIDE = 90.0  # degrees
 
-# One light and its opposite shade both sides of a surface alike.
-_TO_LIGHT = np.array([0.6, 1.0, 0.25])
-_LIGHTS = (
-    lighting.AmbientLight(0.45),
-    lighting.DirectionalLight(_TO_LIGHT, 0.6),
-    lighting.DirectionalLight(-_TO_LIGHT, 0.6),
-)
-_SETTINGS = Settings(
-    image_size=SIZE,
-    aggregation="hard",
-    shading="flat",
-    background=1.0,
-    supersampling=2,
-    implementation="xla",  # runs everywhere, and fast enough for a few images
-)
+_TO_LIGHT = (0.6, 1.0, 0.25)
 
 
 def render_shaded(solid: mesh.Mesh, view: camera.Camera) -> np.ndarray:
@@ -58,10 +42,9 @@ def render_shaded(solid: mesh.Mesh, view: camera.Camera) -> np.ndarray:
 
 @jax.jit
 def _render(vertices: jax.Array, faces: jax.Array, view: camera.Camera) -> jax.Array:
-    colors = jnp.broadcast_to(_CLAY, (len(faces), 3))
+    colors = jnp.broadcast_to(jnp.array(clay.COLOR), (len(faces), 3))
     solid = mesh.Mesh(vertices, faces, texture.FaceColors(colors))
-    image = renderer.render(solid, view, _LIGHTS, _SETTINGS)[..., :3]
-    return jnp.round(255 * jnp.clip(image, 0, 1)).astype(jnp.uint8)
+    return clay.render(solid, view, SIZE, _TO_LIGHT)
 
 
 def _over_white(image: np.ndarray) -> np.ndarray:

@@ -11,25 +11,15 @@ import numpy as np
 from jax.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxsoftras import (
-    camera,
-    data,
-    lighting,
-    mesh,
-    models,
-    renderer,
-    texture,
-    voxels,
-)
+from jaxsoftras import camera, clay, data, mesh, models, texture, voxels
 from jaxsoftras.reconstruction import coloring, processes, training
-from jaxsoftras.settings import Settings
 
 CELL = 128
 """Width and height of each image, pixels."""
 _GAP = 6
 _LABEL_WIDTH, _HEADER_HEIGHT = 96, 26
 _PAPER, _INK = (255, 255, 255), (40, 40, 40)
-CLAY, _TRUTH = (0.93, 0.72, 0.46), (0.55, 0.68, 0.85)
+_TRUTH = (0.55, 0.68, 0.85)
 VIEWS = 24  # of the numbers of views below; of fewer or more, in proportion
 INPUT_VIEW, REFERENCE_VIEW = 2, 8
 _MESH_VIEWS, _TRUTH_VIEWS = (2, 10, 18), (2, 10)
@@ -39,22 +29,7 @@ _COLUMNS = (
     *("truth" for _ in _TRUTH_VIEWS),
 )
 
-# One light and its opposite shade both sides of a surface alike. The direction gives
-# the three visible sides of a box three different shades.
-_TO_LIGHT = np.array([0.6, 1.0, -0.25])
-_LIGHTS = (
-    lighting.AmbientLight(0.45),
-    lighting.DirectionalLight(_TO_LIGHT, 0.6),
-    lighting.DirectionalLight(-_TO_LIGHT, 0.6),
-)
-_SETTINGS = Settings(
-    image_size=CELL,
-    aggregation="hard",
-    shading="flat",
-    background=1.0,
-    supersampling=2,
-    implementation="xla",  # runs everywhere, and fast enough for a few images
-)
+_TO_LIGHT = (0.6, 1.0, -0.25)  # three visible sides of a box get three shades
 # Sizes are rounded up to multiples of these, so that few programs are compiled.
 _VERTEX_STEP, _FACE_STEP = 2048, 4096
 
@@ -143,8 +118,7 @@ def render_shaded(
     faces = jnp.asarray(faces)
     values = jnp.broadcast_to(jnp.asarray(colors)[:, None], faces.shape)
     meshes = mesh.Mesh(jnp.asarray(vertices), faces, texture.FaceColors(values))
-    images = renderer.render(meshes, cameras, _LIGHTS, _SETTINGS)[..., :3]
-    return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)
+    return clay.render(meshes, cameras, CELL, _TO_LIGHT)
 
 
 def render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarray]:
@@ -163,7 +137,7 @@ def render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarr
         + [_voxel_mesh(example.occupied) for example in examples]
     )
     is_truth = np.arange(len(_MESH_VIEWS + _TRUTH_VIEWS)) >= len(_MESH_VIEWS)
-    colors = np.where(is_truth[:, None], _TRUTH, CLAY).astype(np.float32)
+    colors = np.where(is_truth[:, None], _TRUTH, clay.COLOR).astype(np.float32)
     rows = []
     for row, example in enumerate(examples):
         shown = row + len(examples) * is_truth  # truths follow the reconstructions

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxsoftras import camera, data, models
+from jaxsoftras import camera, clay, data, models
 from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.reconstruction import gallery, training
 
@@ -81,7 +81,7 @@ class Previews:
         meshes = gallery.render_shaded(
             vertices,
             np.broadcast_to(faces, (len(vertices), *faces.shape)),
-            np.full((len(vertices), 3), gallery.CLAY, np.float32),
+            np.full((len(vertices), 3), clay.COLOR, np.float32),
             self._cameras,
         )
         return np.asarray(meshes)

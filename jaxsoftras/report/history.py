@@ -27,7 +27,7 @@ class Curves(NamedTuple):
 
 
 class History(NamedTuple):
-    """What ``metrics.jsonl`` tells.
+    """Course of a training, as ``metrics.jsonl`` records it.
 
     Attributes:
         training: loss, its terms, learning rate and so on, by their names in the file.
