@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+import threading
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
+
+import jax
 
 import jaxsoftras
 from jaxsoftras import extras, interruption, terminal
@@ -17,20 +22,24 @@ class Command(NamedTuple):
         module: name of the module. It is imported only when its command is chosen, so
             that ``--help`` is quick and one command does not need another's packages.
         summary: one line for ``--help``.
+        devices: whether it begins with JAX's devices, which take seconds to open.
     """
 
     module: str
     summary: str
+    devices: bool = False
 
 
 COMMANDS = {
     "train": Command(
         "jaxsoftras.reconstruction.training_run",
         "train a network that turns one image into a 3D mesh",
+        devices=True,
     ),
     "eval": Command(
         "jaxsoftras.reconstruction.evaluation_run",
         "evaluate a run: voxel IoU, gallery, meshes, report",
+        devices=True,
     ),
     "report": Command(
         "jaxsoftras.report.__main__", "write the report of an evaluated run again"
@@ -123,6 +132,8 @@ def run_command(name: str, arguments: list[str] | None, *, prog: str) -> int:
     Returns:
         The command's exit code; 2 if a package that it needs is not installed.
     """
+    if COMMANDS[name].devices:
+        _open_devices(sys.argv[1:] if arguments is None else arguments)
     try:
         # an import has nothing to clean up
         with interruption.Stop().handle(prog, at_once=True):
@@ -134,6 +145,27 @@ def run_command(name: str, arguments: list[str] | None, *, prog: str) -> int:
         print(f"{prog}: {error}; install jaxsoftras again.", file=sys.stderr)
         return 2
     return module.main(arguments, prog=prog)
+
+
+def _open_devices(arguments: Sequence[str]) -> None:
+    """Has JAX open its devices in a thread, while modules are imported.
+
+    Several processes have to find each other before they do.
+
+    Args:
+        arguments: of a command that may be several processes.
+    """
+    alone = ("-h", "--help", "--distributed", "--coordinator")
+    if any(word.startswith(alone) for word in arguments):
+        return
+
+    def open_devices() -> None:
+        # the command meets the error again, and reports it
+        with contextlib.suppress(Exception):
+            jax.block_until_ready(jax.numpy.zeros(()))
+
+    # not a daemon: the interpreter would end beside it
+    threading.Thread(target=open_devices, name="devices").start()
 
 
 def run() -> NoReturn:

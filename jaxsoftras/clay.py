@@ -42,7 +42,6 @@ def render(
         shading="flat",
         background=1.0,
         supersampling=2,
-        implementation="xla",  # runs everywhere, and fast enough for a few images
     )
     images = renderer.render(solids, cameras, lights, settings)[..., :3]
     return jnp.round(255 * jnp.clip(images, 0, 1)).astype(jnp.uint8)

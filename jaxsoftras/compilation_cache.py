@@ -1,8 +1,7 @@
 """The cache of compiled programs, which a second start does not compile again.
 
-JAX keeps in it what took more than a second to compile, by the program, its shapes, the
-device and the versions of JAX and XLA. Nothing is ever removed: delete the folder when
-it has become too large.
+JAX keeps every program in it, by its operations and shapes, the device and the versions
+of JAX and XLA. Nothing is ever removed: delete the folder when it has become too large.
 """
 
 from __future__ import annotations
@@ -63,6 +62,8 @@ def enable(*, quiet: bool = False) -> Path | None:
         )
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))
+    # a start has some 50 programs of less than JAX's least time, a second
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     say(f"compiled programs are kept in {terminal.printable(folder)}")
     return folder
 

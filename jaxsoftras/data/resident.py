@@ -110,10 +110,14 @@ def make_resident(source: Split | Mixture, images: Any = None) -> Resident:
 
     Args:
         source: the objects.
-        images: images of all objects, as `read_images` orders them, or their shape and
-            dtype; read to the default device if None.
+        images: images of all objects, as `read_images` orders them. With their shape
+            and dtype alone, nothing is copied to a device: the result is to compile
+            with. Read to the default device if None.
     """
     mixture = Mixture.of(source)
+    if isinstance(images, jax.ShapeDtypeStruct):
+        shapes: Any = images
+        return Resident(shapes, mixture.viewpoints, mixture.tables)
     if images is None:
         images = jnp.asarray(read_images(mixture))
     return Resident(

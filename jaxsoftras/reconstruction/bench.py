@@ -28,7 +28,7 @@ import jax
 import numpy as np
 import rich.table
 
-from jaxsoftras import config, data, terminal
+from jaxsoftras import compilation_cache, config, data, terminal
 from jaxsoftras.reconstruction import feeding, profiling, run_folder, training
 
 _UNCHANGED = "as configured"
@@ -281,6 +281,7 @@ def main(
         metavar="N",
         help="time N starts of the training program instead",
     )
+    compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
     return terminal.run(prog, lambda: _run(options))
 
@@ -302,6 +303,8 @@ def _run(options: argparse.Namespace) -> None:
             )
         return
     found = training.find_devices()
+    if options.compilation_cache:
+        compilation_cache.enable()
     counts = options.devices or [len(found)]
     if not 1 <= min(counts) <= max(counts) <= len(found):
         raise terminal.ProgramError(

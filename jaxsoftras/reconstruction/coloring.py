@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -70,19 +70,26 @@ class ColorRenderer:
             otherwise, and of the size of the network's images unless ``size`` does.
     """
 
-    def __init__(self, settings: config.Config, faces: np.ndarray, devices: DeviceMesh):
+    def __init__(
+        self,
+        settings: config.Config,
+        faces: np.ndarray,
+        devices: DeviceMesh,
+        jit: Callable[..., Any] = jax.jit,
+    ):
         """Makes the renderer of a configuration.
 
         Args:
             settings: size of the images, options of the rasterizer, and light.
             faces: ``[F, 3]`` vertex indices, the topology of all meshes.
             devices: device mesh that batches are divided among.
+            jit: compiles functions, as `jax.jit` does.
         """
         self._faces, self._devices = faces, devices
         self._render, self._size = settings.render, settings.model.image_size
         self._lit = settings.render.shading == "lambert"
         self._sharding = NamedSharding(devices, division.BATCH)
-        self.draw = jax.jit(
+        self.draw = jit(
             self._draw, static_argnames=("lit", "size"), out_shardings=self._sharding
         )
 

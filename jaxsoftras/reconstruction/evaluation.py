@@ -166,7 +166,7 @@ def _make_scorer(experiment: training.Experiment) -> Callable[..., _Scored]:
             vertices=vertices,
         )
 
-    return jax.jit(score, out_shardings=experiment.sharded)
+    return experiment.jit(score, out_shardings=experiment.sharded)
 
 
 class _Table:

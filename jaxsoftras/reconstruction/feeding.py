@@ -181,7 +181,8 @@ class ResidentFeed:
         with ThreadPoolExecutor(1, "images") as beside:
             reading = beside.submit(self._read_images)
             self._loop.lower(state, like, np.int32(1)).compile()
-            self._store = dataclasses.replace(like, images=reading.result())
+            store = dataclasses.replace(like, images=reading.result())
+            self._store = jax.tree.map(jnp.asarray, store)
 
     def _read_images(self) -> jax.Array:
         """Copies the images to the devices."""

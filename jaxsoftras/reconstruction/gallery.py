@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from jaxsoftras import camera, clay, data, mesh, models, texture, voxels
-from jaxsoftras.reconstruction import coloring, processes, training
+from jaxsoftras.reconstruction import coloring, processes, training, untuned
 
 CELL = 128
 """Width and height of each image, pixels."""
@@ -100,7 +100,7 @@ def _stack(meshes: Sequence[mesh.Mesh]) -> mesh.Mesh:
     )
 
 
-@jax.jit
+@untuned.jit
 def render_shaded(
     vertices: ArrayLike, faces: ArrayLike, colors: ArrayLike, cameras: camera.Camera
 ) -> jax.Array:

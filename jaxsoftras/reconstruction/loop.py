@@ -88,7 +88,7 @@ class Loop:
         self._checkpoints = checkpoints
         self._report = report
         log, steps = settings.log, settings.optim.steps
-        intervals = [log.metrics_every, log.images_every, log.checkpoint_every]
+        intervals = [log.images_every, log.checkpoint_every]
         intervals += [log.validate_every] if log.validate_every else []
         self._pace = pacing.Pace(steps, intervals, feeding.LARGEST)
         self._running: collections.deque[_Chunk] = collections.deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import time
 from pathlib import Path
@@ -10,6 +11,10 @@ import rich.progress
 
 from jaxsoftras import terminal
 from jaxsoftras.reconstruction import records, run_folder, training, validation
+
+_RATE_OVER = 2.0
+"""Seconds, at least, over which the rate of steps is measured: their metrics arrive in
+chunks (see `jaxsoftras.reconstruction.pacing`), many at a time."""
 
 
 class DivergedError(terminal.ProgramError):
@@ -72,7 +77,8 @@ class Monitor:
             loss="-",
             validation="",
         )
-        self._reported = (start, time.monotonic())
+        # steps and times, of which the first one follows compilation
+        self._times: collections.deque[tuple[int, float]] = collections.deque()
 
     def __enter__(self) -> Monitor:
         """Shows the progress bar."""
@@ -121,14 +127,22 @@ class Monitor:
                 f"Step {step} gave a loss of {metrics.loss:g} and a gradient of norm "
                 f"{metrics.gradient_norm:g}",
             )
+        if not self._times:
+            self._times.append((step - 1, time.monotonic()))
         if step % self._every == 0 or step == self._steps:
             self._report(step, metrics)
 
-    def _report(self, step: int, metrics: training.Metrics) -> None:
-        last_step, last_time = self._reported
+    def _measure_rate(self, step: int) -> float:
+        """Steps a second, of the last seconds."""
         now = time.monotonic()
-        rate = (step - last_step) / max(now - last_time, 1e-9)
-        self._reported = (step, now)
+        while len(self._times) > 1 and now - self._times[1][1] >= _RATE_OVER:
+            self._times.popleft()
+        first, begun = self._times[0]
+        self._times.append((step, now))
+        return (step - first) / max(now - begun, 1e-9)
+
+    def _report(self, step: int, metrics: training.Metrics) -> None:
+        rate = self._measure_rate(step)
         values = {name: float(value) for name, value in metrics._asdict().items()}
         values["steps_per_second"] = rate
         if self._metrics:

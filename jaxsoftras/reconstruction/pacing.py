@@ -18,8 +18,8 @@ class Pace:
 
         Args:
             steps: total number of steps.
-            intervals: numbers of steps between reports, checkpoints and the like. No
-                chunk goes beyond a multiple of one.
+            intervals: numbers of steps between checkpoints and the like. No chunk goes
+                beyond a multiple of one.
             largest: most steps of a chunk.
         """
         self._steps = steps

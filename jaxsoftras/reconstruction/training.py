@@ -16,7 +16,13 @@ from jax.sharding import PartitionSpec as P
 from jaxsoftras import camera, config, data, mesh, models, rasterization, terminal
 from jaxsoftras.data import rig
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import augmentation, coloring, objective, optimization
+from jaxsoftras.reconstruction import (
+    augmentation,
+    coloring,
+    objective,
+    optimization,
+    untuned,
+)
 
 
 class TrainState(NamedTuple):
@@ -147,16 +153,22 @@ class Experiment:
         cover: ``([B, V, 3], B cameras) -> [B, S, S]`` bool, whether a face covers the
             centre of a pixel.
         colors: renderer of coloured meshes.
+        jit: `jax.jit` for further functions of the experiment.
     """
 
-    def __init__(self, settings: config.Config, devices: Mesh):
+    def __init__(self, settings: config.Config, devices: Mesh, *, tuned: bool = True):
         """Makes an experiment.
 
         Args:
             settings: the configuration.
             devices: see `device_mesh`.
+            tuned: whether algorithms are tried on the devices in compiling; see
+                `jaxsoftras.reconstruction.untuned`.
         """
         self.config = settings
+        platform = devices.devices.flat[0].platform
+        options = {} if tuned else untuned.compiler_options(platform)
+        self.jit = untuned.make_jit(options)
         self.network = models.Network(settings.model)
         self.devices = devices
         self.replicated = NamedSharding(devices, P())
@@ -167,19 +179,21 @@ class Experiment:
         state = jax.eval_shape(self._init, 0)
         self.placement: TrainState = division.place(state, devices)
         # `out_shardings` creates the state in place, and each step reuses its memory
-        self.init = jax.jit(self._init, out_shardings=self.placement)
-        self.begin = jax.jit(self._begin, out_shardings=self.placement)
-        self.step = jax.jit(
+        self.init = self.jit(self._init, out_shardings=self.placement)
+        self.begin = self.jit(self._begin, out_shardings=self.placement)
+        self.step = self.jit(
             self.take_step,
             donate_argnums=0,
             out_shardings=(self.placement, self.replicated),
         )
-        self.infer = jax.jit(self._infer, out_shardings=self.sharded)
-        self.reconstruct = jax.jit(self._reconstruct, out_shardings=self.sharded)
-        self.view_losses = jax.jit(self._view_losses, out_shardings=self.sharded)
-        self.render = jax.jit(self._render, out_shardings=self.sharded)
-        self.cover = jax.jit(self._cover, out_shardings=self.sharded)
-        self.colors = coloring.ColorRenderer(settings, self.network.faces, devices)
+        self.infer = self.jit(self._infer, out_shardings=self.sharded)
+        self.reconstruct = self.jit(self._reconstruct, out_shardings=self.sharded)
+        self.view_losses = self.jit(self._view_losses, out_shardings=self.sharded)
+        self.render = self.jit(self._render, out_shardings=self.sharded)
+        self.cover = self.jit(self._cover, out_shardings=self.sharded)
+        self.colors = coloring.ColorRenderer(
+            settings, self.network.faces, devices, self.jit
+        )
 
     def sigma(self, step: jax.Array | int) -> jax.Array:
         """Sharpness of the rasterizer at a step, NDC squared."""

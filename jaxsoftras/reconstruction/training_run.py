@@ -132,13 +132,12 @@ def _take_steps(
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
+        state, settings = _begin(settings, experiment, checkpoints, like, start)
         described = processes.on_first(
             lambda: training_data.check(workdir, split, begun=start > 0)
         )
-        state = _begin(
-            settings, experiment, checkpoints, like, start, workdir, overrides
-        )
         if first:
+            run_folder.record(workdir, settings, start, overrides)
             training_data.save(workdir, described)
         with monitor.Monitor(
             workdir if first else None,
@@ -177,10 +176,12 @@ def _begin(
     checkpoints: SharedCheckpoints,
     like: training.TrainState,
     start: int,
-    workdir: Path,
-    overrides: Sequence[str],
-) -> training.TrainState:
-    """Makes or restores the state after ``start`` steps, and records the start."""
+) -> tuple[training.TrainState, config.Config]:
+    """Makes or restores the state after ``start`` steps.
+
+    Returns:
+        The state, and the configuration with the step of ``init_from``.
+    """
     if start:
         state = checkpoints.restore(like, start)
         checkpoints.best()  # if it is damaged, another one takes its place
@@ -190,9 +191,7 @@ def _begin(
         variables, source = shared_checkpoints.load_initial(settings, state.variables)
         state = experiment.begin(variables)
         settings = dataclasses.replace(settings, init_from=source)
-    if processes.is_first():
-        run_folder.record(workdir, settings, start, overrides)
-    return state
+    return state, settings
 
 
 def _explain_divergence(

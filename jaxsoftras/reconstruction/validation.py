@@ -113,7 +113,9 @@ class Validator:
             f"{len(self._objects)} of {total} objects, "
             f"{self._views} of {split.num_views} views"
         )
-        self._score = jax.jit(self._score_group, out_shardings=experiment.replicated)
+        self._score = experiment.jit(
+            self._score_group, out_shardings=experiment.replicated
+        )
 
     def validate(self, variables: models.Variables) -> Validation:
         """Scores a network.

@@ -51,7 +51,7 @@ class Watcher:
         """
         self._settings = settings
         self._experiment = training.Experiment(
-            settings, training.device_mesh(1, [device])
+            settings, training.device_mesh(1, [device]), tuned=False
         )
         self._source = source
         self._report, self._checkpoints = report, checkpoints

@@ -32,7 +32,7 @@ def shared_programs():
     """Makes experiments that differ in no program one, which is compiled once."""
     kind, start, made = training.Experiment, training.Experiment.__init__, {}
 
-    def make(cls, settings, devices):
+    def make(cls, settings, devices, *, tuned=True):  # which CPUs do not heed
         programs = dataclasses.replace(
             settings,
             log=config.Log(),
@@ -47,7 +47,7 @@ def shared_programs():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kind, "__new__", make, raising=False)
-        patch.setattr(kind, "__init__", lambda *_: None)
+        patch.setattr(kind, "__init__", lambda *_, **__: None)
         # groups are filled up, and each object takes its time
         patch.setattr(evaluation, "_OBJECTS_PER_DEVICE", 1)
         patch.setattr(previews, "Previews", NoPreviews)  # test_watching has the class
