@@ -1,0 +1,56 @@
+"""Publishes files beside ``docs/`` that its pages link to, or that belong on the site.
+
+On a code host the pages link to each other and to files of the repository by relative
+paths; here these links are turned to where the files lie on the site.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+PAGES = {
+    "README.md": "readme.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+}
+"""Pages of the site by their place in the repository; others lie in ``docs/``."""
+
+# the target of a link or an image, in Markdown and in HTML
+_TARGET = re.compile(r"(\]\(|\bsrc=\")([^)\s\"#:]+)(?=[)#\"])")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that lie outside of ``docs/``, and the files that they link to."""
+    root = Path(config.config_file_path).parent
+    for source, place in PAGES.items():
+        files.append(File.generated(config, place, content=(root / source).read_text()))
+        for _, target in _TARGET.findall((root / source).read_text()):
+            if target not in PAGES and not target.startswith("docs/"):
+                copy = File.generated(config, target, abs_src_path=str(root / target))
+                files.append(copy)
+    return files
+
+
+def on_page_markdown(
+    markdown: str, page: Page, config: MkDocsConfig, files: Files
+) -> str:
+    """Turns links between the pages and files to their places on the site."""
+    places = {place: source for source, place in PAGES.items()}
+    here = page.file.src_uri
+    source = places.get(here, f"docs/{here}")
+
+    def turn(match: re.Match[str]) -> str:
+        target = posixpath.normpath(
+            posixpath.join(posixpath.dirname(source), match.group(2))
+        )
+        place = PAGES.get(target, target.removeprefix("docs/"))
+        turned = posixpath.relpath(place, posixpath.dirname(here) or ".")
+        return match.group(1) + turned
+
+    return _TARGET.sub(turn, markdown)
