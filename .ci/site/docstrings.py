@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import griffe
@@ -15,7 +17,9 @@ _EXAMPLE = re.compile(r"^Example:$", re.MULTILINE)
 class Docstrings(griffe.Extension):
     """Prepares the docstrings of the package for mkdocstrings.
 
-    A section ``Example:``, which it does not know, becomes ``Examples:``. A name in
+    A section ``Example:``, which it does not know, becomes ``Examples:``. Fields that
+    have docstrings of their own become the section ``Attributes:`` of their class, with
+    their defaults. A name in
     single backticks becomes a link where the object's class, its module or the package
     knows it and a page documents it; others stay code.
     """
@@ -33,6 +37,17 @@ class Docstrings(griffe.Extension):
         for member in item.members.values():
             if not member.is_alias:
                 self._visit(member, package)
+        if item.is_class and item.docstring and (fields := list(_describe_fields(item))):
+            item.docstring.value += "\n\nAttributes:\n" + "\n".join(fields)
+
+
+def _describe_fields(item: griffe.Object) -> Iterator[str]:
+    """Lines about the fields of a class that have docstrings, with their defaults."""
+    for name, field in item.members.items():
+        if field.is_attribute and field.docstring is not None and name[0] != "_":
+            text = textwrap.indent(field.docstring.value, " " * 8).strip()
+            default = f" Default: ``{field.value}``." if field.value else ""
+            yield f"    {name}: {text}{default}"
 
 
 def _link(name: str, item: griffe.Object, package: griffe.Module) -> str:

@@ -1,4 +1,4 @@
-"""Publishes files beside ``docs/`` that its pages link to, or that belong on the site.
+"""Publishes files beside ``docs/``, and keeps the site from fetching anything.
 
 On a code host the pages link to each other and to files of the repository by relative
 paths; here these links are turned to where the files lie on the site.
@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -20,6 +21,9 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
 }
 """Pages of the site by their place in the repository; others lie in ``docs/``."""
+
+WORKER = ("https://unpkg.com/iframe-worker/shim", "javascripts/file_worker.js")
+"""A script that the theme fetches for pages that are opened as files, and ours."""
 
 # the target of a link or an image, in Markdown and in HTML
 _TARGET = re.compile(r"(\]\(|\bsrc=\")([^)\s\"#:]+)(?=[)#\"])")
@@ -54,3 +58,12 @@ def on_page_markdown(
         return match.group(1) + turned
 
     return _TARGET.sub(turn, markdown)
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Puts our script in the place of one that would be fetched."""
+    fetched, own = WORKER
+    if fetched not in output:
+        raise PluginError(f"The theme no longer asks for {fetched}; see WORKER.")
+    up = posixpath.relpath(".", posixpath.dirname(page.file.dest_uri) or ".")
+    return output.replace(fetched, f"{up}/{own}")
