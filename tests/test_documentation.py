@@ -8,11 +8,14 @@ import json
 import os
 import posixpath
 import re
+import runpy
 import subprocess
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import jaxsoftras
 from jaxsoftras import config
@@ -22,13 +25,14 @@ ROOT = pages.ROOT
 PAGES = pages.find_pages()
 SITE = (ROOT / "mkdocs.yml").read_text()
 # pages whose Python takes seconds at most; the others run in full as slow tests
-QUICK = {"README.md", "docs/tpu.md", "docs/migration.md", "docs/installation.md"}
+QUICK = {"README.md", "docs/tpu.md", "docs/installation.md"}
 COMMANDS = sorted({c for page in PAGES.values() for c in page.commands}, key=str)
 PROGRAMS = sorted({(command.module, command.words) for command in COMMANDS})
 HISTORY = "CHANGELOG.md"  # may name what is no more
 # runs each program with --help, all in one process, which imports JAX once
 ASK_FOR_HELP = """
-import contextlib, io, json, runpy, sys
+import contextlib, io, json, os, runpy, sys
+os._exit = sys.exit  # by which the programs end
 for module, arguments in json.loads(sys.argv[1]):
     name, *rest = arguments
     sys.argv = [name, *rest, "--help"]
@@ -122,9 +126,9 @@ def find(path: str) -> object:
 def attributes(text: str) -> set[str]:
     """Dotted names below ``jaxsoftras`` that a program uses, imports included."""
     found, known = set(), {"jaxsoftras": "jaxsoftras"}
-    tree = ast.parse(text)
+    ours, tree = "jaxsoftras.", ast.parse(text)
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module.startswith("jaxsoftras"):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(ours):
             for alias in node.names:
                 known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     for node in ast.walk(tree):
@@ -305,3 +309,12 @@ def test_configuration_fields_are_in_the_reference():
     assert {group.__name__ for group in classes} <= {
         name.removeprefix("jaxsoftras.config.") for name in documented()
     }
+
+
+def test_pictures_of_softness_are_drawn(tmp_path, monkeypatch):
+    path = str(ROOT / "docs" / "images" / "softness.py")
+    monkeypatch.setattr(sys, "argv", [path, "--out", str(tmp_path), "--size", "8"])
+    runpy.run_path(path, run_name="__main__")
+    for name in ("sigma.png", "gamma.png"):
+        with Image.open(tmp_path / name) as image:
+            assert len(np.unique(np.asarray(image))) > 20

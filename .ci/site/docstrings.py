@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
 from typing import Any
 
 import griffe
@@ -37,17 +36,19 @@ class Docstrings(griffe.Extension):
         for member in item.members.values():
             if not member.is_alias:
                 self._visit(member, package)
-        if item.is_class and item.docstring and (fields := list(_describe_fields(item))):
-            item.docstring.value += "\n\nAttributes:\n" + "\n".join(fields)
+        if item.is_class and item.docstring is not None:
+            item.docstring.value += _describe_fields(item)
 
 
-def _describe_fields(item: griffe.Object) -> Iterator[str]:
-    """Lines about the fields of a class that have docstrings, with their defaults."""
+def _describe_fields(item: griffe.Object) -> str:
+    """The section on those fields of a class that have docstrings, or nothing."""
+    lines = []
     for name, field in item.members.items():
         if field.is_attribute and field.docstring is not None and name[0] != "_":
             text = textwrap.indent(field.docstring.value, " " * 8).strip()
             default = f" Default: ``{field.value}``." if field.value else ""
-            yield f"    {name}: {text}{default}"
+            lines.append(f"    {name}: {text}{default}")
+    return "\n".join(["", "", "Attributes:", *lines]) if lines else ""
 
 
 def _link(name: str, item: griffe.Object, package: griffe.Module) -> str:

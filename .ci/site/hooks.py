@@ -61,9 +61,18 @@ def on_page_markdown(
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Puts our script in the place of one that would be fetched."""
+    """Puts our script in the place of one that a page would fetch."""
+    up = posixpath.relpath(".", posixpath.dirname(page.file.dest_uri) or ".")
+    return _replace_worker(output, up)
+
+
+def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
+    """Does so in the page that a server shows in place of one that is not there."""
+    return _replace_worker(output, "") if template_name == "404.html" else output
+
+
+def _replace_worker(output: str, root: str) -> str:
     fetched, own = WORKER
     if fetched not in output:
         raise PluginError(f"The theme no longer asks for {fetched}; see WORKER.")
-    up = posixpath.relpath(".", posixpath.dirname(page.file.dest_uri) or ".")
-    return output.replace(fetched, f"{up}/{own}")
+    return output.replace(fetched, f"{root}/{own}")

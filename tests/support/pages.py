@@ -2,7 +2,7 @@
 
     python -m tests.support.pages
 
-lists the blocks that no test runs, with what they need.
+lists the blocks of code that no test runs, with what they need.
 """
 
 from __future__ import annotations
@@ -169,11 +169,12 @@ def find_pages() -> dict[str, Page]:
 
 
 def main() -> None:
-    """Prints the blocks that need something."""
+    """Prints the blocks that need something, and commands without a language."""
     for page in find_pages().values():
         for block in page.blocks:
-            if block.needs:
-                print(f"{block.page}:{block.line} ({block.language}): {block.needs}")
+            if block.needs or not block.language:
+                place = f"{block.page}:{block.line} ({block.language or 'plain'})"
+                print(f"{place}: {block.needs or 'not marked to be run'}")
 
 
 if __name__ == "__main__":
