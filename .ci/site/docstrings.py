@@ -18,9 +18,8 @@ class Docstrings(griffe.Extension):
 
     A section ``Example:``, which it does not know, becomes ``Examples:``. Fields that
     have docstrings of their own become the section ``Attributes:`` of their class, with
-    their defaults. A name in
-    single backticks becomes a link where the object's class, its module or the package
-    knows it and a page documents it; others stay code.
+    their defaults. A name in single backticks becomes a link where the object's class,
+    its module or the package knows it and a page documents it; others stay code.
     """
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:

@@ -30,29 +30,39 @@ _TARGET = re.compile(r"(\]\(|\bsrc=\")([^)\s\"#:]+)(?=[)#\"])")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages that lie outside of ``docs/``, and the files that they link to."""
+    """Adds the pages outside of ``docs/``, and files there that a page links to."""
     root = Path(config.config_file_path).parent
-    for source, place in PAGES.items():
-        files.append(File.generated(config, place, content=(root / source).read_text()))
-        for _, target in _TARGET.findall((root / source).read_text()):
-            if target not in PAGES and not target.startswith("docs/"):
-                copy = File.generated(config, target, abs_src_path=str(root / target))
-                files.append(copy)
+    own = [file.src_uri for file in files.documentation_pages()]
+    pages = {place: f"docs/{place}" for place in own}
+    pages |= {place: source for source, place in PAGES.items()}
+    linked = set()
+    for place, source in pages.items():
+        text = (root / source).read_text()
+        linked |= {_find(source, target) for _, target in _TARGET.findall(text)}
+        if source in PAGES:
+            files.append(File.generated(config, place, content=text))
+    for target in sorted(linked - PAGES.keys()):
+        if not target.startswith("docs/") and (root / target).is_file():
+            copied = str(root / target)
+            files.append(File.generated(config, target, abs_src_path=copied))
     return files
+
+
+def _find(source: str, target: str) -> str:
+    """The path from the root of the repository of what a page there links to."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
 
 
 def on_page_markdown(
     markdown: str, page: Page, config: MkDocsConfig, files: Files
 ) -> str:
     """Turns links between the pages and files to their places on the site."""
-    places = {place: source for source, place in PAGES.items()}
     here = page.file.src_uri
-    source = places.get(here, f"docs/{here}")
+    sources = {place: source for source, place in PAGES.items()}
+    source = sources.get(here, f"docs/{here}")
 
     def turn(match: re.Match[str]) -> str:
-        target = posixpath.normpath(
-            posixpath.join(posixpath.dirname(source), match.group(2))
-        )
+        target = _find(source, match.group(2))
         place = PAGES.get(target, target.removeprefix("docs/"))
         turned = posixpath.relpath(place, posixpath.dirname(here) or ".")
         return match.group(1) + turned
