@@ -3,6 +3,7 @@
 # make test         set up and run the tests (minutes on two CPU cores)
 # make test-all     with the slow ones, which repeat the same on more data
 # make lint         style and types
+# make docs         the documentation as a site, in build/docs
 # make dist         the wheel and the source distribution, checked, in dist/
 
 PYTHON ?= python3
@@ -12,8 +13,9 @@ WITH_CUDA := $(if $(CUDA),$(comma)cuda)
 # one stamp for each set of extras, so that what is missing is installed
 TRAIN := $(VENV)/installed-train$(WITH_CUDA)
 DEV := $(VENV)/installed-dev$(WITH_CUDA)
+DOCS := $(VENV)/installed-docs
 
-.PHONY: demo test test-all lint dist clean
+.PHONY: demo test test-all lint docs dist clean
 
 demo: $(TRAIN)
 	$(VENV)/bin/python train.py --config configs/demo.py --workdir runs/demo
@@ -29,6 +31,9 @@ lint: $(DEV)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet --strict
 
 dist: $(DEV)
 	rm -rf build dist
