@@ -48,6 +48,7 @@ PROGRAMS = {
     "prediction.predict_run",
     "report.__main__",
     "shapes.__main__",
+    "torch.bench",
 }
 # each heavy dependency has one door
 HEAVY = {
@@ -60,8 +61,11 @@ HEAVY = {
     "tensorboardX": {"none"},  # imports PyTorch where there is one
     "jinja2": {"report"},
     "plotly": {"report"},
+    "torch": {"torch"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
-    "rich": {"terminal", "data", "kernels", "prediction", "reconstruction"},
+    "rich": {
+        *("terminal", "data", "kernels", "prediction", "reconstruction", "torch"),
+    },
 }
 
 
@@ -246,7 +250,7 @@ def test_import_stays_light():
     code = (
         "import sys, jaxsoftras.data\n"  # which imports the package, too
         "heavy = {'flax', 'grain', 'optax', 'orbax', 'tensorflow',"
-        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib',"
+        " 'tensorflow_datasets', 'PIL', 'torch', 'trimesh', 'rich', 'matplotlib',"
         " 'plotly', 'jinja2'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
