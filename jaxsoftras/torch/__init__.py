@@ -10,10 +10,10 @@ from jaxsoftras import extras
 
 extras.require("give tensors to the renderer", "torch")
 
-from jaxsoftras.torch.functions import face_vertices as face_vertices
-from jaxsoftras.torch.functions import perspective_camera as perspective_camera
-from jaxsoftras.torch.functions import project as project
-from jaxsoftras.torch.functions import rasterize as rasterize
-from jaxsoftras.torch.functions import render as render
-from jaxsoftras.torch.functions import silhouette as silhouette
+from jaxsoftras.torch.geometry import face_vertices as face_vertices
+from jaxsoftras.torch.geometry import perspective_camera as perspective_camera
+from jaxsoftras.torch.geometry import project as project
+from jaxsoftras.torch.rendering import rasterize as rasterize
+from jaxsoftras.torch.rendering import render as render
+from jaxsoftras.torch.rendering import silhouette as silhouette
 from jaxsoftras.torch.wrapping import wrap as wrap

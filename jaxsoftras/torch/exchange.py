@@ -26,7 +26,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import torch
 
 # Compiled programs of XLA load vectors from the beginning of their arguments.
@@ -243,18 +242,3 @@ def to_torch(arrays: Sequence[jax.Array], device: torch.device) -> list[torch.Te
     for array, tensor in zip(arrays, tensors, strict=True):
         LOANS.lend(array, tensor, stream)
     return tensors
-
-
-def get_value(value: Any) -> Any:
-    """A tensor's numbers as an array of numpy, None if they are on a GPU.
-
-    Reading those would wait for the GPU. Other values are returned as they are.
-    """
-    if not isinstance(value, torch.Tensor):
-        return value
-    if value.device.type != "cpu":
-        return None
-    value = value.detach()
-    if value.dtype == torch.bfloat16:  # which numpy lacks
-        value = value.float()
-    return np.asarray(value)

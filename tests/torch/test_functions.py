@@ -16,7 +16,7 @@ torch: Any = pytest.importorskip("torch")
 
 import jaxsoftras  # noqa: E402
 import jaxsoftras.torch  # noqa: E402
-from jaxsoftras.torch import functions  # noqa: E402
+from jaxsoftras.torch import arguments  # noqa: E402
 
 RNG = np.random.default_rng(0)
 SPHERE = jaxsoftras.icosphere(0)
@@ -230,16 +230,24 @@ class TestFaces:
                 return self.as_subclass(torch.Tensor)
 
         faces = torch.tensor(FACES).as_subclass(Remote)
-        first = functions._check_faces(faces, 12)
+        first = arguments.check_faces(faces, 12)
         with pytest.raises(ValueError, match="indices of the 3 vertices"):
-            functions._check_faces(faces, 3)
+            arguments.check_faces(faces, 3)
         copies.pop()
-        assert functions._check_faces(faces, 12) is first and len(copies) == 1
+        assert arguments.check_faces(faces, 12) is first and len(copies) == 1
         faces += 0
-        assert functions._check_faces(faces, 12) == first and len(copies) == 2
+        assert arguments.check_faces(faces, 12) == first and len(copies) == 2
         del faces, copies[:]
         gc.collect()
-        assert not functions._TOPOLOGIES
+        assert not arguments._TOPOLOGIES
+
+
+def test_values_of_tensors_on_the_cpu_are_known():
+    half = torch.ones(2, dtype=torch.bfloat16, requires_grad=True)
+    found = arguments.get_values({"half": half, "other": 3.0})
+    np.testing.assert_array_equal(found["half"], [1, 1])
+    assert found["other"] == 3.0
+    assert arguments.get_values([half, torch.empty(2, device="meta")]) is None
 
 
 class TestRefusals:
