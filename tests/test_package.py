@@ -62,7 +62,7 @@ HEAVY = {
     "jinja2": {"report"},
     "plotly": {"report"},
     "torch": {"torch"},
-    "trimesh": {"meshfile", "trimesh_conversion", "looking"},
+    "trimesh": {"meshfile", "trimesh_conversion", "trimesh_visuals", "looking"},
     "rich": {
         *("terminal", "data", "kernels", "prediction", "reconstruction", "torch"),
     },
