@@ -69,6 +69,8 @@ def check_faces(faces: Any, count: int) -> Any:
 
 
 def _read_faces(faces: torch.Tensor, count: int) -> Any:
+    if faces.is_floating_point():  # numpy lacks some of them
+        raise ValueError(f"faces must be integers, vertex indices, not {faces.dtype}.")
     checked = np.asarray(mesh.checked_faces(faces.detach().cpu().numpy(), count))
     return known.KnownArray.of(checked) if checked.ndim == 2 else faces.detach()
 

@@ -147,12 +147,12 @@ def computing_on(device: torch.device, *, double: bool) -> Iterator[None]:
         if double:
             stack.enter_context(jax.enable_x64(True))
         if device.type == "cuda":
+            stack.enter_context(torch.cuda.device(device))
             if torch.cuda.is_current_stream_capturing():
                 raise ValueError(
                     "A CUDA graph cannot capture work of JAX; call this function "
                     "outside of torch.cuda.graph."
                 )
-            stack.enter_context(torch.cuda.device(device))
         yield
 
 

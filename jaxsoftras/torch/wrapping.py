@@ -163,10 +163,11 @@ def _prepare(
     leaves, treedef = jax.tree.flatten(arguments)
     _check_leaves(leaves, arguments)
     for name, value in static.items():
-        if not isinstance(value, Hashable):
+        # a tensor is hashed by its identity, whatever its values
+        if isinstance(value, torch.Tensor) or not isinstance(value, Hashable):
             raise ValueError(
-                f"{name} is a constant of the compiled program, and must be hashable; "
-                f"a {type(value).__name__} is not."
+                f"{name} is a constant of the compiled program: a number, a name or "
+                f"another value with a hash, not a {type(value).__name__}."
             )
     is_tensor = tuple(isinstance(leaf, torch.Tensor) for leaf in leaves)
     tensors, constants = split(leaves, is_tensor)

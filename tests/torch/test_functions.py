@@ -218,6 +218,11 @@ class TestFaces:
             with pytest.raises(ValueError, match=message):
                 jaxsoftras.torch.face_vertices(self.VERTICES, given)
 
+    def test_of_a_dtype_that_numpy_lacks(self):
+        faces = torch.tensor(FACES).bfloat16()
+        with pytest.raises(ValueError, match="must be integers.* not torch.bfloat16"):
+            jaxsoftras.torch.face_vertices(self.VERTICES, faces)
+
     def test_on_a_gpu_are_read_once(self):
         # a tensor of another device, whose copies to the host are counted
         copies = []
@@ -279,6 +284,20 @@ class TestRefusals:
             jaxsoftras.torch.render(mesh, camera, material=dull)
         with pytest.raises(ValueError, match="camera must be a Camera"):
             jaxsoftras.torch.project(torch.eye(3), torch.ones(1, 3))
+
+    def test_textures(self):
+        images = torch.ones(4, 4, 3), torch.ones(2, 2, 3)
+        index = torch.full((20,), 7)
+        skin: Any = jaxsoftras.UVTexture(
+            torch.zeros(20, 3, 2), images, image_index=index
+        )
+        with pytest.raises(ValueError, match="image_index from 0 to 1, of its 2"):
+            jaxsoftras.torch.rasterize(self.corners, skin, 8)
+
+    def test_options_that_are_tensors(self):
+        with pytest.raises(ValueError, match="near is a constant .* not a Tensor"):
+            near = torch.tensor(1.0, requires_grad=True)
+            jaxsoftras.torch.rasterize(self.corners, self.corners, 8, near=near)
 
     def test_cameras(self):
         with pytest.raises(ValueError, match="fov must lie between"):
