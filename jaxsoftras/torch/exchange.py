@@ -66,6 +66,7 @@ class _Loans:
         freed.atexit = False
 
     def _give_back(self, array: jax.Array, stream: Any) -> None:
+        self.release()
         self._returned.append((stream.record_event(), array))
 
     def release(self) -> None:
