@@ -9,17 +9,22 @@ On a CPU, ``--steps 100 --views 24`` takes a minute.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-import optax
-from PIL import Image
 
 import jaxsoftras
 from jaxsoftras import losses
 from jaxsoftras.shapes.catalogue import make_shape
+
+try:
+    import optax
+    from PIL import Image
+except ModuleNotFoundError as error:
+    sys.exit(f'This example needs {error.name}: pip install "jaxsoftras[train]"')
 
 IMAGE_SIZE = 64
 REPORTS = 10

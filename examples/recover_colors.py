@@ -8,15 +8,20 @@ images, the vertex colours, and the texture. On a CPU, ``--steps 30`` takes a mi
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from PIL import Image
 
 import jaxsoftras
+
+try:
+    import optax
+    from PIL import Image
+except ModuleNotFoundError as error:
+    sys.exit(f'This example needs {error.name}: pip install "jaxsoftras[train]"')
 
 TEXTURE_SIZE = 64
 VIEWS_SHOWN = (1, 6)

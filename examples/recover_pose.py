@@ -9,15 +9,20 @@ the given image, then the way of the winner. Takes half a minute on a CPU.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from PIL import Image
 
 import jaxsoftras
+
+try:
+    import optax
+    from PIL import Image
+except ModuleNotFoundError as error:
+    sys.exit(f'This example needs {error.name}: pip install "jaxsoftras[train]"')
 
 IMAGE_SIZE = 64
 STEPS_SHOWN = 6

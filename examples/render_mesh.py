@@ -10,15 +10,20 @@ The mesh is an OBJ, OFF, PLY, STL or GLB file or, by default, a biplane.
 
 import argparse
 import dataclasses
+import sys
 import time
 from pathlib import Path
 
 import jax
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 import jaxsoftras
 from jaxsoftras.shapes.catalogue import make_shape
+
+try:
+    from PIL import Image, ImageDraw, ImageFont
+except ModuleNotFoundError as error:
+    sys.exit(f'This example needs {error.name}: pip install "jaxsoftras[io]"')
 
 SIGMAS = ("1e-6", "1e-4", "1e-3", "1e-2")
 GAMMAS = ("1e-6", "1e-4", "1e-3", "1e-1")

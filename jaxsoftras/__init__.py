@@ -13,10 +13,12 @@ from jaxsoftras.conorm import Conorm as Conorm
 from jaxsoftras.conventions import ImageSize as ImageSize
 from jaxsoftras.conventions import SensorFit as SensorFit
 from jaxsoftras.conventions import from_blender as from_blender
+from jaxsoftras.conventions import from_mujoco as from_mujoco
 from jaxsoftras.conventions import from_opencv as from_opencv
 from jaxsoftras.conventions import from_opengl as from_opengl
 from jaxsoftras.conventions import from_pytorch3d as from_pytorch3d
 from jaxsoftras.conventions import to_blender as to_blender
+from jaxsoftras.conventions import to_mujoco as to_mujoco
 from jaxsoftras.conventions import to_opencv as to_opencv
 from jaxsoftras.conventions import to_opengl as to_opengl
 from jaxsoftras.conventions import to_pytorch3d as to_pytorch3d

@@ -16,12 +16,13 @@ class Package(NamedTuple):
 
     Attributes:
         name: its name on the package index.
-        extra: the extra of jaxsoftras that installs it.
+        extra: the extra of jaxsoftras that installs it; None where users choose a build
+            of the package for their machine themselves.
         on_windows: whether it can be installed on Windows.
     """
 
     name: str
-    extra: str
+    extra: str | None
     on_windows: bool = True
 
 
@@ -40,6 +41,7 @@ PACKAGES = {
     "tensorflow_datasets": Package("tensorflow-datasets", "train", on_windows=False),
     "jinja2": Package("jinja2", "report"),
     "plotly": Package("plotly", "report"),
+    "torch": Package("PyTorch", None),
 }
 """The optional packages by the module that is imported."""
 
@@ -69,8 +71,9 @@ def require(purpose: str, *modules: str) -> None:
     *others, last = (package.name for package in packages)
     names = f"{', '.join(others)} and {last}" if others else last
     # the extra "train" includes "io"
-    extra = max(package.extra for package in packages)
-    message = f'Install {names} to {purpose}: pip install "jaxsoftras[{extra}]".'
+    extra = max((package.extra for package in packages if package.extra), default=None)
+    source = f'"jaxsoftras[{extra}]"' if extra else " ".join(missing)
+    message = f"Install {names} to {purpose}: pip install {source}."
     if sys.platform == "win32" and not all(each.on_windows for each in packages):
         message = f"Windows has no {names} to {purpose}; use Linux (WSL) or macOS."
     raise MissingExtraError(message, name=missing[0])

@@ -42,6 +42,8 @@ TABLE: dict[str, dict[str, str]] = {
         "cameras_from_opencv_projection camera_from_intrinsics FishEyeCameras "
         "from_colmap",
         "to_opencv(camera, image_size)": "opencv_from_cameras_projection",
+        "from_mujoco(position, rotation, image_size, fovy=...)": "from_mjcf from_mjx "
+        "from_brax",
         "from_opengl(view, projection)": "from_matrices from_view_matrix",
         "look_at(eye, target)": "look_at_rotation look look_at_matrix lookAt lookat "
         "generate_rotate_translate_matrices",
@@ -208,6 +210,15 @@ TABLE: dict[str, dict[str, str]] = {
         "lens": "focal_length focal f",
         "lens=sensor_width / (2 * np.tan(angle / 2))": "angle camera_angle_x fov",
         "shift": "shift_x shift_y",
+    },
+    "from_mujoco": {
+        "position": "pos xpos cam_xpos cam_pos",
+        "rotation": "xmat mat quat cam_xmat cam_quat orientation",
+        "fovy": "fov cam_fovy field_of_view",
+        "intrinsic": "cam_intrinsic intrinsics",
+        "sensor_size": "sensorsize cam_sensorsize",
+        "image_size=(height, width)": "resolution height width",
+        'kind="orthographic"': "orthographic projection",
     },
     "UVTexture": {
         "coordinates=verts_uvs[faces_uvs]": "faces_uvs verts_uvs uv_idx",

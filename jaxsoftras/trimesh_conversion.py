@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from jaxsoftras import extras, guesses, texture_parts
 from jaxsoftras.mesh import Mesh, checked_faces, checked_mesh
-from jaxsoftras.meshfile import atlas, colors, imagefile, srgb, surface
+from jaxsoftras.meshfile import atlas, colors, imagefile, surface
 from jaxsoftras.texture import (
     FaceColors,
     SurfaceTexture,
@@ -20,6 +20,7 @@ from jaxsoftras.texture import (
     VertexColors,
     Wrap,
 )
+from jaxsoftras.trimesh_visuals import read_visual
 
 if TYPE_CHECKING:
     import trimesh
@@ -200,70 +201,6 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
     return Trimesh(vertices, faces, process=False, visual=visual)
 
 
-def _material(given: Any) -> surface.Material:
-    """Converts a material of trimesh; SimpleMaterial and PBRMaterial are its kinds."""
-    from trimesh.visual.color import DEFAULT_COLOR
-    from trimesh.visual.material import PBRMaterial
-
-    name = str(given.name or "")
-    pictured = getattr(given, "baseColorTexture", getattr(given, "image", None))
-    image = None if pictured is None else imagefile.from_pillow(pictured)
-    if not isinstance(given, PBRMaterial):
-        color = np.asarray(given.main_color) / 255
-        if image is not None or np.array_equal(given.main_color, DEFAULT_COLOR):
-            color = np.ones(4)  # trimesh does not multiply by it, or it is not set
-        return surface.Material(name, color, image)
-    factor = given.baseColorFactor
-    factor = np.ones(4) if factor is None else np.asarray(factor) / 255
-    color = np.append(srgb.encode(factor[:3]), _cut(factor[3], given))
-    # a factor of linear light, as in glTF
-    if image is not None:
-        image = surface.with_opacity(image.astype(float))
-        light = srgb.decode(image[..., :3]) * factor[:3]
-        alpha = _cut(image[..., 3:] * factor[3], given)
-        image = np.concatenate([srgb.encode(light), alpha], axis=-1)
-    return surface.Material(name, color, image)
-
-
-def _cut(alpha: np.ndarray, given: Any) -> np.ndarray:
-    """Opacity of a PBRMaterial by the product of all values for it; elementwise."""
-    if given.alphaMode == "BLEND":
-        return alpha
-    if given.alphaMode != "MASK":
-        return np.ones_like(alpha)
-    cutoff = 0.5 if given.alphaCutoff is None else given.alphaCutoff
-    return (alpha >= cutoff).astype(float)
-
-
-def _visual(geometry: Any) -> dict[str, Any]:
-    """Converts the colours of a ``trimesh.Trimesh`` to fields of a `Surface`."""
-    visual, count = geometry.visual, len(geometry.faces)
-    if visual.kind in ("vertex", "face"):
-        name = f"{visual.kind}_colors"
-        return {name: np.asarray(getattr(visual, name)) / 255}
-    if visual.kind != "texture":
-        return {}
-    found: dict[str, Any] = {}
-    several = getattr(visual.material, "materials", [visual.material])
-    index = visual.face_materials
-    found["materials"] = tuple(map(_material, several))
-    found["material_index"] = np.zeros(count, int) if index is None else np.array(index)
-    if visual.uv is not None:
-        if len(visual.uv) != len(geometry.vertices):
-            raise ValueError(
-                f"The Trimesh has {len(geometry.vertices)} vertices, but texture "
-                f"coordinates for {len(visual.uv)}."
-            )
-        found["uvs"] = np.asarray(visual.uv, float)[geometry.faces]
-        wrap = "repeat" if np.any(np.abs(found["uvs"] - 0.5) > 0.5) else "clamp"
-        found["materials"] = tuple(m._replace(wrap=wrap) for m in found["materials"])
-    if "color" in visual.vertex_attributes:
-        values = np.asarray(visual.vertex_attributes["color"])
-        top = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
-        found["vertex_colors"] = values[:, :4] / top
-    return found
-
-
 def _surfaces(source: Any) -> Iterator[surface.Surface]:
     """Surfaces of a ``trimesh.Trimesh``, or of all nodes of a scene, in place."""
     import trimesh
@@ -286,7 +223,7 @@ def _surfaces(source: Any) -> Iterator[surface.Surface]:
             )
             continue
         if id(geometry) not in visuals:
-            visuals[id(geometry)] = _visual(geometry)
+            visuals[id(geometry)] = read_visual(geometry)
         fields = dict(visuals[id(geometry)])
         vertices = np.asarray(geometry.vertices) @ transform[:3, :3].T
         faces = np.asarray(checked_faces(geometry.faces, len(vertices)), int)
@@ -303,6 +240,9 @@ def from_trimesh(source: trimesh.Trimesh | trimesh.Scene) -> Mesh:
 
     The objects of a scene are placed by their transforms and joined. Vertices keep
     their order, also those that trimesh repeats at seams of texture coordinates.
+    trimesh does not know how an image continues beyond its edges: it repeats if a
+    coordinate lies there, and is clamped otherwise. A warning names what a mesh cannot
+    hold.
 
     Args:
         source: what ``trimesh.load`` returns, for example.

@@ -24,7 +24,7 @@ from jax import lax
 
 from jaxsoftras import geometry, terminal
 from jaxsoftras.kernels import bench_timing, dispatch
-from jaxsoftras.kernels.bench_scenes import Draw, Inputs, Size
+from jaxsoftras.kernels.bench_scenes import Draw, Inputs, Size, parse_size
 from jaxsoftras.kernels.bench_scenes import make_inputs as make_inputs
 from jaxsoftras.kernels.options import Implementation, RasterOptions
 from jaxsoftras.rasterization import soft
@@ -193,18 +193,6 @@ def compare(
     return table
 
 
-def _size(text: str) -> Size:
-    try:
-        size = Size(*map(int, text.split("x")))
-    except (TypeError, ValueError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not of the form images x faces x pixels, such as 8x1280x64"
-        ) from None
-    if min(size) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: all three must be positive")
-    return size
-
-
 def main(
     arguments: Sequence[str] | None = None,
     *,
@@ -223,8 +211,8 @@ def main(
         prog=prog, description="Compare and time the backends of the rasterizer."
     )
     platform = jax.default_backend()
-    default = [_size(s) for s in (_CPU_SIZES if platform == "cpu" else _GPU_SIZES)]
-    parser.add_argument("--sizes", type=_size, nargs="+", default=default)
+    default = [parse_size(s) for s in (_CPU_SIZES if platform == "cpu" else _GPU_SIZES)]
+    parser.add_argument("--sizes", type=parse_size, nargs="+", default=default)
     kinds = available()
     names = sorted({name for draws in kinds.values() for name in draws})
     parser.add_argument("--what", nargs="+", choices=[*kinds], default=[*kinds])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import NamedTuple, Protocol
 
 import jax
@@ -21,6 +22,19 @@ class Size(NamedTuple):
     def __str__(self) -> str:
         """The form of the command line."""
         return "x".join(map(str, self))
+
+
+def parse_size(text: str) -> Size:
+    """Reads a size of a command line, of the form images x faces x pixels."""
+    try:
+        size = Size(*map(int, text.split("x")))
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form images x faces x pixels, such as 8x1280x64"
+        ) from None
+    if min(size) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: all three must be positive")
+    return size
 
 
 class Inputs(NamedTuple):

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ def test_render_mesh(tmp_path, capsys):
         assert sweep.size == (80 + 4 * 24, 24 + 4 * 24)
 
 
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
+def test_says_what_is_missing(path, monkeypatch):
+    for name in ("optax", "PIL", "flax", "equinox"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(path))
+    sentence = str(caught.value)
+    assert re.fullmatch(
+        r'This example needs (\w+): pip install "jaxsoftras\[\w+\]"( \1)?', sentence
+    )
+
+
 @pytest.mark.slow
 def test_deform_sphere(tmp_path, capsys):
     printed = run("deform_sphere", tmp_path, capsys, "--steps", "20", "--views", "3")
@@ -55,3 +68,23 @@ def test_recover_colors(tmp_path, capsys):
     assert len(before) == 2
     assert all(b + 1 < a for b, a in zip(before, after, strict=True))
     assert (tmp_path / "colors.png").exists()
+
+
+@pytest.mark.slow  # other tests fit colours
+def test_neural_texture(tmp_path, capsys):
+    words = ["--steps", "15", "--size", "16", "--level", "2"]
+    printed = run("neural_texture", tmp_path, capsys, *words)
+    (before,) = numbers(printed, r"PSNR ([\d.]+) dB before")
+    (after,) = numbers(printed, r"([\d.]+) dB after")
+    assert before + 2 < after
+    assert (tmp_path / "neural_texture.png").exists()
+
+
+@pytest.mark.slow  # other tests fit silhouettes
+def test_neural_deformation(tmp_path, capsys):
+    pytest.importorskip("equinox")
+    words = ["--steps", "30", "--level", "2"]
+    printed = run("neural_deformation", tmp_path, capsys, *words)
+    ious = numbers(printed, r"IoU ([\d.]+)")
+    assert ious[-1] > ious[0] + 0.05
+    assert {path.name for path in tmp_path.iterdir()} == {"neural.obj", "neural.png"}

@@ -67,7 +67,8 @@ class TestBaseInstallation:
         assert set(refused.values()) == {"MissingExtraError"}
         packages = {name.split(".")[1] for name in refused}
         assert packages == {
-            *("data", "models", "model_files", "prediction", "reconstruction")
+            *("data", "models", "model_files", "prediction", "reconstruction"),
+            "torch",
         }
         of_data = {name for name in refused if name.startswith("jaxsoftras.data.")}
         assert all("prepared" in n or "tfds" in n or "shapenet" in n for n in of_data)
@@ -82,7 +83,8 @@ class TestTable:
             for line in project["optional-dependencies"][extra]
             if not line.startswith("jaxsoftras")
         }
-        assert {(p.name.lower(), *p[1:]) for p in extras.PACKAGES.values()} == listed
+        known = {(p.name.lower(), *p[1:]) for p in extras.PACKAGES.values() if p.extra}
+        assert known == listed
 
     def test_is_what_the_tests_block(self):
         assert {module.partition(".")[0] for module in extras.PACKAGES} == BLOCKED
@@ -94,7 +96,8 @@ class TestRequire:
         code = (
             "import sys\n"
             "from jaxsoftras import extras\n"
-            "extras.require('test', *extras.PACKAGES)\n"
+            "names = [n for n, p in extras.PACKAGES.items() if p.extra]\n"
+            "extras.require('test', *names)\n"
             "names = {name.partition('.')[0] for name in extras.PACKAGES}\n"
             "names -= {'orbax', 'flatbuffers'}\n"
             "sys.exit(', '.join(names & set(sys.modules)) or 0)"
@@ -108,6 +111,7 @@ class TestRequire:
             (["PIL"], 'Install Pillow to x: pip install "jaxsoftras[io]".'),
             (["orbax"], 'Install orbax-checkpoint to x: pip install "jaxsoftras'),
             (["flax"], 'Install flax to x: pip install "jaxsoftras[train]".'),
+            (["torch"], "Install PyTorch to x: pip install torch."),
             (
                 ["rich", "trimesh", "flax"],
                 'Install trimesh, flax and rich to x: pip install "jaxsoftras[train]".',
@@ -119,7 +123,8 @@ class TestRequire:
         for module in absent:
             monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(extras.MissingExtraError) as caught:
-            extras.require("x", "PIL", "trimesh", "flax", "orbax.checkpoint", "rich")
+            names = ["PIL", "trimesh", "flax", "orbax.checkpoint", "rich"]
+            extras.require("x", *names, *({"torch"} & {*absent}))
         assert str(caught.value).startswith(message)
 
     def test_what_windows_lacks(self, monkeypatch):

@@ -37,6 +37,12 @@ CALLS = {
         "sensor_width": 36.0,
         "image_size": 64,
     },
+    conventions.from_mujoco: {
+        "position": np.ones(3),
+        "rotation": np.eye(3),
+        "fovy": np.ones(1),
+        "image_size": 64,
+    },
     camera.camera_from_axes: {
         "axes": np.eye(3),
         "position": np.ones(3),

@@ -48,6 +48,7 @@ PROGRAMS = {
     "prediction.predict_run",
     "report.__main__",
     "shapes.__main__",
+    "torch.bench",
 }
 # each heavy dependency has one door
 HEAVY = {
@@ -60,8 +61,11 @@ HEAVY = {
     "tensorboardX": {"none"},  # imports PyTorch where there is one
     "jinja2": {"report"},
     "plotly": {"report"},
-    "trimesh": {"meshfile", "trimesh_conversion", "looking"},
-    "rich": {"terminal", "data", "kernels", "prediction", "reconstruction"},
+    "torch": {"torch"},
+    "trimesh": {"meshfile", "trimesh_conversion", "trimesh_visuals", "looking"},
+    "rich": {
+        *("terminal", "data", "kernels", "prediction", "reconstruction", "torch"),
+    },
 }
 
 
@@ -203,6 +207,7 @@ def test_public_names():
         "find_fragments",
         "frame",
         "from_blender",
+        "from_mujoco",
         "from_opencv",
         "from_opengl",
         "from_pytorch3d",
@@ -228,6 +233,7 @@ def test_public_names():
         "stack_meshes",
         "subdivide",
         "to_blender",
+        "to_mujoco",
         "to_opencv",
         "to_opengl",
         "to_pytorch3d",
@@ -246,7 +252,7 @@ def test_import_stays_light():
     code = (
         "import sys, jaxsoftras.data\n"  # which imports the package, too
         "heavy = {'flax', 'grain', 'optax', 'orbax', 'tensorflow',"
-        " 'tensorflow_datasets', 'PIL', 'trimesh', 'rich', 'matplotlib',"
+        " 'tensorflow_datasets', 'PIL', 'torch', 'trimesh', 'rich', 'matplotlib',"
         " 'plotly', 'jinja2'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )

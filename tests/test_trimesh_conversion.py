@@ -219,6 +219,47 @@ class TestMaterials:
             expected = [0.5, alpha] if mode == "BLEND" else [1, 0]
             np.testing.assert_allclose(found.image[0, :, 3], expected, atol=0.01)
 
+    def test_maps_and_emitted_light_are_named(self):
+        shining = PBRMaterial(
+            baseColorTexture=image(levels(2, 2, 3)),
+            normalTexture=image(levels(2, 2, 3)),
+            emissiveFactor=[0, 1, 0],
+        )
+        message = "light that materials emit is left out; maps of normals are left out"
+        with pytest.warns(UserWarning, match=message):
+            self.convert(shining)
+
+    def test_third_texture_coordinate_is_not_used(self):
+        found: Any = self.convert(SimpleMaterial(image=image(levels(2, 2, 3))))
+        deep = TextureVisuals(np.insert(self.UV, 2, 0.5, axis=1))
+        deep.material = SimpleMaterial(image=image(levels(2, 2, 3)))
+        solid = trimesh.Trimesh(STRIP.vertices, STRIP.faces, process=False, visual=deep)
+        other: Any = from_trimesh(solid).texture
+        np.testing.assert_array_equal(other.coordinates, found.coordinates)
+
+    @pytest.mark.parametrize(
+        ("index", "message"),
+        [
+            ([0, 2], r"one of its 2 materials .* up to 2"),
+            ([0, -2], "or -1"),
+            ([0], r"face_materials \[2\], .* they have \[1\]"),
+        ],
+    )
+    def test_faces_of_no_material_are_refused(self, index, message):
+        both = MultiMaterial([SimpleMaterial(), SimpleMaterial()])
+        with pytest.raises(ValueError, match=message):
+            self.convert(both, face_materials=index)
+
+    @pytest.mark.parametrize("shape", [(3, 3), (4, 2), (4,)])
+    def test_vertex_colours_that_do_not_fit_are_refused(self, shape):
+        visual = TextureVisuals(self.UV, material=SimpleMaterial())
+        visual.vertex_attributes["color"] = np.ones(shape)
+        solid = trimesh.Trimesh(
+            STRIP.vertices, STRIP.faces, process=False, visual=visual
+        )
+        with pytest.raises(ValueError, match=r"vertex colours \[4, 3\], not"):
+            from_trimesh(solid)
+
 
 UV = texture.UVTexture(np.zeros((2, 3, 2)), np.ones((2, 2, 3)))
 
@@ -261,7 +302,7 @@ def test_refuses_what_is_no_mesh():
         process=False,
         visual=TextureVisuals(np.ones((3, 2)), material=SimpleMaterial()),
     )
-    with pytest.raises(ValueError, match="4 vertices, but texture coordinates for 3"):
+    with pytest.raises(ValueError, match=r"texture coordinates \[4, 2\], not \[3, 2\]"):
         from_trimesh(torn)
 
 

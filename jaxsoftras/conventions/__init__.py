@@ -1,4 +1,4 @@
-"""Conversions of cameras from and to OpenCV, OpenGL, PyTorch3D and Blender.
+"""Conversions of cameras from and to OpenCV, OpenGL, PyTorch3D, Blender and MuJoCo.
 
 These programs take unmirrored images of a right-handed world: the cameras made here are
 right-handed, and only right-handed cameras can be converted to another program's
@@ -10,6 +10,8 @@ from jaxsoftras.conventions.blender import SensorFit as SensorFit
 from jaxsoftras.conventions.blender import from_blender as from_blender
 from jaxsoftras.conventions.blender import to_blender as to_blender
 from jaxsoftras.conventions.common import ImageSize as ImageSize
+from jaxsoftras.conventions.mujoco import from_mujoco as from_mujoco
+from jaxsoftras.conventions.mujoco import to_mujoco as to_mujoco
 from jaxsoftras.conventions.opencv import from_opencv as from_opencv
 from jaxsoftras.conventions.opencv import to_opencv as to_opencv
 from jaxsoftras.conventions.opengl import from_opengl as from_opengl

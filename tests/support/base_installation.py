@@ -26,6 +26,7 @@ BLOCKED = {
     "rich",
     "safetensors",
     "tensorflow_datasets",
+    "torch",
     "trimesh",
 }
 

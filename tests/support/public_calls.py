@@ -324,6 +324,9 @@ CAMERAS = {
         lambda x: jaxsoftras.from_blender(_blender(), x, 16).focal_length,
         np.float32(35),
     ),
+    "conventions.from_mujoco": Call(
+        lambda x: jaxsoftras.from_mujoco(x, _rotation(), 16, fovy=60.0).position, EYE
+    ),
     "conventions.from_opencv": Call(
         lambda x: jaxsoftras.from_opencv(INTRINSICS, _rotation(), x, 16).position, EYE
     ),
@@ -333,6 +336,9 @@ CAMERAS = {
     ),
     "conventions.to_blender": Call(
         lambda x: jaxsoftras.to_blender(_moved(x), 16)[0], EYE
+    ),
+    "conventions.to_mujoco": Call(
+        lambda x: jaxsoftras.to_mujoco(_moved(x), 16)[0], EYE
     ),
     "conventions.to_opencv": Call(
         lambda x: jaxsoftras.to_opencv(_moved(x), 16)[2], EYE
