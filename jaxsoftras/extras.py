@@ -40,6 +40,8 @@ PACKAGES = {
     "tensorflow_datasets": Package("tensorflow-datasets", "train", on_windows=False),
     "jinja2": Package("jinja2", "report"),
     "plotly": Package("plotly", "report"),
+    "viser": Package("viser", "view"),
+    "websockets": Package("websockets", "view"),
 }
 """The optional packages by the module that is imported."""
 
