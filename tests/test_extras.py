@@ -67,7 +67,8 @@ class TestBaseInstallation:
         assert set(refused.values()) == {"MissingExtraError"}
         packages = {name.split(".")[1] for name in refused}
         assert packages == {
-            *("data", "models", "model_files", "prediction", "reconstruction")
+            *("data", "models", "model_files", "prediction", "reconstruction"),
+            "viewer",
         }
         of_data = {name for name in refused if name.startswith("jaxsoftras.data.")}
         assert all("prepared" in n or "tfds" in n or "shapenet" in n for n in of_data)
@@ -78,7 +79,7 @@ class TestTable:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         listed = {
             (re.split(r"[^\w-]", line)[0].lower(), extra, "sys_platform" not in line)
-            for extra in ("io", "train", "report")
+            for extra in ("io", "train", "report", "view")
             for line in project["optional-dependencies"][extra]
             if not line.startswith("jaxsoftras")
         }

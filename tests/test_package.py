@@ -37,6 +37,7 @@ NEVER = [
     ("reconstruction", "prediction"),
     ("report", "models"),
     ("report", "renderer"),
+    ("viewer", "reconstruction"),
 ]
 # programs, which users run and no module imports
 PROGRAMS = {
@@ -48,6 +49,7 @@ PROGRAMS = {
     "prediction.predict_run",
     "report.__main__",
     "shapes.__main__",
+    "viewer.view_run",
 }
 # each heavy dependency has one door
 HEAVY = {
@@ -60,6 +62,8 @@ HEAVY = {
     "tensorboardX": {"none"},  # imports PyTorch where there is one
     "jinja2": {"report"},
     "plotly": {"report"},
+    "viser": {"viewer"},
+    "websockets": {"viewer"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
     "rich": {"terminal", "data", "kernels", "prediction", "reconstruction"},
 }

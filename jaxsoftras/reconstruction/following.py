@@ -24,11 +24,12 @@ class Follower:
 
         Args:
             workdir: the run folder.
-            which: step of the checkpoint, or ``"best"`` for that of the best validation;
-                the newest if None.
+            which: step of the checkpoint, or ``"best"`` for that of the best
+                validation; the newest if None.
         """
-        self._workdir, self._which = workdir, which
-        self._seen: _Signature | None = None
+        self._workdir = workdir
+        self._which: int | Literal["best"] | None = which
+        self._seen: _Signature | None = ()  # of no checkpoint
 
     def poll(self) -> models.Trained | None:
         """Loads the checkpoint; None if there is none, or the same as before.

@@ -90,6 +90,7 @@ class RunViewer:
         self._reconstructor: Reconstructor | None = None
         self._scores: evaluation_scores.Scores | None = None
         self._scores_sign: Signature = None
+        self._problem = ""  # of the evaluation
         self._name = split
         self._make_controls(split)
 
@@ -147,17 +148,21 @@ class RunViewer:
         found = sign(folder / evaluation_scores.FILE)
         if found == self._scores_sign:
             return False
-        self._scores, self._scores_sign = None, found
+        self._scores, self._scores_sign, self._problem = None, found, ""
         if found is not None:
-            scores = evaluation_scores.load(folder / evaluation_scores.FILE)
-            self._scores = scores if self._objects.has_scores(scores) else None
+            try:
+                scores = evaluation_scores.load(folder / evaluation_scores.FILE)
+                self._scores = scores if self._objects.has_scores(scores) else None
+            except (run_folder.RunError, ValueError, OSError) as error:
+                self._problem = str(error)
         self._ranks.visible = self._scores is not None
         return True
 
     def _open(self, name: str) -> None:
         """Opens a split, and chooses its first object."""
         self._objects = Objects(self._run.settings, name, self._run.meshes)
-        self._name, self._scores_sign, self._scores = name, None, None
+        self._name, self._scores_sign = name, None
+        self._scores, self._problem = None, ""
         split = self._objects.split
         self._labels = _label_categories(split)
         self._category.options = list(self._labels)
@@ -191,7 +196,10 @@ class RunViewer:
         self._page.show(
             make_exhibit(self._objects, place, self._reconstructor, self._scores)
         )
-        self._page.say(self._describe_checkpoint())
+        if self._problem:
+            self._page.report(self._problem)
+        else:
+            self._page.say(self._describe_checkpoint())
 
     def _describe_checkpoint(self) -> str:
         """Says which checkpoint is shown."""

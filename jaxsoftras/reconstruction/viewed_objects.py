@@ -241,7 +241,7 @@ def make_exhibit(
         facts = reconstructor.score(found.vertices[0], image, view, truth)
     if truth.mesh is not None:
         solids.append(Solid(truth.label, truth.mesh, REFERENCE_COLOR))
-    images = _draw(solids, view)
+    images = [_draw(solid, view) for solid in solids]
     if reconstructor is not None and found is not None and found.colors is not None:
         images[0] = reconstructor.draw(found, view)
     captions = ["input", *(solid.label for solid in solids)]
@@ -264,22 +264,15 @@ def make_exhibit(
     )
 
 
-def _draw(solids: list[Solid], view: camera.Camera) -> list[np.ndarray]:
-    """Draws meshes without colours from one camera, ``[128, 128, 3]`` uint8 each."""
-    if not solids:
-        return []
-    meshes = gallery.stack_padded(
-        [
-            mesh.Mesh(np.asarray(s.mesh.vertices, np.float32), np.asarray(s.mesh.faces))
-            for s in solids
-        ]
-    )
-    cameras = jax.tree.map(
-        lambda part: np.repeat(np.asarray(part)[None], len(solids), axis=0), view
-    )
-    colors = np.array([solid.color for solid in solids], np.float32)
+def _draw(solid: Solid, view: camera.Camera) -> np.ndarray:
+    """Draws a mesh without its texture, ``[128, 128, 3]`` uint8."""
+    vertices = np.asarray(solid.mesh.vertices, np.float32)
+    # one at a time, as sizes are rounded up: nearly always the same program
+    meshes = gallery.stack_padded([mesh.Mesh(vertices, np.asarray(solid.mesh.faces))])
+    cameras = jax.tree.map(lambda part: np.asarray(part)[None], view)
+    colors = np.array([solid.color], np.float32)
     drawn = gallery.render_shaded(meshes.vertices, meshes.faces, colors, cameras)
-    return list(np.asarray(drawn))
+    return np.asarray(drawn[0])
 
 
 def _turn(solid: Solid, frame: np.ndarray) -> Solid:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
+from jaxsoftras.meshfile import imagefile
 from jaxsoftras.viewer.exhibits import Exhibit
 
 _BOX = "padding:0 0.75em 0.5em;font-size:0.875em;line-height:1.45"
@@ -63,9 +62,8 @@ def _write_images(images: Sequence[tuple[str, np.ndarray]]) -> str:
 
 def encode_image(pixels: np.ndarray) -> str:
     """Encodes ``[H, W, 3]`` uint8 as a ``data:`` address."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    content = imagefile.encode_png(pixels / 255)
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def _write_facts(facts: Sequence[tuple[str, str]]) -> str:

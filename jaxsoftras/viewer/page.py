@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,7 +146,8 @@ class Page:
         return self
 
     def __exit__(self, *_) -> None:
-        """Ends the server."""
+        """Ends the server; what a thread still sends is dropped."""
+        warnings.filterwarnings("ignore", message="Queued a .* on a closed connection")
         with _quietly():
             self._server.stop()
 

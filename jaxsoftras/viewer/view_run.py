@@ -90,7 +90,7 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Look at meshes in the browser: the reconstructions of a run, also "
-        "while it trains; mesh files; or predictions of a model from pictures. They are "
+        "while it trains; mesh files; or predictions of a model from pictures. All are "
         "only read. Ctrl-C ends it.",
     )
     parser.add_argument(

@@ -27,6 +27,8 @@ BLOCKED = {
     "safetensors",
     "tensorflow_datasets",
     "trimesh",
+    "viser",
+    "websockets",
 }
 
 
