@@ -138,6 +138,11 @@ class RunViewer:
         trained = self._follower.poll()
         if trained is None:
             return False
+        if trained.config.model.image_size != self._objects.split.image_size:
+            raise run_folder.RunError(
+                f"{self._run.workdir} holds a run of another image size than when the "
+                "viewer began: start it again."
+            )
         if self._reconstructor is None or not self._reconstructor.update(trained):
             self._reconstructor = Reconstructor(trained)
         return True

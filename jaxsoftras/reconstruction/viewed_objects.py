@@ -29,6 +29,7 @@ from jaxsoftras.reconstruction import (
 )
 from jaxsoftras.reconstruction.evaluation_scores import Scores
 from jaxsoftras.report import scenes
+from jaxsoftras.shapes import dataset
 from jaxsoftras.viewer.exhibits import REFERENCE_COLOR, Exhibit, Solid
 
 
@@ -82,7 +83,8 @@ class Objects:
             ProgramError: it would have to be made.
         """
         source = (*settings.data.sources, settings.data)[0]
-        if source.source == "embedded" and not Path(source.root).is_dir():
+        described = Path(source.root, dataset.DESCRIPTION)
+        if source.source == "embedded" and not described.is_file():
             raise terminal.ProgramError(
                 f"The data set {source.root} of the run is not there: start in the "
                 "folder in which it was trained, or name the data set by --data."

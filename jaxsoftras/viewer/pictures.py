@@ -18,7 +18,7 @@ from jaxsoftras.viewer.page import Page
 from jaxsoftras.viewer.worker import Worker
 
 _REFINEMENT = 200  # steps, as in docs/prediction.md
-_IMAGES = 3  # of those of `drawing.draw_cells`; the side can be turned to
+_CAPTIONS = "input", "mesh", "both outlines"  # the side can be turned to
 _REFINE_ORDER, _UPLOAD_ORDER = 20, 30
 
 
@@ -71,7 +71,10 @@ class PictureViewer:
         self._predictor, self._uploads, self._mask = predictor, uploads, mask
         self._files = FileList(page, worker, "Picture", paths, self._describe)
         self._refine = page.gui.add_checkbox(
-            f"Refine, {_REFINEMENT} steps", initial_value=False, order=_REFINE_ORDER
+            "Refine",
+            initial_value=False,
+            hint=f"Fit the mesh to the silhouette by {_REFINEMENT} steps",
+            order=_REFINE_ORDER,
         )
         self._refine.on_update(lambda _: worker.request("show", self._files.show))
         upload = page.gui.add_upload_button(
@@ -122,7 +125,7 @@ class PictureViewer:
         return Exhibit(
             title=path.name,
             solids=[Solid("", found.mesh)],
-            images=list(cells.items())[:_IMAGES],
+            images=list(zip(_CAPTIONS, cells.values(), strict=False)),
             facts=[
                 ("Silhouette IoU", iou),
                 ("Azimuth", f"{found.azimuth:.0f}°"),

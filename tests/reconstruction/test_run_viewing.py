@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxsoftras.reconstruction import evaluation_scores, run_viewing
+from jaxsoftras.reconstruction import evaluation_scores, run_folder, run_viewing
 from jaxsoftras.viewer.exhibits import Exhibit
 from tests.support import scores, viewed_runs
 from tests.support.small_run import CABINET
@@ -67,6 +67,16 @@ def test_waits_for_the_first_checkpoint_and_follows(viewer):
     shutil.rmtree(viewer.workdir / "checkpoints")
     viewer.look()
     assert len(viewer.shown) == 3
+
+
+def test_a_run_that_another_has_replaced_is_not_mixed_up(viewer, tmp_path):
+    shutil.rmtree(viewer.workdir)
+    viewed_runs.write_run(viewer.workdir, tmp_path, image_size=32)
+    viewed_runs.save_checkpoint(viewer.workdir, 100)
+    with pytest.raises(run_folder.RunError, match="start it again"):
+        viewer.look()
+    viewer.look()
+    assert viewer.shown[-1][2] is None
 
 
 def test_objects_and_views(viewer):
