@@ -192,6 +192,8 @@ class Reconstructor:
         self, vertices: jax.Array, image: np.ndarray, view: camera.Camera, truth: Truth
     ) -> list[tuple[str, str]]:
         """IoU of a mesh ``[V, 3]`` with the true voxels, and with the input's shape."""
+        if not np.all(np.isfinite(vertices)):
+            return [("IoU", "none, as vertices are not finite")]
         facts = []
         occupied = truth.occupied
         if occupied is not None and len(occupied) == voxels.RESOLUTION:

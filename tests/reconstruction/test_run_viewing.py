@@ -1,6 +1,7 @@
 import dataclasses
 import shutil
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def viewer(page, cabinets, tmp_path, monkeypatch):
     """A viewer of a run without a checkpoint; what it shows is noted, not drawn."""
     workdir = viewed_runs.write_run(tmp_path / "run", cabinets)
     run = run_viewing.open_run(workdir, None, None)
-    made = run_viewing.RunViewer(page, Worker(print, 1), run, "train", None)
+    made: Any = run_viewing.RunViewer(page, Worker(print, 1), run, "train", None)
     made.shown, made.said, made.workdir = [], [], workdir
 
     def note(objects, place, reconstructor, found):
@@ -141,7 +142,7 @@ def test_a_damaged_evaluation_is_reported_once(viewer):
 
 
 def test_names_that_categories_share_are_told_apart():
-    split = SimpleNamespace(names={"a": "chair", "b": "chair", "c": "table"})
+    split: Any = SimpleNamespace(names={"a": "chair", "b": "chair", "c": "table"})
     assert run_viewing._label_categories(split) == {
         "chair (a)": "a",
         "chair (b)": "b",

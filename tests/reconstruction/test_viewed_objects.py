@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxsoftras import config, models, voxels
+from jaxsoftras import config, models, texture, voxels
 from jaxsoftras.reconstruction import run_viewing, viewed_objects
 from jaxsoftras.reconstruction.viewed_objects import Objects, Place, Reconstructor
+from jaxsoftras.viewer import solids
 from tests.support import scores, tiny_models, viewed_runs
 from tests.support.small_run import CABINET
 
@@ -115,6 +116,7 @@ class TestTruth:
         )
         truth = Objects(settings, "test", None).find_truth(PLACE)
         assert truth.label == "true voxels" and truth.mesh is not None
+        assert truth.occupied is not None
         surface = voxels.voxel_surface(truth.occupied)
         np.testing.assert_array_equal(truth.mesh.vertices, surface.vertices)
 
@@ -139,6 +141,20 @@ def test_another_checkpoint_needs_no_other_program(opened):
     assert reconstructor.update(before)
 
 
+def test_a_network_that_diverged_is_said_to_draw_nothing(opened):
+    objects, reconstructor = opened
+    before = reconstructor.trained
+    lost = jax.tree.map(lambda part: np.full_like(part, np.nan), before.variables)
+    assert reconstructor.update(before._replace(variables=lost))
+    exhibit = viewed_objects.make_exhibit(objects, PLACE, reconstructor, None)
+    placed, (note,) = solids.place(exhibit.solids, np.array([1.0, 0, 0]))
+    assert [each.label for each in placed] == ["true mesh"]
+    assert note.startswith("reconstruction: 80 of 80 faces")
+    assert "not finite" in dict(exhibit.facts)["IoU"]
+    assert reconstructor.update(before)
+
+
+@pytest.mark.slow  # compiles the renderer of colours; others show meshes without
 def test_colors_are_shown(opened):
     objects, plain = opened
     settings = plain.trained.config
@@ -162,6 +178,7 @@ def test_colors_are_shown(opened):
             objects.split.images(CABINET, np.array([0]), np.array([3]))
         ),
     )
+    assert isinstance(found, texture.VertexColors) and expected.colors is not None
     np.testing.assert_allclose(found.values, expected.colors[0], atol=1e-5)
 
 

@@ -1,4 +1,5 @@
 import os
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ from jaxsoftras.viewer.worker import Worker  # noqa: E402
 
 @pytest.fixture
 def page(monkeypatch):
-    with Page("127.0.0.1", 0) as opened:
+    with Page("127.0.0.1", 0) as served:
+        opened: Any = served
         opened.shown, opened.said = [], []
         monkeypatch.setattr(opened, "show", opened.shown.append)
         monkeypatch.setattr(

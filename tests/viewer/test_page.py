@@ -1,5 +1,5 @@
-import re
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import numpy as np
@@ -14,6 +14,7 @@ viewed_runs.require_viser()
 import viser  # noqa: E402
 import websockets.exceptions  # noqa: E402
 from websockets.sync.client import connect  # noqa: E402
+from websockets.typing import Subprotocol  # noqa: E402
 
 from jaxsoftras.viewer import page as pages  # noqa: E402
 from jaxsoftras.viewer.exhibits import Exhibit, Solid  # noqa: E402
@@ -29,7 +30,8 @@ def page():
 
 def open_socket(page, origin):
     address = page.address.replace("http", "ws")
-    return connect(address, origin=origin, subprotocols=[f"viser-v{viser.__version__}"])
+    version = Subprotocol(f"viser-v{viser.__version__}")
+    return connect(address, origin=origin, subprotocols=[version])
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:9000", None])
@@ -66,7 +68,7 @@ def test_the_public_tunnel_of_viser_is_closed(page):
 
 
 def test_a_taken_port_is_refused_and_viser_prints_nothing(page, capfd):
-    port = int(re.search(r":(\d+)/", page.address)[1])
+    port = urllib.parse.urlsplit(page.address).port
     with pytest.raises(terminal.ProgramError, match="--port 0"):
         pages.Page("127.0.0.1", port)
     with pages.Page("127.0.0.1", 0):

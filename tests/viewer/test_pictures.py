@@ -1,5 +1,6 @@
 import contextlib
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def make(predictor, tmp_path, monkeypatch):
         def build(*paths, **options):
             worker = Worker(print, 0)
             uploads = pictures.make_folder(stack)
-            viewer = pictures.PictureViewer(
+            viewer: Any = pictures.PictureViewer(
                 page, worker, predictor, paths, uploads, **options
             )
             viewer.page, viewer.worker, viewer.uploads = page, worker, uploads

@@ -98,8 +98,9 @@ def start(*words):
         text=True,
     )
     try:
+        assert process.stdout is not None
         ready, _, _ = select.select([process.stdout], [], [], 60)
-        assert ready and process.stdout is not None
+        assert ready
         yield process, process.stdout.readline()
     finally:
         process.kill()
