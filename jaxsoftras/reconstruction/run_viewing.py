@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jaxsoftras import config, data
 from jaxsoftras.reconstruction import (
@@ -21,9 +21,11 @@ from jaxsoftras.reconstruction.viewed_objects import (
     make_exhibit,
 )
 from jaxsoftras.viewer.file_list import Signature, sign
-from jaxsoftras.viewer.page import Page
 from jaxsoftras.viewer.stepping import Stepper
 from jaxsoftras.viewer.worker import Worker
+
+if TYPE_CHECKING:
+    from jaxsoftras.viewer.page import Page
 
 _RANKS = {"best": "Best", "median": "Median", "worst": "Worst"}
 _WHICH = {None: "the newest checkpoint", "best": "the best validation"}

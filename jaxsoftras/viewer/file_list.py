@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxsoftras import terminal
 from jaxsoftras.viewer.exhibits import Exhibit
-from jaxsoftras.viewer.page import Page
 from jaxsoftras.viewer.stepping import Stepper
 from jaxsoftras.viewer.worker import Worker
+
+if TYPE_CHECKING:
+    from jaxsoftras.viewer.page import Page
 
 Signature = tuple[int, ...] | None
 """Tells the contents of a file apart; None if there is no file."""

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from jaxsoftras import model_files, prediction, terminal
 from jaxsoftras.prediction import drawing, inputs
 from jaxsoftras.viewer.exhibits import Exhibit, Solid
 from jaxsoftras.viewer.file_list import FileList
-from jaxsoftras.viewer.page import Page
 from jaxsoftras.viewer.worker import Worker
+
+if TYPE_CHECKING:
+    from jaxsoftras.viewer.page import Page
 
 _REFINEMENT = 200  # steps, as in docs/prediction.md
 _CAPTIONS = "input", "mesh", "both outlines"  # the side can be turned to
