@@ -48,6 +48,10 @@ COMMANDS = {
         "jaxsoftras.prediction.predict_run",
         "turn pictures into meshes with a trained network",
     ),
+    "view": Command(
+        "jaxsoftras.viewer.view_run",
+        "look at runs, meshes and predictions in the browser",
+    ),
     "export": Command(
         "jaxsoftras.reconstruction.export_run",
         "write the network of a run to one file to share",

@@ -42,6 +42,8 @@ PACKAGES = {
     "jinja2": Package("jinja2", "report"),
     "plotly": Package("plotly", "report"),
     "torch": Package("PyTorch", None),
+    "viser": Package("viser", "view"),
+    "websockets": Package("websockets", "view"),
 }
 """The optional packages by the module that is imported."""
 

@@ -14,7 +14,7 @@ from jaxsoftras import extras, guesses, images
 from jaxsoftras.checks import VectorLike
 from jaxsoftras.joining import unstack_meshes
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.texture import FaceColors, VertexColors
+from jaxsoftras.texture import FaceColors, SurfaceTexture, UVTexture, VertexColors
 from jaxsoftras.trimesh_conversion import to_trimesh
 
 
@@ -30,25 +30,39 @@ def _find_display() -> Callable[[Any], None]:
     return ipython.display.display
 
 
-def _viewable(mesh: Mesh) -> Any:
-    """Converts one mesh to trimesh, without faces that cannot be drawn."""
+def drawable(mesh: Mesh) -> Mesh:
+    """Makes a mesh that viewers draw, who know neither padding nor colours of faces.
+
+    Args:
+        mesh: one mesh.
+
+    Returns:
+        Numpy arrays, without padding and without faces that have a corner that is not
+        finite. `FaceColors` are `VertexColors` of corners that no two faces share.
+    """
     vertices, faces = np.asarray(mesh.vertices, float), np.asarray(mesh.faces)
     finite = np.all(np.isfinite(vertices), axis=-1)
     drawn = (faces[:, 0] >= 0) & np.all(finite[faces], axis=-1)
-    faces = np.where(drawn[:, None], faces, -1)
-    mesh = Mesh(np.where(finite[:, None], vertices, 0), faces, mesh.texture)
-    if isinstance(mesh.texture, FaceColors):
-        # the viewer has colours of vertices only
-        corners = np.arange(3 * len(faces)).reshape(-1, 3)
-        mesh = Mesh(
-            np.asarray(mesh.vertices)[faces].reshape(-1, 3),
-            np.where(drawn[:, None], corners, -1),
-            VertexColors(
-                np.repeat(np.asarray(mesh.texture.values), 3, axis=0),
-                mesh.texture.transparent,
-            ),
-        )
-    solid = to_trimesh(mesh)
+    vertices, texture = np.where(finite[:, None], vertices, 0), mesh.texture
+    match texture:
+        case FaceColors(values, transparent):
+            vertices = vertices[faces[drawn]].reshape(-1, 3)
+            corners = np.repeat(np.asarray(values)[drawn], 3, axis=0)
+            faces = np.arange(len(vertices)).reshape(-1, 3)
+            return Mesh(vertices, faces, VertexColors(corners, transparent))
+        case SurfaceTexture(texels):
+            texture = texture._replace(texels=np.asarray(texels)[drawn])
+        case UVTexture(coordinates, image_index=index):
+            texture = texture._replace(
+                coordinates=np.asarray(coordinates)[drawn],
+                image_index=None if index is None else np.asarray(index)[drawn],
+            )
+    return Mesh(vertices, faces[drawn], texture)
+
+
+def _viewable(mesh: Mesh) -> Any:
+    """Converts one mesh to trimesh, without faces that cannot be drawn."""
+    solid = to_trimesh(drawable(mesh))
     solid.remove_unreferenced_vertices()
     return solid
 

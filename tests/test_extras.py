@@ -69,6 +69,7 @@ class TestBaseInstallation:
         assert packages == {
             *("data", "models", "model_files", "prediction", "reconstruction"),
             "torch",
+            "viewer",
         }
         of_data = {name for name in refused if name.startswith("jaxsoftras.data.")}
         assert all("prepared" in n or "tfds" in n or "shapenet" in n for n in of_data)
@@ -79,7 +80,7 @@ class TestTable:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         listed = {
             (re.split(r"[^\w-]", line)[0].lower(), extra, "sys_platform" not in line)
-            for extra in ("io", "train", "report")
+            for extra in ("io", "train", "report", "view")
             for line in project["optional-dependencies"][extra]
             if not line.startswith("jaxsoftras")
         }

@@ -37,6 +37,7 @@ NEVER = [
     ("reconstruction", "prediction"),
     ("report", "models"),
     ("report", "renderer"),
+    ("viewer", "reconstruction"),
 ]
 # programs, which users run and no module imports
 PROGRAMS = {
@@ -49,6 +50,7 @@ PROGRAMS = {
     "report.__main__",
     "shapes.__main__",
     "torch.bench",
+    "viewer.view_run",
 }
 # each heavy dependency has one door
 HEAVY = {
@@ -66,6 +68,8 @@ HEAVY = {
     "rich": {
         *("terminal", "data", "kernels", "prediction", "reconstruction", "torch"),
     },
+    "viser": {"viewer"},
+    "websockets": {"viewer"},
 }
 
 

@@ -129,21 +129,22 @@ def _add_textured(
         }
 
 
-def _add_plain(writer: _Writer, mesh: Mesh) -> dict[str, Any]:
+def _add_plain(writer: _Writer, mesh: Mesh, material: bool) -> dict[str, Any]:
     """Adds a primitive with vertex colours, or none."""
     attributes, primitive = {}, {}
     if isinstance(mesh.texture, VertexColors):
         colors = np.array(mesh.texture.values, np.float32)
         colors[:, :3] = srgb.decode(colors[:, :3])
         attributes["COLOR_0"] = writer.add_array(colors)
-        if mesh.texture.transparent:
-            primitive["material"] = writer.add_material(False)
+        if material or mesh.texture.transparent:
+            opaque = not mesh.texture.transparent
+            primitive["material"] = writer.add_material(opaque)
     attributes["POSITION"] = writer.add_positions(np.asarray(mesh.vertices))
     index = writer.add_array(np.asarray(mesh.faces).astype(np.uint32).ravel())
     return primitive | {"attributes": attributes, "indices": index}
 
 
-def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
+def encode(mesh: Mesh, name: str, *, material: bool = False) -> dict[str, bytes]:
     """Encodes a mesh as a GLB file.
 
     Vertex colours are stored as linear floats, as the standard asks.
@@ -152,6 +153,9 @@ def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
         mesh: numpy arrays; None, `VertexColors` or `UVTexture` with three channels, and
             opacity if it is transparent.
         name: name of the file.
+        material: whether opaque vertex colours have a material, too. The standard's
+            own is of metal and invisible from behind, which most programs overlook;
+            trimesh does not take colours for plain ones beside a material.
 
     Returns:
         The content by file name.
@@ -160,7 +164,7 @@ def encode(mesh: Mesh, name: str) -> dict[str, bytes]:
     if isinstance(mesh.texture, UVTexture):
         primitives = list(_add_textured(writer, mesh, mesh.texture))
     else:
-        primitives = [_add_plain(writer, mesh)]
+        primitives = [_add_plain(writer, mesh, material)]
     document = {
         "asset": {"version": "2.0", "generator": "jaxsoftras"},
         "scene": 0,

@@ -47,8 +47,16 @@ def _take_faces(texture: Any, exists: np.ndarray) -> Any:
     return texture
 
 
-def _simplify(mesh: Mesh) -> Mesh:
-    """Converts to numpy arrays without padding, with three channels of colour."""
+def simplify(mesh: Mesh) -> Mesh:
+    """Converts one mesh to what the writers take.
+
+    Returns:
+        Numpy arrays without padding, colours of three channels and opacity if the
+        texture is transparent; the image of a `SurfaceTexture`.
+
+    Raises:
+        ValueError: a batch, or an invalid mesh.
+    """
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
     if vertices.ndim != 2 or faces.ndim != 2:
         raise ValueError(
@@ -146,7 +154,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
             f"{kind.upper()} files cannot hold a {wanted.__name__}; save the mesh as "
             f"{' or '.join(others)}, or with texture=None."
         )
-    contents = encode(_simplify(mesh), path.name)
+    contents = encode(simplify(mesh), path.name)
     with atomic.files(path.parent / name for name in contents) as partials:
         for partial, content in zip(partials, contents.values(), strict=True):
             partial.write_bytes(content)

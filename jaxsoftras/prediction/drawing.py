@@ -62,10 +62,10 @@ def _compare(covered: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     return image
 
 
-def sheet(
+def draw_cells(
     prediction: Prediction, picture: Picture, orbit: Orbit, extent: float
-) -> Image.Image:
-    """Draws the input beside the mesh, and both silhouettes on each other.
+) -> dict[str, np.ndarray]:
+    """Draws the input, the mesh from there, both silhouettes, and the mesh's side.
 
     Grey is in both silhouettes, blue in the picture's and red in the mesh's alone.
 
@@ -74,6 +74,9 @@ def sheet(
         picture: the picture.
         orbit: cameras.
         extent: see `pictures.find_square`.
+
+    Returns:
+        ``[192, 192, 3]`` uint8 by caption.
     """
     solid = prediction.mesh
     shown = pictures.crop(picture, SIZE, extent)
@@ -82,12 +85,19 @@ def sheet(
     )
     side = viewpoints.make_cameras(orbit, prediction.azimuth + _SIDE)
     fit = f"IoU {prediction.iou:.3f} from {prediction.azimuth:.0f}°"
-    cells = {
+    return {
         "input": _over_white(shown),
         "mesh": render_shaded(solid, prediction.view),
         fit: _compare(shown[3] >= 128, np.asarray(drawn)),
         "from the side": render_shaded(solid, side),
     }
+
+
+def sheet(
+    prediction: Prediction, picture: Picture, orbit: Orbit, extent: float
+) -> Image.Image:
+    """Draws the images of `draw_cells` beside each other."""
+    cells = draw_cells(prediction, picture, orbit, extent)
     step = SIZE + _GAP
     image = Image.new("RGB", (len(cells) * step - _GAP, _HEADER + SIZE), _PAPER)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(13)

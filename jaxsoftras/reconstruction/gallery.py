@@ -89,7 +89,7 @@ def _voxel_mesh(occupied: np.ndarray | None) -> mesh.Mesh:
     return mesh.Mesh(vertices.astype(np.float32), faces)
 
 
-def _stack(meshes: Sequence[mesh.Mesh]) -> mesh.Mesh:
+def stack_padded(meshes: Sequence[mesh.Mesh]) -> mesh.Mesh:
     """Stacks meshes, with sizes rounded up by unused vertices and padding faces."""
     vertices, faces, _ = mesh.stack_meshes(meshes)
     more_vertices = (0, -vertices.shape[1] % _VERTEX_STEP)
@@ -132,7 +132,7 @@ def render_rows(examples: Sequence[Example], faces: np.ndarray) -> list[np.ndarr
         ``[5, 128, 128, 3]`` uint8 for each example, from its cameras: three images of
         the mesh, two of the truth.
     """
-    meshes = _stack(
+    meshes = stack_padded(
         [mesh.Mesh(np.asarray(e.vertices, np.float32), faces) for e in examples]
         + [_voxel_mesh(example.occupied) for example in examples]
     )

@@ -86,7 +86,7 @@ def _make_scene(shown: examples.Examples, k: int) -> dict[str, Any] | None:
     vertices = shown.vertices[k]
     if not np.isfinite(vertices).all():
         return None
-    frame = _choose_frame(shown.axes[k])
+    frame = choose_frame(shown.axes[k])
     solids = [(vertices @ frame.T, FACES)]
     if shown.has_voxels[k]:
         surface = voxels.voxel_surface(shown.occupied[k])
@@ -110,7 +110,7 @@ def _make_scene(shown: examples.Examples, k: int) -> dict[str, Any] | None:
     }
 
 
-def _choose_frame(axes: np.ndarray) -> np.ndarray:
+def choose_frame(axes: np.ndarray) -> np.ndarray:
     """Orthogonal matrix ``[3, 3]`` from the model frame to that of the 3D view.
 
     The 3D view turns about z, to which the axis nearest to the camera's up is turned.

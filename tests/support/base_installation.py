@@ -28,6 +28,8 @@ BLOCKED = {
     "tensorflow_datasets",
     "torch",
     "trimesh",
+    "viser",
+    "websockets",
 }
 
 

@@ -104,8 +104,15 @@ class Browser:
             if details["type"] != "Document" and not address.startswith("data:"):
                 self.problems.append(f"request: {address}")
 
-    def open(self, path: Path, width: int, height: int = 800, dark: bool = False):
-        """Opens a file in a new page of a size in pixels, and waits for its scripts."""
+    def open(self, page: Path | str, width: int, height: int = 800, dark: bool = False):
+        """Opens a file or an address in a new page, and waits for its scripts.
+
+        Args:
+            page: path of a file, or an address.
+            width: of the page, pixels.
+            height: of the page, pixels.
+            dark: whether the user prefers dark colours.
+        """
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call(
@@ -114,7 +121,8 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.show(width, height, dark)
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        address = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=address)
         self.wait("document.readyState === 'complete'")
 
     def show(self, width: int, height: int, dark: bool = False) -> None:
