@@ -227,6 +227,12 @@ class TestDigest:
         assert not notebooks.is_current(self.NOTEBOOK)
 
 
+def test_program_names_the_notebooks(capsys):
+    with pytest.raises(SystemExit):
+        notebooks.main(["fit"])
+    assert "there is no notebook fit; choose of deform_mesh," in capsys.readouterr().err
+
+
 class TestExecute:
     @pytest.fixture(autouse=True)
     def needs_a_kernel(self):
