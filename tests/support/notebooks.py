@@ -149,7 +149,8 @@ def _clean(cell: dict[str, Any]) -> None:
 
 def write(path: Path, notebook: Mapping[str, Any]) -> None:
     """Writes a notebook, whole or not at all."""
-    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True)
+    nbformat: Any = importlib.import_module("nbformat")
+    text = nbformat.writes(nbformat.from_dict(notebook))  # a line of code in each line
     with atomic.file(path) as partial:
         partial.write_text(f"{text}\n", encoding="utf-8")
 
