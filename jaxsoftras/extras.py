@@ -40,6 +40,7 @@ PACKAGES = {
     "tensorflow_datasets": Package("tensorflow-datasets", "train", on_windows=False),
     "jinja2": Package("jinja2", "report"),
     "plotly": Package("plotly", "report"),
+    "optuna": Package("optuna", "tune"),
 }
 """The optional packages by the module that is imported."""
 
@@ -68,7 +69,7 @@ def require(purpose: str, *modules: str) -> None:
     packages = [PACKAGES[module] for module in missing]
     *others, last = (package.name for package in packages)
     names = f"{', '.join(others)} and {last}" if others else last
-    # the extra "train" includes "io"
+    # the extra "train" includes "io", and "tune" all others
     extra = max(package.extra for package in packages)
     message = f'Install {names} to {purpose}: pip install "jaxsoftras[{extra}]".'
     if sys.platform == "win32" and not all(each.on_windows for each in packages):
