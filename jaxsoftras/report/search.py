@@ -125,7 +125,7 @@ def draw_fields(
         rows, min(_COLUMNS, len(space)), subplot_titles=[*map(_escape, space)]
     )
     for number, (path, text) in enumerate(space.items()):
-        place = {"row": number // _COLUMNS + 1, "col": number % _COLUMNS + 1}
+        row, column = number // _COLUMNS + 1, number % _COLUMNS + 1
         for state, style in _markers().items():
             chosen = [trial for trial in _choose(trials, state) if trial["values"]]
             figure.add_scatter(
@@ -136,10 +136,11 @@ def draw_fields(
                 marker=style,
                 text=[_hover(trial) for trial in chosen],
                 showlegend=not number,
-                **place,
+                row=row,
+                col=column,
             )
         kind = "category" if "|" in text else "log" if text.endswith(":log") else None
-        figure.update_xaxes(type=kind, **place)
+        figure.update_xaxes(type=kind, row=row, col=column)
     figure.update_yaxes(title={"text": label}, col=1)
     figure.update_layout(template="plotly_white", height=_ROW * rows + 80)
     return figure

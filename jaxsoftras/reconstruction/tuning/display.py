@@ -59,7 +59,8 @@ class Display:
             trial: the trial.
             trials: all trials of the search.
         """
-        scores = [each.value for each in trials if each.state.name == "COMPLETE"]
+        complete = (each.value for each in trials if each.state.name == "COMPLETE")
+        scores = [score for score in complete if score is not None]
         best = f"  best {max(scores):.4f}" if scores else ""
         title = f"trial {trial.number} ({len(trials)} of {self._trials})"
         self._bar.reset(self._task, description=title, best=best)

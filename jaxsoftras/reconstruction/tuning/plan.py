@@ -160,8 +160,8 @@ def _compare(workdir: Path, saved: Plan, plan: Plan) -> None:
 
 def _normalize(plan: Plan) -> dict[str, str]:
     """Texts of the ranges by field, without blanks."""
-    texts = ("".join(text.split()) for text in plan.texts)
-    return dict(text.partition("=")[::2] for text in texts)
+    parts = ("".join(text.split()).partition("=") for text in plan.texts)
+    return {path: values for path, _, values in parts}
 
 
 def _check(plan: Plan) -> None:

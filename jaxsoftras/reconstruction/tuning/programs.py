@@ -95,7 +95,7 @@ class Experiment(training.Experiment):
         """State before the first step, with numbers of 1."""
         state = super()._begin(variables)
         _, numbers = split(self.config)
-        return State(*state, numbers=dict.fromkeys(numbers, jnp.float32(1)))
+        return State(*state, numbers={path: jnp.float32(1) for path in numbers})
 
     def take_step(self, state: Any, batch: data.ViewBatch) -> Any:
         """Takes one step with the numbers of the state."""
@@ -122,18 +122,19 @@ class Experiment(training.Experiment):
         return super().total(terms._replace(**weighted))
 
 
-class Program(NamedTuple):
-    """What takes the steps of a trial, and validates it.
+@dataclasses.dataclass
+class Program:
+    """Programs of a configuration.
 
     Attributes:
         experiment: functions of the configuration.
-        feed: takes the steps, from the first one on; not prepared.
         validator: scores networks on the validation split.
+        resident: takes the steps, where the images are on the devices.
     """
 
     experiment: Experiment
-    feed: feeding.Feed
     validator: validation.Validator
+    resident: feeding.ResidentFeed | None = None
 
 
 class Programs:
@@ -170,13 +171,22 @@ class Programs:
         """
         common, _ = split(settings)
         program = self._kept.pop(common, None) or self._make(common)
-        if isinstance(program.feed, feeding.HostFeed):  # a used one has gone on
-            feed = feeding.make_feed(program.experiment, self._source, 0)
-            program = program._replace(feed=feed)
         self._kept[common] = program
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return program
+
+    def make_feed(self, program: Program) -> feeding.Feed:
+        """Makes a feed that begins with the first batch; it is not prepared."""
+        if program.resident is not None:
+            return program.resident
+        if self._resident is not None:
+            feed = self._resident.share(program.experiment)
+        else:
+            feed = feeding.make_feed(program.experiment, self._source, 0)
+        if isinstance(feed, feeding.ResidentFeed):
+            program.resident = self._resident = feed
+        return feed
 
     def begin(self, program: Program, settings: config.Config) -> State:
         """Makes the state before the first step, by seed or from another run.
@@ -211,13 +221,7 @@ class Programs:
         )
         experiment = Experiment(common, devices)
         division.check(experiment.placement, devices)
-        if self._resident is not None:
-            feed = self._resident.share(experiment)
-        else:
-            feed = feeding.make_feed(experiment, self._source, 0)
-            if isinstance(feed, feeding.ResidentFeed):
-                self._resident = feed
-        return Program(experiment, feed, self._find_validator(experiment))
+        return Program(experiment, self._find_validator(experiment))
 
     def _find_validator(self, experiment: Experiment) -> validation.Validator:
         """A validator for a network: programs of one network share it."""

@@ -84,9 +84,11 @@ def tune(
             _take(trial, plan, shared, found, shown, stop)
             if shared.is_hopeless():
                 break
-    results = _write(plan, workdir, shared)
+    with journal.Lock(workdir / ".lock").hold():  # no process writes older results
+        results = _write(plan, workdir, shared)
+        drawn = _draw(workdir, results)
     if not quiet:
-        _conclude(workdir, results)
+        _conclude(workdir, results, drawn)
     if results["best"] is None and not _is_under_way(results):
         raise terminal.ProgramError(
             f"No trial is complete: {workdir / 'results.md'} says why."
@@ -170,18 +172,21 @@ def _write(plan: plans.Plan, workdir: Path, shared: search.Search) -> Results:
     return results
 
 
-def _conclude(workdir: Path, results: Results) -> None:
-    """Prints the results, writes the report, and says how to train the best network."""
+def _draw(workdir: Path, results: Results) -> str:
+    """Writes the report, and says where it is, or why there is none."""
+    title = f"Search {workdir.resolve().name or workdir}"
+    try:
+        return f"Report: {report.write_search(workdir, title, results)}"
+    except extras.MissingExtraError as error:
+        return str(error)
+
+
+def _conclude(workdir: Path, results: Results, drawn: str) -> None:
+    """Prints the results, and how to train the best network in full."""
     from jaxsoftras.reconstruction.tuning import formats
     from jaxsoftras.reconstruction.tuning import results as collected
 
-    lines = [formats.format_table(results).rstrip("\n")]
-    title = workdir.resolve().name or str(workdir)
-    try:
-        path = report.write_search(workdir, f"Search {title}", results)
-        lines.append(f"Report: {terminal.printable(path)}")
-    except extras.MissingExtraError as error:
-        lines.append(str(error))
+    lines = [formats.format_table(results).rstrip("\n"), terminal.printable(drawn)]
     if _is_under_way(results):
         lines.append("Other processes are under way; the last one writes all results.")
     best = collected.find_best(results)
@@ -205,7 +210,10 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras tune") -
     Returns:
         The exit code; see `terminal.run`.
     """
-    options = _make_parser(prog).parse_args(arguments)
+    parser = _make_parser(prog)
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error("--seed must not be negative")
     stop = interruption.Stop()
 
     def command() -> None:

@@ -53,7 +53,7 @@ class Range(NamedTuple):
     step: float | None
     whole: bool
 
-    def count(self) -> float:
+    def size(self) -> float:
         """Number of values, which is infinite for real numbers."""
         if self.whole or self.step:
             return int((self.high - self.low) / (self.step or 1) + 1e-9) + 1
@@ -65,7 +65,7 @@ class Choice(NamedTuple):
 
     values: tuple[str, ...]
 
-    def count(self) -> float:
+    def size(self) -> float:
         """Number of values."""
         return len(self.values)
 
@@ -183,7 +183,7 @@ def shorten(settings: config.Config, steps: int) -> config.Config:
 
 def count(space: Space) -> float:
     """Number of points, which may be infinite."""
-    return math.prod(each.count() for each in space.values())
+    return math.prod(each.size() for each in space.values())
 
 
 def _refuse_fixed(path: str) -> None:
@@ -222,7 +222,7 @@ def _read_range(
             f"--search {path}={text}: the field has no numbers; write choices, A|B."
         )
     whole = float not in kinds
-    numbers = [_read_number(path, text, word, whole) for word in (low, high)]
+    least, most = (_read_number(path, text, word, whole) for word in (low, high))
     log, step = False, None
     for option in (option.strip() for option in options):
         name, _, size = option.partition("=")
@@ -235,10 +235,11 @@ def _read_range(
                 f"--search {path}={text}: :log and :step=NUMBER are known, not "
                 f":{option}."
             )
-    _check_range(path, text, Range(*numbers, log, step, whole))
-    for number in numbers:
+    found = Range(least, most, log, step, whole)
+    _check_range(path, text, found)
+    for number in (least, most):
         _try(path, repr(number), settings)
-    return Range(*numbers, log, step, whole)
+    return found
 
 
 def _read_number(path: str, text: str, word: str, whole: bool) -> float:

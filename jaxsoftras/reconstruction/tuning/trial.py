@@ -101,7 +101,8 @@ def _run(
     begun = time.monotonic()
     program = found.find(settings)
     state = found.begin(program, settings)
-    _prepare(program.feed, state)
+    feed = found.make_feed(program)
+    _prepare(feed, state)
     start = time.monotonic() - begun
     pace = pacing.Pace(
         settings.optim.steps, [settings.log.validate_every], feeding.LARGEST
@@ -110,7 +111,7 @@ def _run(
     step, pruned = 0, False
     with stop.defer():
         while step < settings.optim.steps and not pruned:
-            state, step = _take_steps(program.feed, state, step, pace)
+            state, step = _take_steps(feed, state, step, pace)
             progress(step)
             if stop.number is not None:
                 return None
