@@ -32,7 +32,9 @@ def shared_programs():
     """Makes experiments that differ in no program one, which is compiled once."""
     kind, start, made = training.Experiment, training.Experiment.__init__, {}
 
-    def make(cls, settings, devices):
+    def make(cls, settings=None, devices=None):
+        if settings is None:  # of a copy
+            return object.__new__(cls)
         programs = dataclasses.replace(
             settings,
             log=config.Log(),

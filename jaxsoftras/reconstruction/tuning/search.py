@@ -85,7 +85,7 @@ class Search:
                     pruner=pruner,
                     load_if_exists=True,
                 )
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AssertionError) as error:
                 raise RunError(
                     f"{path} is damaged ({error}): put back a copy, or choose another "
                     "--workdir."
