@@ -14,8 +14,8 @@ pytest.importorskip("optuna")
 
 from jaxsoftras import config, interruption
 from jaxsoftras.reconstruction import monitor
-from jaxsoftras.reconstruction.tuning import programs, run, trial
 from jaxsoftras.reconstruction.tuning import plan as plans
+from jaxsoftras.reconstruction.tuning import programs, run, trial
 from jaxsoftras.reconstruction.validation import Validation
 from tests.reconstruction import test_tuning_programs
 from tests.support import small_run

@@ -42,6 +42,10 @@ def take(found: search.Search, limit: int = 99) -> search.Trial:
     return trial
 
 
+def laplacian(trial: search.Trial) -> float:
+    return float(trial.point["loss.laplacian"])
+
+
 def states(found: search.Search) -> list[str]:
     return [trial.state.name for trial in found.list_trials()]
 
@@ -56,7 +60,7 @@ class TestSampling:
                 for _ in range(10):  # the last ones by the estimators
                     trial = take(found)
                     points.append(dict(trial.point))
-                    finish(found, trial, trial.point["loss.laplacian"])
+                    finish(found, trial, laplacian(trial))
             return points
 
         first, again, other = draw("a", 3), draw("b", 3), draw("c", 4)
@@ -205,7 +209,7 @@ class TestImportance:
             for number in range(20):
                 assert bool(found.rank_fields()) == (number >= 5)
                 trial = take(found)
-                laplacians.append(trial.point["loss.laplacian"])
+                laplacians.append(laplacian(trial))
                 finish(found, trial, laplacians[-1])
         assert sum(laplacians[-8:]) > sum(laplacians[:8])  # learnt meanwhile
         ranks = found.rank_fields()
@@ -280,7 +284,7 @@ def _take_part(folder: str) -> None:
     found = make_search(Path(folder), prune=False)
     with found.join():
         while (trial := found.ask(24)) is not None:
-            finish(found, trial, trial.point["loss.laplacian"])
+            finish(found, trial, laplacian(trial))
 
 
 @pytest.mark.slow

@@ -155,8 +155,8 @@ class TestShorten:
         assert short.optim.steps == 250
         steps = np.arange(40, 250)  # after the warm-up
         for make in (optimization.learning_rate, optimization.sigma):
-            expected = [make(whole)(4 * step) for step in steps.tolist()]
-            found = [make(short)(step) for step in steps.tolist()]
+            expected = np.array([make(whole)(4 * step) for step in steps.tolist()])
+            found = np.array([make(short)(step) for step in steps.tolist()])
             np.testing.assert_allclose(found, expected, rtol=1e-5)
 
     def test_any_schedule_can_be_shortened(self):
