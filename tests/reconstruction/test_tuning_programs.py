@@ -12,6 +12,7 @@ from jaxsoftras import config, interruption
 from jaxsoftras.data import resident
 from jaxsoftras.reconstruction import feeding, runs, training
 from jaxsoftras.reconstruction.tuning import programs, trial
+from jaxsoftras.reconstruction.tuning import space as spaces
 from tests.support import small_run
 from tests.support.compilations import compilations
 
@@ -85,6 +86,21 @@ class TestSplit:
         common, numbers = programs.split(annealed)
         assert "render.sigma" not in numbers
         assert common.render.sigma == base.render.sigma
+
+    @pytest.mark.parametrize(
+        ("text", "constant"),
+        [
+            ("optim.learning_rate=1e-4..1e-3", False),
+            ("loss.multiscale=0..1", False),
+            ("augment.scale=0..0.2", True),
+            ("augment.scale=0..0.2:step=0.1", False),
+            ("augment.scale=0|0.1|0.2", False),
+            ("optim.beta1=0.5..0.9", True),
+        ],
+    )
+    def test_ranges_of_many_programs_are_known(self, base, text, constant):
+        found = programs.list_constants(base, spaces.read([text], base))
+        assert bool(found) == constant
 
 
 class TestSteps:

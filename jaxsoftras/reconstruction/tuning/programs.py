@@ -27,6 +27,7 @@ from jaxsoftras.reconstruction import (
     training,
     validation,
 )
+from jaxsoftras.reconstruction.tuning import space as spaces
 
 _KEPT = 8  # programs, of which each takes memory of the host
 
@@ -81,6 +82,22 @@ def split(settings: config.Config) -> tuple[config.Config, dict[str, float]]:
         init_from="",
     )
     return common, {path: fields[path] for path in paths}
+
+
+def list_constants(settings: config.Config, space: spaces.Space) -> list[str]:
+    """Lists the fields whose ranges have a program for each of their values.
+
+    Args:
+        settings: the configuration.
+        space: the search space.
+    """
+    return [
+        path
+        for path, values in space.items()
+        if isinstance(values, spaces.Range)
+        and values.size() > _KEPT
+        and path not in split(spaces.apply(settings, {path: values.high}))[1]
+    ]
 
 
 class Experiment(training.Experiment):

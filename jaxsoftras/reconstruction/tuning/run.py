@@ -79,6 +79,11 @@ def tune(
             f"{workdir}: {trials} trials of {plan.steps} steps on "
             f"{jax.device_count()} {jax.devices()[0].device_kind}"
         )
+        if constants := programs.list_constants(plan.settings, plan.read_space()):
+            shown.message(
+                f"{', '.join(constants)}: trials of different values share no program, "
+                "so that each compiles its own; a few choices, A|B, are quicker."
+            )
         while (trial := _ask(shared, trials, stop)) is not None:
             shown.begin(trial, shared.list_trials())
             _take(trial, plan, shared, found, shown, stop)
