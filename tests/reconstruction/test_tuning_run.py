@@ -9,10 +9,11 @@ import sys
 import time
 
 import pytest
+import rich.console
 
 pytest.importorskip("optuna")
 
-from jaxsoftras import config, interruption
+from jaxsoftras import config, interruption, terminal
 from jaxsoftras.reconstruction import monitor
 from jaxsoftras.reconstruction.tuning import plan as plans
 from jaxsoftras.reconstruction.tuning import programs, run, trial
@@ -167,6 +168,7 @@ class TestFailures:
             (("model.image_size=32",), "model.image_size is 32"),
             (("data.categories=chair",), "chair"),
             (("log.validate_every=0",), "set log.validate_every"),
+            (("optim.batch_size=3",), "does not divide evenly among 4 devices"),
         ],
     )
     def test_what_no_trial_can_do_is_refused_before_anything_is_written(
@@ -295,6 +297,31 @@ def test_without_plotly_the_results_are_there(tune, fake, tmp_path, monkeypatch,
     assert 'pip install "jaxsoftras[report]"' in capfd.readouterr().out
     assert states(tmp_path / "s") == ["complete"]
     assert not (tmp_path / "s" / "report.html").exists()
+
+
+def test_a_search_whose_output_nobody_reads_goes_on(
+    tune, fake, tmp_path, monkeypatch, capfd
+):
+    def refuse(*_, **__):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(rich.console.Console, "print", refuse)
+    monkeypatch.setattr(terminal, "discard_output", lambda: None)
+    monkeypatch.setattr(run, "_conclude", lambda *_: None)  # which prints
+    assert tune("--search", *SPACE, "--trials", "2") == 0
+    assert states(tmp_path / "s") == ["complete"] * 2
+    lines = capfd.readouterr().err.splitlines()
+    assert lines and all("Nobody reads the progress" in line for line in lines)
+
+
+def test_a_folder_may_have_any_name(cabinets, fake, tmp_path, capfd):
+    folder = tmp_path / "a b\n'é|<i>"
+    words = [*small_run.SMALL, f"data.root={cabinets}", *WORDS]
+    arguments = ["--config", str(small_run.CONFIG), "--workdir", str(folder)]
+    assert run.main([*arguments, "--trials", "1", "--set", *words]) == 0
+    assert states(folder) == ["complete"]
+    assert "a b\\n" in capfd.readouterr().out
+    assert "<i>" not in (folder / "report.html").read_text().partition("</title>")[0]
 
 
 def test_a_full_disk_is_named(tune, fake, tmp_path, monkeypatch, capfd):

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxsoftras import config, data, models
+from jaxsoftras.data import agreement
 from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
     coloring,
@@ -161,16 +162,18 @@ class Programs:
     """
 
     def __init__(self, settings: config.Config):
-        """Opens the training and the validation split.
+        """Opens the training and the validation split, and checks them.
 
         Args:
             settings: configuration that the others differ from in searched fields.
 
         Raises:
-            ConfigError, ValueError, OSError: a split cannot be trained or validated on.
+            ConfigError, ValueError, OSError: a split cannot be trained or validated on,
+                or the configuration does not suit the devices.
         """
         self._source = data.open_training_set(settings.data)
         training.check_image_size(settings, self._source)
+        agreement.check_agreement(self._source)
         self._split = data.open_split(settings.data, "val")
         training.check_image_size(settings, self._split)
         self._log = settings.log
@@ -179,6 +182,7 @@ class Programs:
             collections.OrderedDict()
         )
         self._resident: feeding.ResidentFeed | None = None
+        self.find(settings)  # compiles nothing
 
     def find(self, settings: config.Config) -> Program:
         """Finds the programs of a configuration, or makes them.
