@@ -1,6 +1,7 @@
 """The page about a search for hyperparameters."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,13 +54,13 @@ RESULTS = {
 }
 
 
-def points(figure, name: str) -> list[tuple]:
+def points(figure: Any, name: str) -> list[tuple]:
     (trace,) = (trace for trace in figure.data if trace.name == name)
     return list(zip(trace.x, trace.y, strict=True))
 
 
 class TestHistory:
-    figure = search.draw_history(TRIALS, "voxel IoU")
+    figure: Any = search.draw_history(TRIALS, "voxel IoU")
 
     def test_shows_complete_and_pruned_trials_apart(self):
         assert points(self.figure, "complete") == [(0, 0.4), (3, 0.5), (7, 0.2)]
@@ -73,7 +74,7 @@ class TestHistory:
 
 
 def test_courses_are_those_of_complete_and_pruned_trials():
-    figure = search.draw_courses(TRIALS, "voxel IoU")
+    figure: Any = search.draw_courses(TRIALS, "voxel IoU")
     courses = {trace.name: list(trace.y) for trace in figure.data}
     assert courses == {
         "trial 1 (pruned)": [0.1],
@@ -84,7 +85,7 @@ def test_courses_are_those_of_complete_and_pruned_trials():
 
 
 def test_each_field_has_a_chart_with_its_kind_of_axis():
-    figure = search.draw_fields(TRIALS, SPACE, "voxel IoU")
+    figure: Any = search.draw_fields(TRIALS, SPACE, "voxel IoU")
     assert len(figure.data) == 2 * len(SPACE)
     axes = [figure.layout[f"xaxis{number}"].type for number in ("", 2, 3, 4)]
     assert axes == ["log", "category", None, "category"]
@@ -120,5 +121,5 @@ def test_markup_in_values_is_text():
         search.draw_fields(TRIALS, SPACE, "IoU"),
     )
     for figure in figures:
-        text = figure.to_json()
+        text = str(figure.to_json())
         assert "cosine" in text and "\\u003cb\\u003e" not in text
