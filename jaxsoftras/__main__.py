@@ -36,6 +36,10 @@ COMMANDS = {
         "train a network that turns one image into a 3D mesh",
         devices=True,
     ),
+    "tune": Command(
+        "jaxsoftras.reconstruction.tuning.run",
+        "search for the fields of a configuration that reconstruct best",
+    ),
     "eval": Command(
         "jaxsoftras.reconstruction.evaluation_run",
         "evaluate a run: voxel IoU, gallery, meshes, report",

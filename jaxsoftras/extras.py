@@ -42,10 +42,18 @@ PACKAGES = {
     "jinja2": Package("jinja2", "report"),
     "plotly": Package("plotly", "report"),
     "torch": Package("PyTorch", None),
+    "optuna": Package("optuna", "tune"),
     "viser": Package("viser", "view"),
     "websockets": Package("websockets", "view"),
 }
 """The optional packages by the module that is imported."""
+
+_INCLUDED = {
+    "train": ("io",),
+    "tune": ("io", "report", "train"),
+    "view": ("io",),
+}
+"""The extras that another one includes."""
 
 
 class MissingExtraError(ModuleNotFoundError):
@@ -72,9 +80,10 @@ def require(purpose: str, *modules: str) -> None:
     packages = [PACKAGES[module] for module in missing]
     *others, last = (package.name for package in packages)
     names = f"{', '.join(others)} and {last}" if others else last
-    # the extra "train" includes "io"
-    extra = max((package.extra for package in packages if package.extra), default=None)
-    source = f'"jaxsoftras[{extra}]"' if extra else " ".join(missing)
+    wanted = {package.extra for package in packages if package.extra}
+    wanted -= {part for extra in wanted for part in _INCLUDED.get(extra, ())}
+    extras = ",".join(sorted(wanted))
+    source = f'"jaxsoftras[{extras}]"' if extras else " ".join(missing)
     message = f"Install {names} to {purpose}: pip install {source}."
     if sys.platform == "win32" and not all(each.on_windows for each in packages):
         message = f"Windows has no {names} to {purpose}; use Linux (WSL) or macOS."

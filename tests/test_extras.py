@@ -80,7 +80,7 @@ class TestTable:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         listed = {
             (re.split(r"[^\w-]", line)[0].lower(), extra, "sys_platform" not in line)
-            for extra in ("io", "train", "report", "view")
+            for extra in ("io", "train", "report", "tune", "view")
             for line in project["optional-dependencies"][extra]
             if not line.startswith("jaxsoftras")
         }

@@ -29,6 +29,7 @@ from jaxsoftras.config.objective import Loss as Loss
 from jaxsoftras.config.objective import Render as Render
 from jaxsoftras.config.ranges import ConfigError as ConfigError
 from jaxsoftras.config.reading import conflicts as conflicts
+from jaxsoftras.config.reading import find_type as find_type
 from jaxsoftras.config.reading import flat as flat
 from jaxsoftras.config.reading import from_dict as from_dict
 from jaxsoftras.config.reading import load as load

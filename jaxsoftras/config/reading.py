@@ -151,6 +151,30 @@ def _flatten(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
             yield where, value
 
 
+def find_type(path: str) -> Any:
+    """Finds the annotated type of a field, such as ``float`` for ``"render.sigma"``.
+
+    Args:
+        path: path of the field; not that of a group, nor one within a source.
+
+    Raises:
+        ConfigError: there is no such field.
+    """
+    annotation: Any = Config
+    for name in path.split("."):
+        hints = typing.get_type_hints(annotation) if _is_group(annotation) else {}
+        if name not in hints:
+            raise ConfigError(f"There is no configuration field {path!r}.")
+        annotation = hints[name]
+    if _is_group(annotation):
+        raise ConfigError(f"{path!r} is a group of fields; name one of them.")
+    return annotation
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
+
+
 def override(config: Config, settings: Iterable[str]) -> Config:
     """Replaces fields, given by their path.
 

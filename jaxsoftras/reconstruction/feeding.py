@@ -124,6 +124,7 @@ class ResidentFeed:
         source: data.Split | data.Mixture,
         spec: P,
         where: str,
+        images: jax.Array | None = None,
     ):
         """Reads no image yet.
 
@@ -132,16 +133,29 @@ class ResidentFeed:
             source: the objects to train on.
             spec: how images are divided among the devices.
             where: the same in words.
+            images: the images, where they are on the devices already.
         """
         self._experiment = experiment
         self._source = source
+        self._spec, self._where = spec, where
         self._sharding = NamedSharding(experiment.devices, spec)
+        self._images = images
         self._store: resident.Resident | None = None
         self.description = f"images {where}"
         self._loop = jax.jit(
             self._take_steps,
             donate_argnums=0,
             out_shardings=(experiment.placement, experiment.replicated),
+        )
+
+    def share(self, experiment: training.Experiment) -> ResidentFeed:
+        """Makes a feed of another configuration, which has this one's images.
+
+        Args:
+            experiment: functions of that configuration, on the same devices.
+        """
+        return ResidentFeed(
+            experiment, self._source, self._spec, self._where, self._images
         )
 
     def _take_steps(
@@ -181,11 +195,14 @@ class ResidentFeed:
         with ThreadPoolExecutor(1, "images") as beside:
             reading = beside.submit(self._read_images)
             self._loop.lower(state, like, np.int32(1)).compile()
-            store = dataclasses.replace(like, images=reading.result())
+            self._images = reading.result()
+            store = dataclasses.replace(like, images=self._images)
             self._store = jax.tree.map(jnp.asarray, store)
 
     def _read_images(self) -> jax.Array:
-        """Copies the images to the devices."""
+        """Copies the images to the devices, unless they are there."""
+        if self._images is not None:
+            return self._images
         images = resident.read_images(self._source)
         # objects that nobody draws fill up the last device's part
         if missing := _count_missing(len(images), self._sharding):

@@ -30,6 +30,24 @@ class DivergedError(terminal.ProgramError):
         self.step = step
 
 
+def check_finite(step: int, metrics: training.Metrics) -> None:
+    """Checks the metrics of a step.
+
+    Args:
+        step: number of the step, from 1.
+        metrics: its metrics, on the host.
+
+    Raises:
+        DivergedError: the loss or the gradient is not finite.
+    """
+    if not math.isfinite(metrics.loss + metrics.gradient_norm):
+        raise DivergedError(
+            step,
+            f"Step {step} gave a loss of {metrics.loss:g} and a gradient of norm "
+            f"{metrics.gradient_norm:g}",
+        )
+
+
 class Monitor:
     """Reports the metrics of steps; a context manager around the training loop."""
 
@@ -121,12 +139,7 @@ class Monitor:
             DivergedError: the loss or the gradient is not finite.
             OSError: the report cannot be written.
         """
-        if not math.isfinite(metrics.loss + metrics.gradient_norm):
-            raise DivergedError(
-                step,
-                f"Step {step} gave a loss of {metrics.loss:g} and a gradient of norm "
-                f"{metrics.gradient_norm:g}",
-            )
+        check_finite(step, metrics)
         if not self._times:
             self._times.append((step - 1, time.monotonic()))
         if step % self._every == 0 or step == self._steps:

@@ -101,14 +101,16 @@ class Optimizer:
     are soon forgotten.
     """
 
-    def __init__(self, settings: config.Config):
+    def __init__(self, settings: config.Config, rate: optax.Schedule | None = None):
         """Makes an optimiser.
 
         Args:
             settings: the configuration.
+            rate: learning rate by the number of steps taken; that of the configuration
+                if None.
         """
         self._settings = settings.optim
-        self._rate = learning_rate(settings)
+        self._rate = rate or learning_rate(settings)
         # the rest is added by hand, so that the state is that of earlier checkpoints
         self._adam = optax.adam(
             self._rate, b1=settings.optim.beta1, b2=settings.optim.beta2

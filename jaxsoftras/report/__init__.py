@@ -5,6 +5,7 @@
 * `jaxsoftras.report.results`: all files that a report is made from, checked.
 * `jaxsoftras.report.curves`, `jaxsoftras.report.scenes`: what the page draws.
 * `jaxsoftras.report.embedding`: images, arrays and programs as text.
+* `jaxsoftras.report.search`: the page about a search for hyperparameters.
 * `jaxsoftras.report.page`: the page. ``page.html`` is its template, for Jinja;
   ``page.css`` and ``page.js`` are copied into it.
 
@@ -14,7 +15,9 @@ the extra ``report``; nothing here needs those of training.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jaxsoftras import atomic, extras
 from jaxsoftras.report import results
@@ -45,4 +48,28 @@ def write(workdir: Path, split: str) -> Path:
     path = results.folder_of(workdir, split) / FILE
     with atomic.file(path) as partial:
         partial.write_text(page.make(found), encoding="utf-8")
+    return path
+
+
+def write_search(workdir: Path, title: str, results: Mapping[str, Any]) -> Path:
+    """Writes the report of a search for hyperparameters, whole or not at all.
+
+    Args:
+        workdir: folder of the search.
+        title: heading.
+        results: the results, as ``results.json`` has them.
+
+    Returns:
+        The file, ``report.html`` in the folder.
+
+    Raises:
+        MissingExtraError: a package of the extra ``report`` is not installed.
+        OSError: the file cannot be written.
+    """
+    extras.require("draw a search", "plotly")
+    from jaxsoftras.report import search
+
+    path = workdir / FILE
+    with atomic.file(path) as partial:
+        partial.write_text(search.make_page(title, results), encoding="utf-8")
     return path

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config, data
+from jaxsoftras.data import resident
 from jaxsoftras.data.rig import Orbit
 from jaxsoftras.reconstruction import feeding, runs, training, training_run
 from tests.data.test_mixture import make_split
@@ -51,6 +52,32 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
                 source, 4, seed=settings.seed, step=last, views=3
             )
             jax.tree.map(np.testing.assert_array_equal, state.variables, expected)
+
+
+def test_a_feed_shares_its_images_with_another_configuration(monkeypatch):
+    """Which draws by its own seed, and reads nothing."""
+    source = make_split(1, {"03001627": 6, "04379243": 1}, Orbit())
+    feed = None
+    for seed in (0, 5):
+        words = ["optim.batch_size=4", "data.feeding=devices", f"seed={seed}"]
+        settings = config.override(config.Config(), words)
+        experiment = Echo(settings, training.device_mesh(4))
+        experiment.config = settings
+        whole: Any = experiment.replicated
+        experiment.placement = whole
+        if feed is None:
+            feed = feeding.make_feed(experiment, source, 0)
+        else:
+            monkeypatch.setattr(resident, "read_images", None)
+            feed = feed.share(experiment)
+        assert isinstance(feed, feeding.ResidentFeed)
+        expected: Any = data.sample_views(source, 4, seed=seed, step=0)
+        nothing: Any = None
+        state = training.TrainState(jnp.int32(0), expected, nothing)
+        state = jax.device_put(state, experiment.replicated)
+        feed.prepare(runs.abstract(state, experiment.replicated))
+        state, _ = feed.take_steps(state, 1)
+        jax.tree.map(np.testing.assert_array_equal, state.variables, expected)
 
 
 def prepare(settings):

@@ -21,6 +21,7 @@ BLOCKED = {
     "jinja2",
     "mapbox_earcut",
     "optax",
+    "optuna",
     "orbax",
     "plotly",
     "rich",
