@@ -39,6 +39,10 @@ COMMANDS = {
         "jaxsoftras.prediction.predict_run",
         "turn pictures into meshes with a trained network",
     ),
+    "fit": Command(
+        "jaxsoftras.fitting.fit_run",
+        "fit meshes to silhouettes, without a network",
+    ),
     "export": Command(
         "jaxsoftras.reconstruction.export_run",
         "write the network of a run to one file to share",

@@ -43,6 +43,7 @@ PROGRAMS = {
     "__main__",
     "data.__main__",
     "data.bench",
+    "fitting.fit_run",
     "kernels.bench",
     "model_files.import_run",
     "prediction.predict_run",
@@ -52,7 +53,7 @@ PROGRAMS = {
 # each heavy dependency has one door
 HEAVY = {
     "flax": {"models", "reconstruction"},
-    "optax": {"prediction", "reconstruction"},
+    "optax": {"fitting", "prediction", "reconstruction"},
     "orbax": {"reconstruction"},
     "grain": {"data"},
     "safetensors": {"model_files"},
