@@ -97,7 +97,7 @@ _MAKERS = {
 PARAMETRIZATIONS = tuple(_MAKERS)
 """Names of the parametrisations."""
 
-LEARNING_RATES = {"softras": 5e-2, "multilevel": 5e-2, "flow": 1e-2, "vertices": 1e-3}
+LEARNING_RATES = {"softras": 5e-2, "multilevel": 5e-2, "flow": 5e-2, "vertices": 1e-3}
 """Learning rate of Adam by name, unless told otherwise: logits, or world units."""
 
 

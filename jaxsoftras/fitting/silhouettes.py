@@ -287,17 +287,32 @@ def _check_filled(coverage: np.ndarray, seen: np.ndarray) -> None:
             )
 
 
+def find_blind(cameras: camera.Camera) -> dict[str, np.ndarray]:
+    """Finds cameras that do not see the sphere that fits begin with.
+
+    Args:
+        cameras: with leading axes ``[...]``.
+
+    Returns:
+        Which cameras ``[...]``, bool, by what is wrong with them, as a verb and its
+        object.
+    """
+    sphere = parametrizations.make("vertices", config.Model(template_level=1))
+    places = np.asarray(camera.project(cameras, sphere.place(sphere.start(1))[0]))
+    outside = np.any(np.abs(places[..., :2]) > 1, axis=-1)
+    return {
+        "looks away from the object, or lies within it": np.any(
+            places[..., 2] <= 0, axis=-1
+        ),
+        "does not see the middle of the unit box, where fits begin": np.all(
+            outside, axis=-1
+        ),
+    }
+
+
 def _check_cameras(cameras: camera.Camera, seen: np.ndarray) -> None:
     """Raises ValueError if a camera does not see the sphere that fits begin with."""
-    sphere = parametrizations.make("vertices", config.Model(template_level=1))
-    points = sphere.place(sphere.start(1))
-    places = np.asarray(camera.project(cameras, points[:, None]))
-    behind = np.any(places[..., 2] <= 0, axis=-1)
-    outside = np.all(np.any(np.abs(places[..., :2]) > 1, axis=-1), axis=-1)
-    for wrong, text in (
-        (behind, "looks away from the unit box, or lies in the middle of it"),
-        (outside, "does not see the middle of the unit box, where fits begin"),
-    ):
+    for text, wrong in find_blind(cameras).items():
         if np.any(wrong & seen):
             number, view = np.argwhere(wrong & seen)[0].tolist()
             raise ValueError(
