@@ -88,11 +88,27 @@ def find_disagreeing(silhouettes: Sequence[Silhouette]) -> list[int]:
         is not larger than the rest.
     """
     middle, half = _aim(_find_sights(silhouettes))
-    centers, cell = _grid(_Box(middle - 2 * half, middle + 2 * half), _CELLS)
-    radius = float(np.linalg.norm(cell)) / 2
-    sees = np.array([_sees(s, centers, radius) for s in silhouettes])
+    points, _ = _grid(_Box(middle - 2 * half, middle + 2 * half), 2 * _CELLS)
+    sees = np.array([_sees(s, points, 0.0) for s in silhouettes])
     common = sees[:, np.argmax(sees.sum(0))]
     return [] if 2 * common.sum() <= len(common) else np.flatnonzero(~common).tolist()
+
+
+def find_inside(silhouettes: Sequence[Silhouette]) -> list[int]:
+    """Finds cameras that lie within the visual hull of the others, three or more.
+
+    Args:
+        silhouettes: none of them empty.
+
+    Returns:
+        Numbers of the silhouettes of these cameras.
+    """
+    if len(silhouettes) < 4:
+        return []
+    eyes = np.array([-s.rotation.T @ s.translation for s in silhouettes])
+    sees = np.array([_sees(s, eyes, 0.0) for s in silhouettes])
+    np.fill_diagonal(sees, True)
+    return np.flatnonzero(sees.all(0)).tolist()
 
 
 def _widen(

@@ -66,7 +66,7 @@ def parse(frame: Mapping[str, Any], size: tuple[int, int]) -> Calibration:
         ValueError: the frame is no camera, or one of a picture of other proportions.
     """
     model = frame.get("camera_model", "")
-    if model not in _PINHOLES or frame.get("is_fisheye"):
+    if not isinstance(model, str) or model not in _PINHOLES or frame.get("is_fisheye"):
         raise ValueError(
             f"its camera_model {model or 'fisheye'!r} is not among "
             f"{', '.join(sorted(_PINHOLES - {''}))}: undistort the pictures"

@@ -80,6 +80,9 @@ def fit_masks(
         OSError: a file cannot be read.
     """
     pictures = inputs.list_pictures(paths)
+    for path in pictures:
+        if not path.is_file():
+            raise terminal.ProgramError(f"There is no file {path}.")
     parsers = pairing.read_cameras(cameras)
     names = pairing.pair(pictures, list(parsers))
     taken = views.read_views(pictures, names, parsers, size)
@@ -141,7 +144,7 @@ def check_out(out: Path, read: Sequence[Path], color: bool) -> None:
 
     Args:
         out: the mesh.
-        read: files that are read.
+        read: files and folders that are read.
         color: whether the mesh has colours.
 
     Raises:
@@ -161,6 +164,10 @@ def check_out(out: Path, read: Sequence[Path], color: bool) -> None:
     if out.is_dir():
         raise terminal.ProgramError(f"{out} is a folder; choose another --out.")
     names = {path.resolve() for path in read}
+    if out.parent.resolve() in names:
+        raise terminal.ProgramError(
+            f"{out} would lie among the masks; choose an --out in another folder."
+        )
     for path in list_files(out):
         if path.resolve() in names:
             raise terminal.ProgramError(

@@ -31,7 +31,10 @@ def read_cameras(path: Path) -> dict[str, Parser]:
         ProgramError: there is no such file, or it cannot be read.
     """
     try:
-        return _read_folder(path) if path.is_dir() else _read_file(path)
+        found = _read_folder(path) if path.is_dir() else _read_file(path)
+        if not found:
+            raise ValueError("it names no camera")
+        return found
     except ValueError as error:
         raise terminal.ProgramError(f"{path}: {error}.") from None
     except FileNotFoundError:

@@ -301,7 +301,7 @@ def find_blind(cameras: camera.Camera) -> dict[str, np.ndarray]:
     places = np.asarray(camera.project(cameras, sphere.place(sphere.start(1))[0]))
     outside = np.any(np.abs(places[..., :2]) > 1, axis=-1)
     return {
-        "looks away from the object, or lies within it": np.any(
+        "looks away from the box around the object, or lies within it": np.any(
             places[..., 2] <= 0, axis=-1
         ),
         "does not see the middle of the unit box, where fits begin": np.all(

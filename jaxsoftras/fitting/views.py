@@ -77,6 +77,11 @@ def read_view(path: Path, parse: Parser, size: int) -> View:
         image, colored = _read(path)
         height, width = image.shape[:2]
         mask = image[..., 3] >= 0.5
+        if mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+            raise ValueError(
+                "its four corners belong to the object; black is background, so invert "
+                "the mask"
+            )
         longer = max(int(mask.any(axis).sum()) for axis in (0, 1))
         if longer < _LEAST:
             raise ValueError(
@@ -153,6 +158,11 @@ def find_frame(views: Sequence[View], keep_frame: bool) -> Frame:
         ) from None
     except ValueError as error:
         raise terminal.ProgramError(f"No mesh can be fitted: {error}.") from None
+    if inside := carving.find_inside(shapes):
+        raise terminal.ProgramError(
+            f"The camera of {views[inside[0]].path} lies within the object that the "
+            "others see: correct it, or leave the picture out."
+        )
     return Frame((low + high) / 2, float(np.max(high - low)))
 
 
@@ -175,7 +185,9 @@ def make_cameras(views: Sequence[View], frame: Frame) -> camera.Camera:
     for text, wrong in silhouettes.find_blind(made).items():
         if np.any(wrong):
             path = views[int(np.argmax(wrong))].path
-            raise terminal.ProgramError(f"The camera of {path} {text}.")
+            raise terminal.ProgramError(
+                f"The camera of {path} {text}: correct it, or leave the picture out."
+            )
     return jax.device_get(made)
 
 
