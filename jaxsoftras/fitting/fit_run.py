@@ -48,7 +48,7 @@ def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=int,
         metavar="N",
-        help=f"steps of Adam (default: {Options.steps}, or {_STEPS_OF_MASKS} for masks)",
+        help=f"steps of Adam (default: {Options.steps}; {_STEPS_OF_MASKS} for masks)",
     )
     rates = ", ".join(f"{name} {rate:g}" for name, rate in LEARNING_RATES.items())
     parser.add_argument(
@@ -235,7 +235,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras fit") ->
     )
     _add_shared_arguments(parser)
     of_masks, of_data = _add_mask_arguments(parser), _add_data_arguments(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.config:
         _refuse_options(parser, options, of_masks, "is for masks, without --config")
     else:

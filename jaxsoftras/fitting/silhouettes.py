@@ -213,11 +213,12 @@ def fit_silhouettes(
         >>> cameras = jaxsoftras.perspective_camera(eyes)
         >>> x, y = np.meshgrid(*[np.linspace(-1, 1, 16)] * 2)
         >>> disc = x**2 + y**2 < 0.5**2
-        >>> small = config.Config(model=config.Model(template_level=1))
-        >>> fit = fitting.fit_silhouettes(
-        ...     np.tile(disc, (1, 3, 1, 1)), cameras, fitting.Options(steps=20), small
+        >>> settings = config.Config(
+        ...     model=config.Model(template_level=1), render=config.Render(sigma=1e-3)
         ... )
-        >>> print(fit.vertices.shape, fit.faces.shape, bool(fit.iou.min() > 0.9))
+        >>> discs, options = np.tile(disc, (1, 3, 1, 1)), fitting.Options(steps=60)
+        >>> fit = fitting.fit_silhouettes(discs, cameras, options, settings)
+        >>> print(fit.vertices.shape, fit.faces.shape, bool(fit.iou.min() > 0.7))
         (1, 42, 3) (80, 3) True
     """
     fitter = Fitter(settings or config.Config(), options or Options())

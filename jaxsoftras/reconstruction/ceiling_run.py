@@ -111,8 +111,9 @@ def fit_split(
     console = console or terminal.make_console()
     split = data.open_split(plan.settings.data, split_name)
     with _claim(out, plan):
+        truths = _find_truths(plan, split)  # before the work, if it refuses
         fits = _fit_objects(plan, split, out / FITS)
-        scores, notes = _score(plan, split, fits)
+        scores, notes = _score(plan, split, fits, truths)
         metrics = evaluation_summary.summarize(scores, notes)
         folder = out / evaluation_run.FOLDER / split_name
         evaluation_run.save(folder, metrics, scores)
@@ -211,32 +212,36 @@ def _fit_objects(plan: Plan, split: data.Split, folder: Path) -> list[Fitted]:
     return [fits[item] for item in objects]
 
 
+def _find_truths(plan: Plan, split: data.Split) -> true_meshes.TrueMeshes | str:
+    """The true meshes to compare with; or why there are none."""
+    if not plan.surfaces.points:
+        return "No meshes were compared (--points 0)"
+    try:
+        return true_meshes.find_meshes(
+            plan.source, split, list_objects(split), plan.surfaces.meshes
+        )
+    except true_meshes.NoMeshes as error:
+        return str(error)
+
+
 def _score(
-    plan: Plan, split: data.Split, fits: list[Fitted]
+    plan: Plan,
+    split: data.Split,
+    fits: list[Fitted],
+    truths: true_meshes.TrueMeshes | str,
 ) -> tuple[Scores, list[str]]:
     """Scores of the meshes, and notes on what they are and what is missing."""
-    columns = ceiling.make_columns(fits, split)
-    notes = [_describe(plan, fits)]
-    truths, missing = None, "No meshes were compared (--points 0)"
-    if plan.surfaces.points:
-        try:
-            truths = true_meshes.find_meshes(
-                plan.source, split, list_objects(split), plan.surfaces.meshes
-            )
-        except true_meshes.NoMeshes as error:
-            missing = str(error)
-    if truths is not None:
+    columns, surfaces = ceiling.make_columns(fits, split), None
+    if not isinstance(truths, str):
         _compare_surfaces(plan, truths, fits, columns)
+        surfaces = plan.surfaces
+    steps = plan.options.steps
     scores = evaluation_subject.make_scores(
-        split,
-        plan.source,
-        columns,
-        plan.options.steps,
-        plan.surfaces if truths is not None else None,
+        split, plan.source, columns, steps, surfaces
     )
-    notes += evaluation_summary.list_gaps(scores)
-    if truths is None:
-        notes.append(f"{missing}: no chamfer distance, F-score and thin IoU.")
+    notes = [_describe(plan, fits), *evaluation_summary.list_gaps(scores)]
+    if isinstance(truths, str):
+        notes.append(f"{truths}: no chamfer distance, F-score and thin IoU.")
     else:
         notes += evaluation_subject.list_problems(truths, scores)
     return scores, notes
