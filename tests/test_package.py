@@ -62,7 +62,14 @@ HEAVY = {
     "jinja2": {"report"},
     "plotly": {"report"},
     "trimesh": {"meshfile", "trimesh_conversion", "looking"},
-    "rich": {"terminal", "data", "kernels", "prediction", "reconstruction"},
+    "rich": {
+        "terminal",
+        "data",
+        "fitting",
+        "kernels",
+        "prediction",
+        "reconstruction",
+    },
 }
 
 

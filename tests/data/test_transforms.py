@@ -7,11 +7,12 @@ import jaxsoftras
 from jaxsoftras.data import transforms
 
 SIZE = 64, 48  # width, height
+SHAPE = 48, 64
 CAMERA = jaxsoftras.perspective_camera(
     (1.0, 2.0, 3.0), (0.1, 0.2, 0.3), fov=40.0, aspect=SIZE[0] / SIZE[1]
 )
 ANGLE = 2 * math.atan(math.tan(math.radians(20)) * SIZE[0] / SIZE[1])
-WORLD = np.asarray(jaxsoftras.to_blender(CAMERA, SIZE[::-1])[0])
+WORLD = np.asarray(jaxsoftras.to_blender(CAMERA, SHAPE)[0])
 
 
 def frame(**fields):
@@ -20,7 +21,7 @@ def frame(**fields):
 
 def test_field_of_view_and_pose_are_those_of_blender():
     found = transforms.parse(frame(), SIZE)
-    expected = jaxsoftras.to_opencv(CAMERA, SIZE[::-1])
+    expected = jaxsoftras.to_opencv(CAMERA, SHAPE)
     for part, other in zip(found[:3], expected[:3], strict=True):
         np.testing.assert_allclose(part, other, atol=1e-4)
     assert found.distortion is None
@@ -42,6 +43,7 @@ def test_pixels_and_lens_are_scaled_with_the_picture():
     found = transforms.parse(frame(**pixels), SIZE)
     expected = [[40, 0, 29.5], [0, 45, 24.5], [0, 0, 1]]
     np.testing.assert_allclose(found.intrinsics, expected)
+    assert found.distortion is not None
     np.testing.assert_allclose(found.distortion, [0.1, 0, 0, 0.01, 0])
     both = transforms.parse(frame(camera_angle_y=1.0), SIZE)
     assert both.intrinsics[1, 1] == pytest.approx(24 / math.tan(0.5))

@@ -59,7 +59,7 @@ def test_begins_with_the_template_confines_and_mirrors(name, symmetric):
 def test_softras_is_its_decoder_and_keeps_octants():
     family = parametrizations.make("softras", config.Model(template_level=LEVEL))
     bias = jax.random.normal(jax.random.key(0), (1, 42, 3))
-    got = family.place({"bias": bias, "centroid": np.zeros((1, 3), np.float32)})[0]
+    got = family.place({"bias": bias, "centroid": jax.numpy.zeros((1, 3))})[0]
     sphere = templates.make(LEVEL, False).vertices
     size = np.abs(2 * sphere)
     odds = size / (1 - size) * np.exp(np.asarray(bias[0]))

@@ -143,6 +143,7 @@ def test_sigma_falls_within_the_steps():
     np.testing.assert_allclose(Fitter(SETTINGS, Options()).sigma(7), 1e-3)
 
 
+@pytest.mark.slow
 def test_a_rest_of_steps_is_taken(fitter, monkeypatch):
     views = engine.Views(
         COVERAGE.astype(np.float32),

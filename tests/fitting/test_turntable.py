@@ -24,8 +24,10 @@ def test_turns_about_the_vertical_of_the_cameras(order):
 
 
 def test_cameras_that_look_down_have_a_turn_as_well():
-    above = jaxsoftras.perspective_camera([[0, 3.0, 0]], up=[0, 0, 1.0])
-    below = jaxsoftras.perspective_camera([[0, 3.0, 0]] * 2, up=[[0, 0, 1], [0, 0, -1]])
+    above = jaxsoftras.perspective_camera(np.array([[0, 3.0, 0]]), up=(0, 0, 1))
+    below = jaxsoftras.perspective_camera(
+        np.array([[0, 3.0, 0]] * 2), up=np.array([[0, 0, 1], [0, 0, -1]])
+    )
     for cameras in (above, below):
         axes = turntable.find_axes(cameras)
         np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-6)

@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -55,7 +56,9 @@ def test_scores_are_those_of_the_meshes(fitted, cabinets):
         path = ceiling.locate(fitted / "fits", split, (CABINET, number))
         with np.load(path) as file:
             vertices, loss = file["vertices"][None], float(file["loss"])
-        iou = voxels.iou(voxels.voxelize(vertices, faces), group.occupied[[number]])
+        assert group.occupied is not None
+        truth = jnp.asarray(group.occupied[[number]])
+        iou = voxels.iou(voxels.voxelize(vertices, faces), truth)
         np.testing.assert_allclose(
             scores.columns["iou"][number], float(iou[0]), rtol=1e-6
         )
@@ -181,10 +184,10 @@ def test_columns_leave_out_fitted_views_where_there_are_others():
     fits = [
         ceiling.Fitted(
             np.zeros((4, 3)),
-            np.float32(0.3),
+            np.array(0.3),
             np.array(iou),
             np.array(seen),
-            np.float32(1),
+            np.array(1.0),
         )
         for iou, seen, _ in rows
     ]
