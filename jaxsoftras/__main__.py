@@ -52,6 +52,10 @@ COMMANDS = {
         "jaxsoftras.prediction.predict_run",
         "turn pictures into meshes with a trained network",
     ),
+    "fit": Command(
+        "jaxsoftras.fitting.fit_run",
+        "fit meshes to silhouettes, without a network",
+    ),
     "view": Command(
         "jaxsoftras.viewer.view_run",
         "look at runs, meshes and predictions in the browser",

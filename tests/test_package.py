@@ -44,6 +44,7 @@ PROGRAMS = {
     "__main__",
     "data.__main__",
     "data.bench",
+    "fitting.fit_run",
     "kernels.bench",
     "model_files.import_run",
     "prediction.predict_run",
@@ -55,7 +56,7 @@ PROGRAMS = {
 # each heavy dependency has one door
 HEAVY = {
     "flax": {"models", "reconstruction"},
-    "optax": {"prediction", "reconstruction"},
+    "optax": {"fitting", "prediction", "reconstruction"},
     "orbax": {"reconstruction"},
     "grain": {"data"},
     "safetensors": {"model_files"},
@@ -66,7 +67,13 @@ HEAVY = {
     "torch": {"torch"},
     "trimesh": {"meshfile", "trimesh_conversion", "trimesh_visuals", "looking"},
     "rich": {
-        *("terminal", "data", "kernels", "prediction", "reconstruction", "torch"),
+        "terminal",
+        "data",
+        "fitting",
+        "kernels",
+        "prediction",
+        "reconstruction",
+        "torch",
     },
     "viser": {"viewer"},
     "websockets": {"viewer"},

@@ -17,6 +17,10 @@ _CELLS, _LEVELS = 32, 2  # cells along a side, and how often they are then halve
 _LARGEST = 20.0  # half a side of the first box, relative to the object's size
 
 
+class DisagreementError(ValueError):
+    """Silhouettes without a common point; the message is meant to follow a name."""
+
+
 class Silhouette(NamedTuple):
     """A square image of coverage, and the camera that sees it.
 
@@ -71,6 +75,42 @@ def find_box(silhouettes: Sequence[Silhouette]) -> tuple[np.ndarray, np.ndarray]
     return low - cell / 2, high + cell / 2
 
 
+def find_disagreeing(silhouettes: Sequence[Silhouette]) -> list[int]:
+    """Finds silhouettes that do not see the points which most others see.
+
+    Args:
+        silhouettes: those without a common point, none of them empty, from directions
+            that differ.
+
+    Returns:
+        Numbers of the silhouettes beside the largest set that has a common point, as
+        far as a grid around the middle of their lines of sight tells; none if the set
+        is not larger than the rest.
+    """
+    middle, half = _aim(_find_sights(silhouettes))
+    points, _ = _grid(_Box(middle - 2 * half, middle + 2 * half), 2 * _CELLS)
+    sees = np.array([_sees(s, points, 0.0) for s in silhouettes])
+    common = sees[:, np.argmax(sees.sum(0))]
+    return [] if 2 * common.sum() <= len(common) else np.flatnonzero(~common).tolist()
+
+
+def find_inside(silhouettes: Sequence[Silhouette]) -> list[int]:
+    """Finds cameras that lie within the visual hull of the others, three or more.
+
+    Args:
+        silhouettes: none of them empty.
+
+    Returns:
+        Numbers of the silhouettes of these cameras.
+    """
+    if len(silhouettes) < 4:
+        return []
+    eyes = np.array([-s.rotation.T @ s.translation for s in silhouettes])
+    sees = np.array([_sees(s, eyes, 0.0) for s in silhouettes])
+    np.fill_diagonal(sees, True)
+    return np.flatnonzero(sees.all(0)).tolist()
+
+
 def _widen(
     low: np.ndarray,
     high: np.ndarray,
@@ -83,8 +123,21 @@ def _widen(
     return np.min([low, *points], axis=0), np.max([high, *points], axis=0)
 
 
-def _bound(silhouettes: Sequence[Silhouette]) -> tuple[_Box, np.ndarray]:
-    """A box that holds the hull, and its cells."""
+class _Sights(NamedTuple):
+    """Lines of sight to the middles of silhouettes, and angles that these span.
+
+    Attributes:
+        eyes: ``[N, 3]`` positions of the cameras.
+        lines: ``[N, 3]`` directions of length 1.
+        spreads: ``[N]`` tangents of the angles.
+    """
+
+    eyes: np.ndarray
+    lines: np.ndarray
+    spreads: np.ndarray
+
+
+def _find_sights(silhouettes: Sequence[Silhouette]) -> _Sights:
     eyes, lines, spreads = [], [], []
     for s in silhouettes:
         rows, columns = np.nonzero(s.mask)
@@ -94,15 +147,30 @@ def _bound(silhouettes: Sequence[Silhouette]) -> tuple[_Box, np.ndarray]:
         lines.append(ray / np.linalg.norm(ray))
         longest = max(np.ptp(rows), np.ptp(columns)) + 1
         spreads.append(longest / min(s.intrinsics[0, 0], s.intrinsics[1, 1]))
-    eyes, lines, spreads = map(np.array, (eyes, lines, spreads))
-    if np.abs(lines @ lines.T).min() > np.cos(np.deg2rad(_ANGLE)):
+    return _Sights(*map(np.array, (eyes, lines, spreads)))
+
+
+def _aim(sights: _Sights) -> tuple[np.ndarray, float]:
+    """The point nearest to all lines of sight, and half the size of the object there.
+
+    The lines are not parallel.
+    """
+    eyes, lines, spreads = sights
+    across = np.eye(3) - lines[:, :, None] * lines[:, None]
+    middle = np.linalg.solve(across.sum(0), np.einsum("nij,nj->i", across, eyes))
+    half = float(np.max(spreads * np.linalg.norm(eyes - middle, axis=1))) / 2
+    return middle, half
+
+
+def _bound(silhouettes: Sequence[Silhouette]) -> tuple[_Box, np.ndarray]:
+    """A box that holds the hull, and its cells."""
+    sights = _find_sights(silhouettes)
+    if np.abs(sights.lines @ sights.lines.T).min() > np.cos(np.deg2rad(_ANGLE)):
         raise ValueError(
             f"its cameras look from directions within {_ANGLE:.0f} degrees, which do "
             "not tell its size; add pictures from the side, or use --keep-frame"
         )
-    across = np.eye(3) - lines[:, :, None] * lines[:, None]
-    middle = np.linalg.solve(across.sum(0), np.einsum("nij,nj->i", across, eyes))
-    half = float(np.max(spreads * np.linalg.norm(eyes - middle, axis=1))) / 2
+    middle, half = _aim(sights)
     largest = _LARGEST * half
     while half < largest:
         half *= 2
@@ -142,7 +210,7 @@ def _carve(
     for silhouette in silhouettes:
         centers = centers[_sees(silhouette, centers, radius)]
         if not centers.size:
-            raise ValueError(
+            raise DisagreementError(
                 "its silhouettes and cameras do not agree: no point lies in all of them"
             )
     return centers, cell

@@ -191,7 +191,7 @@ def read_picture(path: Path, folder: Path) -> np.ndarray:
             another size, empty or full.
     """
     image = imagefile.decode(path)
-    mask_path = _find_mask(path, folder)
+    mask_path = find_mask(path, folder)
     if mask_path is not None:
         try:
             mask = imagefile.decode(mask_path)[..., :3].max(-1)
@@ -225,7 +225,8 @@ def is_turned(path: Path) -> bool:
         return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
-def _find_mask(path: Path, folder: Path) -> Path | None:
+def find_mask(path: Path, folder: Path) -> Path | None:
+    """Finds the file of a picture's mask, if there is one; see `read_picture`."""
     places = [path.with_name(f"{path.stem}_mask.png")]
     for name in _MASKS:
         masks = folder / name

@@ -46,6 +46,22 @@ class KeptArrays(NamedTuple):
     translation: np.ndarray
 
 
+class Cropped(NamedTuple):
+    """The square of a picture around its object.
+
+    Attributes:
+        image: ``[S, S, 4]`` float32: colours multiplied by coverage, and coverage.
+        camera: of the square, without distortion.
+        silhouette: the same with more pixels, to be carved.
+        touches: whether the border of the picture cuts the object off.
+    """
+
+    image: np.ndarray
+    camera: Calibration
+    silhouette: carving.Silhouette
+    touches: bool
+
+
 @dataclass
 class Outcome:
     """Pictures of an object that were kept, and those left out.
@@ -179,30 +195,46 @@ def _take_picture(
     """Takes over a picture; tells whether the border cuts its object off."""
     image = picture_files.read_picture(path, source.folder)
     height, width = image.shape[:2]
-    calibration = picture_cameras.parse(entry, (width, height))
+    cropped = crop_object(
+        image, picture_cameras.parse(entry, (width, height)), options.size
+    )
+    pixels = np.floor(cropped.image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    taken = _Taken(
+        path.relative_to(source.folder).as_posix(),
+        pixels.transpose(2, 0, 1),
+        cropped.camera,
+        cropped.silhouette,
+    )
+    return taken, cropped.touches
+
+
+def crop_object(image: np.ndarray, calibration: Calibration, size: int) -> Cropped:
+    """Crops a picture to the square around its object, without the lens's distortion.
+
+    Args:
+        image: ``[H, W, 4]`` float32: colours multiplied by coverage, and coverage.
+        calibration: its camera.
+        size: width and height of the result, pixels.
+
+    Raises:
+        ValueError: the object lies where the lens bends it out of sight.
+    """
     touches = picture_crops.touches_border(image)
     # a fifth channel says where there is a picture
     image = np.pad(image, ((0, 0), (0, 0), (0, 1)), constant_values=1)
     picture = picture_crops.rectify(image, calibration)
     square = picture_crops.find_square(picture.image)
-    small = picture_crops.crop(picture, square, options.size)
+    small = picture_crops.crop(picture, square, size)
     large = picture_crops.crop(picture, square, _CARVED)
-    known = large.image[..., 4] > 0.99 if touches else None
-    pixels = np.floor(small.image[..., :4].clip(0, 1) * 255 + 0.5).astype(np.uint8)
     silhouette = carving.Silhouette(
         large.image[..., 3] >= 0.5,
-        known,
+        large.image[..., 4] > 0.99 if touches else None,
         large.intrinsics,
         calibration.rotation,
         calibration.translation,
     )
-    taken = _Taken(
-        path.relative_to(source.folder).as_posix(),
-        pixels.transpose(2, 0, 1),
-        calibration._replace(intrinsics=small.intrinsics, distortion=None),
-        silhouette,
-    )
-    return taken, touches
+    camera = calibration._replace(intrinsics=small.intrinsics, distortion=None)
+    return Cropped(small.image[..., :4], camera, silhouette, touches)
 
 
 def _place(
@@ -215,11 +247,10 @@ def _place(
         middle, longest = (low + high) / 2, float(np.max(high - low))
     cameras, outside = [], []
     for picture in taken:
-        camera = picture.camera
-        # p = longest p' + middle, and q / longest is seen in the same place
-        moved = (camera.rotation @ middle + camera.translation) / longest
-        cameras.append(camera._replace(translation=moved))
-        if _leaves_unit_box(picture.silhouette._replace(translation=moved)):
+        camera = move_world(picture.camera, middle, longest)
+        cameras.append(camera)
+        moved = picture.silhouette._replace(translation=camera.translation)
+        if leaves_unit_box(moved):
             outside.append(picture.file)
     if not outside:
         return cameras, None
@@ -234,7 +265,14 @@ def _place(
     )
 
 
-def _leaves_unit_box(silhouette: carving.Silhouette) -> bool:
+def move_world(camera: Calibration, middle: np.ndarray, longest: float) -> Calibration:
+    """The camera in a world in which ``middle`` is the origin, and ``longest`` is 1."""
+    # p = longest p' + middle, and q / longest is seen in the same place
+    moved = (camera.rotation @ middle + camera.translation) / longest
+    return camera._replace(translation=moved)
+
+
+def leaves_unit_box(silhouette: carving.Silhouette) -> bool:
     """Tells whether a silhouette reaches beyond that of the unit box."""
     corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * 3), -1).reshape(-1, 3)
     seen = corners @ silhouette.rotation.T + silhouette.translation

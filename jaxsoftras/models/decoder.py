@@ -98,6 +98,26 @@ class Decoder(nnx.Module):
         raise NotImplementedError("each decoder has its own heads")
 
 
+def place_by_bias(
+    template: templates.Template, bias: jax.Array, centroid: jax.Array
+) -> jax.Array:
+    """Vertices of `SoftRasDecoder`, from the outputs of its heads.
+
+    Args:
+        template: the sphere, with P predicted vertices.
+        bias: ``[..., P, 3]`` displacements, logits.
+        centroid: ``[..., 3]``, of which ``tanh(0.1 c)`` is the centroid.
+
+    Returns:
+        ``[..., P, 3]`` predicted vertices, model frame.
+    """
+    centroid = jnp.tanh(0.1 * centroid)
+    if template.symmetric:
+        centroid = centroid * np.array([0, 1, 1])
+    sphere = template.vertices[template.predicted]
+    return 0.5 * deform(2 * sphere, bias, centroid)
+
+
 class SoftRasDecoder(Decoder):
     """The decoder of Soft Rasterizer.
 
@@ -115,13 +135,34 @@ class SoftRasDecoder(Decoder):
         self.bias = layers.linear(features, 3 * vertices, rngs)
 
     def _predict(self, hidden: jax.Array) -> jax.Array:
-        template = self.template
         bias = self.bias(hidden).reshape(hidden.shape[0], -1, 3)
-        centroid = jnp.tanh(0.1 * self.centroid(hidden))
-        if template.symmetric:
-            centroid = centroid * np.array([0, 1, 1])
-        sphere = template.vertices[template.predicted]
-        return 0.5 * deform(2 * sphere, bias, centroid)
+        return place_by_bias(self.template, bias, self.centroid(hidden))
+
+
+def place_by_levels(
+    template: templates.Template,
+    own: jax.Array,
+    shift: jax.Array,
+    coarse_level: int,
+    level: int,
+) -> jax.Array:
+    """Vertices of `MultilevelDecoder`, from the outputs of its heads.
+
+    Args:
+        template: the sphere of ``level``, with P predicted vertices.
+        own: ``[..., P, 3]`` displacements, see `accumulate`.
+        shift: ``[..., 3]`` displacement of the whole.
+        coarse_level: see `accumulate`.
+        level: see `accumulate`.
+
+    Returns:
+        ``[..., P, 3]`` predicted vertices, model frame.
+    """
+    if template.symmetric:
+        shift = shift * np.array([0, 1, 1])
+    total = accumulate(template.expand(own), coarse_level, level)
+    sphere = template.vertices[template.predicted]
+    return 0.5 * displace(2 * sphere, template.predict(total) + shift[..., None, :])
 
 
 class MultilevelDecoder(Decoder):
@@ -146,14 +187,10 @@ class MultilevelDecoder(Decoder):
         self.displacement = layers.linear(features, 3 * vertices, rngs)
 
     def _predict(self, hidden: jax.Array) -> jax.Array:
-        template = self.template
         own = self.displacement(hidden).reshape(hidden.shape[0], -1, 3)
-        shift = self.shift(hidden)[:, None]
-        if template.symmetric:
-            shift = shift * np.array([0, 1, 1])
-        total = accumulate(template.expand(own), self._coarse_level, self._level)
-        sphere = template.vertices[template.predicted]
-        return 0.5 * displace(2 * sphere, template.predict(total) + shift)
+        return place_by_levels(
+            self.template, own, self.shift(hidden), self._coarse_level, self._level
+        )
 
 
 def accumulate(own: jax.Array, coarse_level: int, level: int) -> jax.Array:

@@ -30,7 +30,7 @@ import numpy as np
 from flax import nnx
 
 from jaxsoftras import config
-from jaxsoftras.models import decoder, layers
+from jaxsoftras.models import decoder, layers, templates
 
 BOUND = 0.4
 """Largest displacement of a control point along an axis, in cells; below 1 / K."""
@@ -157,6 +157,26 @@ def flow(
     return points
 
 
+def place_by_flow(
+    template: templates.Template, controls: jax.Array, cells: Sequence[int]
+) -> jax.Array:
+    """Vertices of `FlowDecoder`, from the outputs of its head.
+
+    Args:
+        template: the sphere, with P predicted vertices.
+        controls: ``[N, C]``, of which ``BOUND tanh(h)`` are the displacements of the
+            control points; see `flow`.
+        cells: see `flow`.
+
+    Returns:
+        ``[N, P, 3]`` predicted vertices, model frame.
+    """
+    controls = BOUND * jnp.tanh(controls)
+    sphere = jnp.asarray(template.vertices[template.predicted], controls.dtype)
+    points = jnp.broadcast_to(sphere, (controls.shape[0], *sphere.shape))
+    return flow(points, controls, cells, template.symmetric)
+
+
 class FlowDecoder(decoder.Decoder):
     """A decoder whose mesh is the image of a sphere under an injective map of space.
 
@@ -177,8 +197,4 @@ class FlowDecoder(decoder.Decoder):
         )
 
     def _predict(self, hidden: jax.Array) -> jax.Array:
-        controls = BOUND * jnp.tanh(self.controls(hidden))
-        template = self.template
-        sphere = jnp.asarray(template.vertices[template.predicted], controls.dtype)
-        points = jnp.broadcast_to(sphere, (controls.shape[0], *sphere.shape))
-        return flow(points, controls, self._cells, template.symmetric)
+        return place_by_flow(self.template, self.controls(hidden), self._cells)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxsoftras import camera, config, losses, mesh, rasterization
+from jaxsoftras import camera, config
+from jaxsoftras.fitting import engine
 
 _LEARNING_RATE = 2e-3
 
@@ -23,7 +24,7 @@ def refine(
     """Moves the vertices of a mesh, so that its silhouette from a camera fits.
 
     Adam minimises the loss of training: one minus the IoU of soft silhouettes, and the
-    Laplacian and flattening terms, weighted as in training.
+    terms about shape, weighted as in training.
 
     Args:
         vertices: ``[V, 3]`` world space.
@@ -36,29 +37,17 @@ def refine(
     Returns:
         ``[V, 3]`` moved vertices.
     """
+    views = engine.Views(
+        coverage[None, None],
+        jax.tree.map(lambda part: part[None, None], view),
+        jnp.ones((1, 1), vertices.dtype),
+    )
     optimizer = optax.adam(_LEARNING_RATE)
-    render, weights = settings.render, settings.loss
 
-    def loss(moved: jax.Array) -> jax.Array:
-        corners = mesh.face_vertices(camera.project(view, moved), faces)
-        drawn = rasterization.silhouette(
-            corners,
-            coverage.shape[-1],
-            sigma=render.sigma,
-            dist_eps=render.dist_eps,
-            implementation=render.implementation,
+    def loss(moved: jax.Array, _: jax.Array) -> jax.Array:
+        return engine.compute_loss(
+            moved[None], faces, views, settings.render.sigma, settings
         )
-        return (
-            1
-            - losses.silhouette_iou(drawn, coverage)
-            + weights.laplacian * losses.laplacian(moved, faces)
-            + weights.flatten * losses.flatten(moved, faces)
-        )
-
-    def step(_, state: tuple) -> tuple:
-        moved, moments = state
-        updates, moments = optimizer.update(jax.grad(loss)(moved), moments)
-        return optax.apply_updates(moved, updates), moments
 
     start = vertices, optimizer.init(vertices)
-    return jnp.asarray(jax.lax.fori_loop(0, steps, step, start)[0])
+    return engine.descend(loss, optimizer, start, 0, steps)[0]

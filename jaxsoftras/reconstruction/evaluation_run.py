@@ -189,8 +189,12 @@ def _compare_untrained(subject: Subject, metrics: dict[str, Any]) -> str:
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say what is evaluated, beside the run."""
+def add_arguments(parser: argparse._ActionsContainer) -> None:
+    """Adds the options that say what is evaluated, beside the run.
+
+    Args:
+        parser: a parser, or a group of its options.
+    """
     parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
     parser.add_argument(
         "--data", metavar="FOLDER", help="folder of the data set, if it has moved"

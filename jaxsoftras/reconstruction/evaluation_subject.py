@@ -145,27 +145,51 @@ class Subject:
                 progress if first else None,
                 scorers,
             )
-        split, compared = self.split, truths is not None
-        names = evaluation_groups.list_names(
-            split, true_meshes.read_description(self._source)
+        return make_scores(
+            self.split,
+            self._source,
+            columns,
+            self.step,
+            options if truths is not None else None,
+            processes.on_first(lambda: find_checksum(self._workdir, self.step)),
         )
-        keys = [key for key, _ in evaluation_groups.list_objects(split)]
-        return Scores(
-            split=split.name,
-            step=self.step,
-            category=np.array(keys),
-            category_name=np.array([split.names[key] for key in keys]),
-            name=np.concatenate([np.array(names[key]) for key in split.categories]),
-            views=np.concatenate([split.view_counts(key) for key in split.categories]),
-            azimuth=evaluation_groups.find_azimuths(split),
-            columns=columns,
-            checkpoint=processes.on_first(
-                lambda: find_checksum(self._workdir, self.step)
-            ),
-            data=_summarize_data(split),
-            points=options.points if compared else 0,
-            threshold=options.threshold if compared else 0.0,
-        )
+
+
+def make_scores(
+    split: data.Split,
+    source: config.Data | config.Source,
+    columns: dict[str, np.ndarray],
+    step: int,
+    surfaces: SurfaceOptions | None = None,
+    checkpoint: str = "",
+) -> Scores:
+    """Joins scores with what they are of.
+
+    Args:
+        split: the objects.
+        source: storage and folder of the data set.
+        columns: ``[O, V]`` by name of the column; see `Scores`.
+        step: step of the checkpoint.
+        surfaces: how meshes were compared with true ones; None if they were not.
+        checkpoint: checksum of the checkpoint; see `find_checksum`.
+    """
+    about = true_meshes.read_description(source)
+    names = evaluation_groups.list_names(split, about)
+    keys = [key for key, _ in evaluation_groups.list_objects(split)]
+    return Scores(
+        split=split.name,
+        step=step,
+        category=np.array(keys),
+        category_name=np.array([split.names[key] for key in keys]),
+        name=np.concatenate([np.array(names[key]) for key in split.categories]),
+        views=np.concatenate([split.view_counts(key) for key in split.categories]),
+        azimuth=evaluation_groups.find_azimuths(split),
+        columns=columns,
+        checkpoint=checkpoint,
+        data=summarize_data(split),
+        points=surfaces.points if surfaces else 0,
+        threshold=surfaces.threshold if surfaces else 0.0,
+    )
 
 
 def find_checksum(workdir: Path, step: int) -> str:
@@ -177,7 +201,7 @@ def find_checksum(workdir: Path, step: int) -> str:
         return ""
 
 
-def _summarize_data(split: data.Split) -> str:
+def summarize_data(split: data.Split) -> str:
     """Checksum of what `training_data.describe` says of a split."""
     text = json.dumps(training_data.describe(split))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

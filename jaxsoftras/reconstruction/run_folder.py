@@ -24,7 +24,8 @@ from jaxsoftras.reconstruction import checkpoint_files, provenance
 
 CHECKPOINTS = "checkpoints"
 METRICS = "metrics.jsonl"
-_CONFIG = "config.json"
+CONFIG = "config.json"
+"""File of the configuration in a run folder."""
 _LOCK = ".lock"
 _TRIES = 10  # to lock a file that a process before has removed meanwhile
 # of a first start that failed, here and in earlier versions
@@ -43,9 +44,9 @@ def read_config(workdir: Path) -> config.Config:
         RunError: not a run folder.
         ConfigError: a damaged configuration.
     """
-    path = workdir / _CONFIG
+    path = workdir / CONFIG
     if not path.is_file():
-        raise RunError(f"{workdir} is not a run folder: it holds no {_CONFIG}.")
+        raise RunError(f"{workdir} is not a run folder: it holds no {CONFIG}.")
     return config.read(path)
 
 
@@ -67,7 +68,7 @@ def choose_config(
     if file is not None:
         earlier = provenance.read_overrides(workdir) if _has_begun(workdir) else []
         return config.load(file, [*earlier, *overrides])
-    if not (workdir / _CONFIG).is_file():
+    if not (workdir / CONFIG).is_file():
         raise RunError(
             f"{workdir} holds no run to resume; start one with --config NAME."
         )
@@ -75,22 +76,26 @@ def choose_config(
 
 
 @contextlib.contextmanager
-def claim(workdir: Path) -> Iterator[None]:
+def claim(workdir: Path, option: str = "--workdir") -> Iterator[None]:
     """Locks a run folder within a scope, and makes it if needed.
 
     The operating system releases the lock at any end of the process. If the folder is
     empty at the end of the scope, it is removed.
 
+    Args:
+        workdir: the run folder.
+        option: the program's option that names it, for error messages.
+
     Raises:
         RunError: another process holds the lock, or the folder is of something else.
         OSError: the folder cannot be made or written to.
     """
-    _refuse_other_folders(workdir)
+    _refuse_other_folders(workdir, option)
     workdir.mkdir(parents=True, exist_ok=True)
-    for name in (_LOCK, _CONFIG, provenance.FILE, METRICS):
+    for name in (_LOCK, CONFIG, provenance.FILE, METRICS):
         if (path := workdir / name).exists() and not path.is_file():
             raise RunError(f"{path} is not a regular file: move it away.")
-    descriptor = _open_lock(workdir)
+    descriptor = _open_lock(workdir, option)
     try:
         yield
     finally:
@@ -157,7 +162,7 @@ def record(
     for path in list(workdir.iterdir()):
         if _LEFTOVER.fullmatch(path.name):
             path.unlink()
-    config.save(settings, workdir / _CONFIG)
+    config.save(settings, workdir / CONFIG)
     if not step:  # of attempts without a checkpoint
         (workdir / provenance.FILE).unlink(missing_ok=True)
     provenance.record_start(workdir, step=step, seed=settings.seed, overrides=overrides)
@@ -166,7 +171,7 @@ def record(
 def split_source(init_from: str) -> tuple[Path, int | Literal["best"] | None]:
     """Splits ``RUN``, ``RUN:STEP`` or ``RUN:best`` into the run folder and the step."""
     run, _, step = init_from.rpartition(":")
-    if run and not (Path(init_from) / _CONFIG).is_file():
+    if run and not (Path(init_from) / CONFIG).is_file():
         if step == "best":
             return Path(run), step
         if step.isdecimal():
@@ -190,15 +195,15 @@ def _has_begun(workdir: Path) -> bool:
     )
 
 
-def _refuse_other_folders(workdir: Path) -> None:
-    if not workdir.exists() or (workdir / _CONFIG).is_file():
+def _refuse_other_folders(workdir: Path, option: str = "--workdir") -> None:
+    if not workdir.exists() or (workdir / CONFIG).is_file():
         return
     if not workdir.is_dir():
-        raise RunError(f"{workdir} is not a folder; choose another --workdir.")
+        raise RunError(f"{workdir} is not a folder; choose another {option}.")
     if _has_begun(workdir):
         raise RunError(
-            f"{workdir} holds checkpoints but no {_CONFIG}; put that file back, or "
-            "choose another --workdir."
+            f"{workdir} holds checkpoints but no {CONFIG}; put that file back, or "
+            f"choose another {option}."
         )
     ours = {_LOCK, CHECKPOINTS, provenance.FILE, "lost+found"}  # the last of a disk
     if any(
@@ -206,17 +211,17 @@ def _refuse_other_folders(workdir: Path) -> None:
         for path in workdir.iterdir()
     ):
         raise RunError(
-            f"{workdir} exists and is not a run folder; choose another --workdir."
+            f"{workdir} exists and is not a run folder; choose another {option}."
         )
 
 
-def _open_lock(workdir: Path) -> int:
+def _open_lock(workdir: Path, option: str) -> int:
     """Locks a folder; the descriptor holds the lock until it is closed."""
     path = workdir / _LOCK
     for _ in range(_TRIES):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(descriptor, workdir)
+            _lock(descriptor, workdir, option)
             # the process that held the lock before may have removed the file
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 holder = f"{os.getpid()} {socket.gethostname()}\n"
@@ -231,7 +236,7 @@ def _open_lock(workdir: Path) -> int:
     raise RunError(f"{workdir} cannot be locked: others make and remove {path}.")
 
 
-def _lock(descriptor: int, workdir: Path) -> None:
+def _lock(descriptor: int, workdir: Path, option: str) -> None:
     try:
         locks.acquire(descriptor)
     except BlockingIOError:
@@ -240,14 +245,14 @@ def _lock(descriptor: int, workdir: Path) -> None:
         if holder:
             process = f"process {holder[1]} on {holder[2]}"
         raise RunError(
-            f"{workdir} is in use: {process} trains in it; wait for its end or stop "
-            "it, or choose another --workdir."
+            f"{workdir} is in use: {process} writes to it; wait for its end or stop "
+            f"it, or choose another {option}."
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
         warnings.warn(
             f"The file system of {workdir} has no locks ({error.strerror}): take care "
-            "that no other process trains in it.",
+            "that no other process writes to it.",
             stacklevel=5,
         )

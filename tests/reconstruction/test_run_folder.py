@@ -56,7 +56,7 @@ class TestClaim:
             assert other.stdout is not None
             other.stdout.readline()
             before = read_files(workdir)
-            with pytest.raises(RunError, match="in use: process 4711 on node7 trains"):
+            with pytest.raises(RunError, match="in use: process 4711 on node7 writes"):
                 start(workdir)
             assert read_files(workdir) == before
             other.kill()
@@ -64,7 +64,7 @@ class TestClaim:
 
     def test_names_this_process(self, workdir):
         with run_folder.claim(workdir):
-            text = f"process {os.getpid()} on {socket.gethostname()} trains in it"
+            text = f"process {os.getpid()} on {socket.gethostname()} writes to it"
             with pytest.raises(RunError, match=text):
                 start(workdir)
         start(workdir)
