@@ -195,7 +195,7 @@ def test_commands_exist_and_know_their_options(program, helps):
     known = set(re.findall(r"--[\w-]+", output))
     for command in COMMANDS:
         if (command.module, command.words) == program:
-            assert command.options <= known
+            assert set(command.options) <= known
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from jaxsoftras import cores
 from jaxsoftras.camera import Camera
 from jaxsoftras.data.drawing import Tables, draw
 from jaxsoftras.data.mixture import Mixture
+from jaxsoftras.data.npz import NpzCategory
 from jaxsoftras.data.rig import OrbitViews, select_views
 from jaxsoftras.data.sampling import ViewBatch
 from jaxsoftras.data.split import Split
@@ -87,18 +88,24 @@ def read_images(source: Split | Mixture) -> np.ndarray:
     mixture = Mixture.of(source)
     images = np.zeros(image_shape(mixture), np.uint8)
 
-    def read(group: int, first: int) -> None:
+    def read(group: int, first: int, last: int) -> None:
         split, key = mixture.groups[group]
-        counts = split.view_counts(key)[first : first + _CHUNK].tolist()
-        for number, count in enumerate(counts, first):
-            kept = images[mixture.tables.first[group] + number, :count]
-            np.stack(split.store(key).images(number, range(count)), out=kept)
+        store, counts = split.store(key), split.view_counts(key)
+        kept = images[mixture.tables.first[group] :][first:last]
+        if isinstance(store, NpzCategory):
+            kept[:, : store.num_views] = store.all_images[first:last]
+            return
+        for number, count in enumerate(counts[first:last].tolist(), first):
+            part = kept[number - first, :count]
+            np.stack(store.images(number, range(count)), out=part)
 
-    chunks = [
-        (group, first)
-        for group, (split, key) in enumerate(mixture.groups)
-        for first in range(0, split.count(key), _CHUNK)
-    ]
+    chunks = []
+    for group, (split, key) in enumerate(mixture.groups):
+        count = split.count(key)
+        # one array, whose copy leaves the interpreter to whoever compiles meanwhile
+        whole = isinstance(split.store(key), NpzCategory)
+        size = count if whole else _CHUNK
+        chunks += [(group, first, first + size) for first in range(0, count, size)]
     # zlib and copies release the interpreter lock
     with ThreadPoolExecutor(min(_READERS, cores.count_cores())) as pool:
         list(pool.map(read, *zip(*chunks, strict=True)))

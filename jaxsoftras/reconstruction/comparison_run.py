@@ -55,7 +55,8 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
     for scores in _saved(workdir, split, step):
         if scores.step == step and _is_of(scores, workdir):
             return Candidate(text, settings, scores)
-    subject = Subject(workdir, split, step, root)
+    overrides = evaluation_run.choose_data(root)
+    subject = Subject(workdir, split, step, overrides)
     terminal.complain(f"{terminal.printable(text)}: step {step:,} has no scores yet.")
     scores, notes = evaluation_run.score(subject, DEFAULT_SURFACES)
     metrics = evaluation_summary.summarize(scores, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ import rich.console
 from jaxsoftras import (
     atomic,
     compilation_cache,
+    config,
     data,
     extras,
     meshfile,
@@ -27,6 +29,7 @@ from jaxsoftras.reconstruction import (
     evaluation_table,
     gallery,
     processes,
+    run_folder,
     showcase,
     training,
     true_meshes,
@@ -50,7 +53,8 @@ def evaluate(
     *,
     step: int | Literal["best"] | None = None,
     untrained: bool = False,
-    root: str | None = None,
+    overrides: Sequence[str] = (),
+    model: Path | None = None,
     surfaces: SurfaceOptions = DEFAULT_SURFACES,
     by: evaluation_table.By = "category",
     console: rich.console.Console | None = None,
@@ -69,7 +73,10 @@ def evaluate(
             the newest if None.
         untrained: whether to print the mean IoU of the initial parameters as well, of
             silhouettes if there are no voxels.
-        root: folder of the data set, if it has moved.
+        overrides: assignments to fields of ``data``, such as
+            ``"data.root='/data/real13'"``, for another data set than that of the run.
+        model: a model file to evaluate; results go to ``workdir``, which is no run
+            folder then.
         surfaces: how reconstructions are compared with true meshes.
         by: what a row of the printed table is.
         console: where to print; stdout if None.
@@ -79,13 +86,18 @@ def evaluate(
         first, without the scores of meshes.
 
     Raises:
-        ConfigError, RunError, ValueError, OSError: the message says in one sentence
-            what is wrong.
+        ConfigError, RunError, ModelFileError, ValueError, OSError: the message says in
+            one sentence what is wrong.
     """
+    if model is not None and (workdir / run_folder.CONFIG).exists():
+        raise run_folder.RunError(
+            f"{workdir} is the folder of a run, whose results those of {model} would "
+            "replace; name another folder by --workdir."
+        )
     first = processes.is_first()
     console = console or terminal.make_console(quiet=not first)
     surfaces.check()
-    subject = Subject(workdir, split_name, step, root)
+    subject = Subject(workdir, split_name, step, overrides, model)
     scores, notes = score(subject, surfaces)
     metrics = evaluation_summary.summarize(scores, notes)
     console.print(evaluation_table.make_table(metrics, by))
@@ -102,6 +114,8 @@ def evaluate(
         return metrics
     folder = workdir / FOLDER / split_name
     save(folder, metrics, scores)
+    if model is not None:
+        config.save(subject.settings, folder / run_folder.CONFIG)
     showcase.write(folder, shown, subject.settings)
     faces = subject.experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
@@ -223,6 +237,11 @@ def add_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def choose_data(root: str | None) -> list[str]:
+    """Assignments for a data set that has moved to a folder, if there is one."""
+    return [] if root is None else [f"data.root={root!r}"]
+
+
 def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     """Runs the command line.
 
@@ -241,10 +260,25 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         "eval/SPLIT/ in the run folder.",
     )
     parser.add_argument(
-        "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"
+        "--workdir",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="run folder; with --model, a folder for the results",
     )
     add_arguments(parser)
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="data.FIELD=VALUE",
+        help="evaluate on another data set: data.source and data.root, for example",
+    )
     which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model", type=Path, metavar="FILE", help="model file to evaluate, not a run"
+    )
     which.add_argument("--step", type=int, help="step of the checkpoint")
     which.add_argument(
         "--checkpoint",
@@ -267,6 +301,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     compilation_cache.add_argument(parser)
     processes.add_arguments(parser)
     options = parser.parse_args(arguments)
+    overrides = [*choose_data(options.data), *options.set]
 
     def command() -> None:
         with processes.join(options):
@@ -278,7 +313,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
                 options.split,
                 step="best" if options.checkpoint == "best" else options.step,
                 untrained=options.untrained,
-                root=options.data,
+                overrides=overrides,
+                model=options.model,
                 surfaces=SurfaceOptions(
                     options.meshes, options.points, options.threshold
                 ),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
 
-from jaxsoftras import config, data, models, terminal
+from jaxsoftras import config, data, model_files, models, terminal
 from jaxsoftras.reconstruction import (
     checkpoint_files,
     evaluation,
@@ -70,7 +70,8 @@ class Subject:
         workdir: Path,
         split_name: str,
         step: int | Literal["best"] | None = None,
-        root: str | None = None,
+        overrides: Sequence[str] = (),
+        model: Path | None = None,
     ):
         """Opens a checkpoint and a split.
 
@@ -79,20 +80,23 @@ class Subject:
             split_name: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
             step: step of the checkpoint, or ``"best"`` for that of the best validation;
                 the newest if None.
-            root: folder of the data set, if it has moved.
+            overrides: assignments to fields of ``data``, for another data set than that
+                of the run.
+            model: a model file in place of the run, which every process reads.
 
         Raises:
-            ConfigError, RunError, ValueError, OSError: the message says in one sentence
-                what is wrong.
+            ConfigError, RunError, ModelFileError, ValueError, OSError: the message says
+                in one sentence what is wrong.
         """
-        self._workdir = workdir
+        self._workdir, self._model = workdir, model
         found = training.find_devices()
-        settings, self.step, values = shared_checkpoints.load(workdir, step)
-        if root is not None:
-            settings = config.override(
-                settings, [f"data.root={root!r}", "data.sources=()"]
-            )
-        self.settings = settings
+        if model is None:
+            settings, self.step, values = shared_checkpoints.load(workdir, step)
+        else:
+            trained = model_files.load(model)
+            settings, self.step = trained.config, trained.step
+            values = jax.device_get(trained.variables)
+        self.settings = settings = _override_data(settings, overrides)
         self.split = processes.in_turn(
             lambda: data.open_split(settings.data, split_name)
         )
@@ -151,8 +155,27 @@ class Subject:
             columns,
             self.step,
             options if truths is not None else None,
-            processes.on_first(lambda: find_checksum(self._workdir, self.step)),
+            processes.on_first(self._find_checksum),
         )
+
+    def _find_checksum(self) -> str:
+        if self._model is None:
+            return find_checksum(self._workdir, self.step)
+        return _hash(self._model.read_bytes())
+
+
+def _override_data(settings: config.Config, overrides: Sequence[str]) -> config.Config:
+    """Sets fields of the data set, which is one even if the run's were several."""
+    if not overrides:
+        return settings
+    for word in overrides:
+        if not word.startswith("data."):
+            field = word.partition("=")[0]
+            raise config.ConfigError(
+                f"An evaluation sets fields of data alone, not {field}: the rest is that "
+                "of the network."
+            )
+    return config.override(settings, ["data.sources=()", *overrides])
 
 
 def make_scores(
@@ -196,15 +219,18 @@ def find_checksum(workdir: Path, step: int) -> str:
     """Checksum of a checkpoint; empty if there is none or it has none."""
     path = workdir / CHECKPOINTS / str(step) / checkpoint_files.MANIFEST
     try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        return _hash(path.read_bytes())
     except OSError:
         return ""
 
 
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def summarize_data(split: data.Split) -> str:
     """Checksum of what `training_data.describe` says of a split."""
-    text = json.dumps(training_data.describe(split))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return _hash(json.dumps(training_data.describe(split)).encode())
 
 
 def list_problems(truths: true_meshes.TrueMeshes, scores: Scores) -> Iterator[str]:

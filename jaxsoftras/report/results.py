@@ -88,12 +88,14 @@ def read(workdir: Path, split: str) -> Results:
         ConfigError: a damaged configuration.
         OSError: a file cannot be read.
     """
-    settings = workdir / "config.json"
-    if not settings.is_file():
+    folder = folder_of(workdir, split)
+    # that of a run, or else of a model file, beside its results
+    places = [workdir / "config.json", folder / "config.json"]
+    settings = next((path for path in places if path.is_file()), None)
+    if settings is None:
         raise terminal.ProgramError(
             f"{workdir} is not a run folder: it holds no config.json."
         )
-    folder = folder_of(workdir, split)
     if not (folder / METRICS).is_file():
         raise terminal.ProgramError(
             f"{workdir} holds no evaluation of the split {split!r}; make one with "

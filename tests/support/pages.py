@@ -56,14 +56,14 @@ class Command:
     Attributes:
         module: whether ``python -m`` runs it.
         words: the program and its subcommands.
-        options: its options, as ``--name``.
+        options: its options, as ``--name``, in the order of the alphabet.
         config: name or path of the configuration; None if there is none.
         overrides: words after ``--set``.
     """
 
     module: bool
     words: tuple[str, ...]
-    options: frozenset[str]
+    options: tuple[str, ...]
     config: str | None
     overrides: tuple[str, ...]
 
@@ -147,13 +147,15 @@ def parse(command: str) -> Command:
         if not re.fullmatch(r"[a-z]+(-[a-z]+)*", word):
             break
         subcommands.append(word)
-    options = frozenset(w.partition("=")[0] for w in rest if w.startswith("--"))
+    options = sorted({w.partition("=")[0] for w in rest if w.startswith("--")})
     config = rest[rest.index("--config") + 1] if "--config" in rest[:-1] else None
     overrides: list[str] = []
     for number, word in enumerate(rest):
         if word == "--set":
             overrides += _take_assignments(rest[number + 1 :])
-    return Command(module, (name, *subcommands), options, config, tuple(overrides))
+    return Command(
+        module, (name, *subcommands), tuple(options), config, tuple(overrides)
+    )
 
 
 def _take_assignments(words: list[str]) -> list[str]:
