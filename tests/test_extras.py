@@ -67,9 +67,8 @@ class TestBaseInstallation:
         assert set(refused.values()) == {"MissingExtraError"}
         packages = {name.split(".")[1] for name in refused}
         assert packages == {
-            *("data", "models", "model_files", "prediction", "reconstruction"),
-            "torch",
-            "viewer",
+            *("data", "fitting", "models", "model_files", "prediction"),
+            *("reconstruction", "torch", "viewer"),
         }
         of_data = {name for name in refused if name.startswith("jaxsoftras.data.")}
         assert all("prepared" in n or "tfds" in n or "shapenet" in n for n in of_data)

@@ -62,12 +62,12 @@ def test_anchors_are_those_of_a_code_host(page):
 
 def test_commands(page):
     inline, training, profile = page.commands
-    assert inline.words == ("eval.py",) and inline.options == {"--workdir"}
+    assert inline.words == ("eval.py",) and inline.options == ("--workdir",)
     assert training.words == ("jaxsoftras", "train") and training.module
     assert training.config == "demo"
-    assert training.options == {"--config", "--set", "--workdir"}
+    assert training.options == ("--config", "--set", "--workdir")
     assert training.overrides == ("optim.steps=4", "model.hidden=(3,)")
-    assert profile.words == ("train.py",) and profile.options == {"--profile"}
+    assert profile.words == ("train.py",) and profile.options == ("--profile",)
 
 
 @pytest.mark.parametrize(
