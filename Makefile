@@ -1,4 +1,5 @@
-# make demo         set up, train, evaluate and draw, on the embedded data set (CPU, minutes)
+# make demo         set up; train and evaluate on the embedded data set, and turn pictures
+#                   to meshes with the pretrained model (CPU, minutes)
 # make demo CUDA=1  the same with the CUDA wheels
 # make test         set up and run the tests (minutes on two CPU cores)
 # make test-all     with the slow ones, which repeat the same on more data
@@ -20,6 +21,7 @@ DOCS := $(VENV)/installed-docs
 demo: $(TRAIN)
 	$(VENV)/bin/python train.py --config configs/demo.py --workdir runs/demo
 	$(VENV)/bin/python eval.py --workdir runs/demo --split test --untrained
+	$(VENV)/bin/python -m jaxsoftras predict examples/pictures --out runs/demo/pictures
 
 test: $(DEV)
 	$(VENV)/bin/python -m pytest -n 2 -m "not slow"

@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -33,7 +34,7 @@ def test_render_mesh(tmp_path, capsys):
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda p: p.stem)
 def test_says_what_is_missing(path, monkeypatch):
-    for name in ("optax", "PIL", "flax", "equinox"):
+    for name in ("optax", "PIL", "flax", "equinox", "trimesh"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(SystemExit) as caught:
         runpy.run_path(str(path))
@@ -88,3 +89,15 @@ def test_neural_deformation(tmp_path, capsys):
     ious = numbers(printed, r"IoU ([\d.]+)")
     assert ious[-1] > ious[0] + 0.05
     assert {path.name for path in tmp_path.iterdir()} == {"neural.obj", "neural.png"}
+
+
+@pytest.mark.slow
+def test_the_pictures_are_those_of_the_program(tmp_path, capsys):
+    assert run("make_pictures", tmp_path, capsys).startswith("Wrote 6 pictures")
+    kept = sorted((FOLDER / "pictures").iterdir())
+    assert [path.name for path in kept] == sorted(p.name for p in tmp_path.iterdir())
+    for path in kept:
+        with Image.open(path) as first, Image.open(tmp_path / path.name) as second:
+            assert first.mode == second.mode and first.size == second.size
+            difference = np.abs(np.asarray(first, float) - np.asarray(second, float))
+        assert difference.mean() < 0.1  # of 255 levels; other devices round otherwise

@@ -11,4 +11,4 @@ from jaxsoftras.model_files.saving import save as save
 from jaxsoftras.model_files.softras import load_softras as load_softras
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained" / "model.zip"
-"""Place of the model that comes with the package, if one does."""
+"""The model that comes with the package; see docs/prediction.md."""

@@ -102,7 +102,7 @@ class Subject:
         )
         training.check_image_size(settings, self.split)
         devices = training.device_mesh(len(found), found)
-        self.experiment = training.Experiment(settings, devices, tuned=False)
+        self.experiment = training.Experiment(settings, devices)
         like = jax.eval_shape(self.experiment.init, 0).variables
         self.variables = shared_checkpoints.spread(
             values, runs.abstract(like, self.experiment.replicated)

@@ -124,6 +124,7 @@ class Loop:
         vote, stopped = processes.Vote(stop), False
         with contextlib.ExitStack() as open_until_end:
             work = open_until_end.enter_context(background.Background())
+            drawing = open_until_end.enter_context(background.Background())
             if profiler:
                 open_until_end.enter_context(profiler)
             if start < steps:
@@ -142,15 +143,16 @@ class Loop:
                     for line in profiler.after_step(step, state):
                         self._report.message(line)
                 if len(self._running) == _AHEAD:
-                    self._complete(self._running.popleft(), work)
+                    self._complete(self._running.popleft(), work, drawing)
             while self._running:
                 chunk = self._running.popleft()
                 if not self._running:  # no step is donated this state any more
                     chunk = chunk._replace(saved=state)
                     if stopped:  # soon; a resumed run makes up for the validation
                         chunk = chunk._replace(watched=None)
-                self._complete(chunk, work)
+                self._complete(chunk, work, drawing)
             work.wait()
+            drawing.wait()
         if self._watcher and step > start:
             seconds = time.monotonic() - first
             self._report.message(self._watcher.summarize(step - start, seconds))
@@ -180,7 +182,12 @@ class Loop:
         copied = copy_state(state)
         return copied if saved else None, copied.evaluated if watched else None
 
-    def _complete(self, chunk: _Chunk, work: background.Background) -> None:
+    def _complete(
+        self,
+        chunk: _Chunk,
+        work: background.Background,
+        drawing: background.Background,
+    ) -> None:
         """Waits for a chunk, and reports, saves, validates and shows its results."""
         measured = feeding.read(chunk.measured, chunk.count)
         now = time.monotonic()
@@ -190,6 +197,7 @@ class Loop:
             self._report.record(step, metrics)
         self._checkpoints.check()
         work.check()
+        drawing.check()
         if chunk.saved is not None:
             if self._watcher:
                 self._watcher.wait_for_scores(work)
@@ -197,7 +205,7 @@ class Loop:
         if chunk.watched is not None:
             variables = self._fetch(chunk.watched)
             if self._watcher:
-                self._watcher.watch(work, chunk.last, variables)
+                self._watcher.watch(work, drawing, chunk.last, variables)
 
     def _fetch(self, variables: models.Variables) -> models.Variables:
         """Brings a network to the host, in all processes, if there are several."""

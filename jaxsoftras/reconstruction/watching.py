@@ -29,7 +29,7 @@ _ROWS = 4  # objects in an image of a batch
 class Watcher:
     """Makes the images and validations of a run beside its steps, and records them.
 
-    They are made on one device, by a thread; see `background.Background`.
+    They are made on one device, by threads; see `background.Background`.
     """
 
     def __init__(
@@ -50,9 +50,10 @@ class Watcher:
             checkpoints: those of the run, which are given the scores.
         """
         self._settings = settings
-        self._experiment = training.Experiment(
-            settings, training.device_mesh(1, [device]), tuned=False
-        )
+        devices = training.device_mesh(1, [device])
+        self._experiment = training.Experiment(settings, devices)
+        # a few images are not worth the time in which algorithms are tried for them
+        self._drawing = training.Experiment(settings, devices, tuned=False)
         self._source = source
         self._report, self._checkpoints = report, checkpoints
         self._previews: previews.Previews | None = None
@@ -61,27 +62,33 @@ class Watcher:
         _warn_of_intervals(settings)
 
     def watch(
-        self, work: background.Background, step: int, variables: models.Variables
+        self,
+        work: background.Background,
+        drawing: background.Background,
+        step: int,
+        variables: models.Variables,
     ) -> None:
         """Has a network validated and shown, if it is time to.
 
         Args:
-            work: what does it.
+            work: what validates it.
+            drawing: what makes the images. The first ones take seconds to compile, and
+                no checkpoint waits for them.
             step: number of steps taken.
             variables: parameters and batch statistics after them, which nobody donates.
         """
         if validates(self._settings, step):
             self.validate(work, step, variables)
         if shows(self._settings, step):
-            self._show(work, step, variables)
+            self._show(drawing, step, variables)
 
     def _show(
-        self, work: background.Background, step: int, variables: models.Variables
+        self, drawing: background.Background, step: int, variables: models.Variables
     ) -> None:
         """Has images made: of the step's batch, and of the same objects as ever."""
 
         def draw() -> list[bytes]:
-            placed = jax.device_put(variables, self._experiment.replicated)
+            placed = jax.device_put(variables, self._drawing.replicated)
             # encoded here, for that would take time from the steps
             return [
                 event_format.make_record(event_format.encode_image(step, name, pixels))
@@ -92,10 +99,10 @@ class Watcher:
             for event in events:
                 self._report.event(event)
 
-        work.submit(draw, deliver)
+        drawing.submit(draw, deliver)
 
     def _draw(self, step: int, variables: models.Variables) -> dict[str, np.ndarray]:
-        experiment, settings = self._experiment, self._settings
+        experiment, settings = self._drawing, self._settings
         batch = data.sample_views(
             self._source,
             settings.optim.batch_size,

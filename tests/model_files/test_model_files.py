@@ -3,6 +3,7 @@
 import doctest
 import functools
 import json
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -336,3 +337,20 @@ def test_pretrained_configuration_makes_a_small_file(tmp_path):
 def test_example_of_load():
     (example,) = doctest.DocTestFinder(recurse=False).find(model_files.load, "load")
     assert not doctest.DocTestRunner().run(example).failed
+
+
+def test_the_pretrained_model():
+    """It is small, free to use, that of its configuration, and names no machine."""
+    path = model_files.PRETRAINED
+    assert path.stat().st_size < 6e6
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("model.json"))
+        card = archive.read("README.md").decode()
+    assert about["license"] == "CC0-1.0"
+    assert not re.search(r"(?<![\w.])/(tmp|root|home|work)/", card)
+    model = model_files.load(path)
+    made = config.load(ROOT / "configs" / "pretrained.py")
+    assert model.config == made and model.step == made.optim.steps
+    views = np.zeros((1, 64, 64, 4), np.float32)
+    vertices = np.asarray(model.network.infer(model.variables, views))
+    assert vertices.shape == (1, 642, 3) and np.abs(vertices).max() < 0.5

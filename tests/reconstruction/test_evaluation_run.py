@@ -6,7 +6,11 @@ from PIL import Image
 
 from jaxsoftras import data
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import evaluation_run, evaluation_scores
+from jaxsoftras.reconstruction import (
+    evaluation_run,
+    evaluation_scores,
+    export_run,
+)
 from tests.support import small_run
 
 
@@ -87,6 +91,44 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
     )
     for name in ("iou", "silhouette_iou", "loss"):
         np.testing.assert_array_equal(first.columns[name], second.columns[name])
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory):
+    """The network of `trained` as a model file."""
+    path = tmp_path_factory.mktemp("models") / "model.zip"
+    export_run.export(trained, path, license="CC0-1.0")
+    return path
+
+
+class TestModelFile:
+    def test_scores_are_those_of_the_run(self, trained, evaluated, model, tmp_path):
+        words = ["--model", model, "--workdir", tmp_path, "--points", "300"]
+        assert evaluate(*words) == 0
+        expected, found = (
+            json.loads((folder / "eval" / "test" / "metrics.json").read_text())
+            for folder in (trained, tmp_path)
+        )
+        assert found == expected
+        assert (tmp_path / "eval" / "test" / "report.html").is_file()
+
+    def test_refuses_the_folder_of_a_run(self, trained, model, capsys):
+        assert evaluate("--model", model, "--workdir", trained) == 2
+        assert "would replace" in small_run.error_line(capsys)
+
+    @pytest.mark.parametrize(
+        ("word", "reason"),
+        [
+            ("model.latent=4", "data alone, not model.latent"),
+            ("data.source=embeded", "embeded"),
+            ("data.root=nowhere", "nowhere"),
+        ],
+    )
+    def test_refuses_what_is_no_data(self, word, reason, model, tmp_path, capsys):
+        words = ["--model", model, "--workdir", tmp_path, "--set", word]
+        assert evaluate(*words) == 2
+        assert reason in small_run.error_line(capsys)
+        assert not (tmp_path / "eval").exists()
 
 
 def test_refuses_a_folder_that_is_no_run(tmp_path, capsys):
