@@ -23,7 +23,7 @@ _MOST_STEPS = 10_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What is optimised, and for how long.
+    """Parametrization and duration of a fit.
 
     Attributes:
         parametrization: one of `PARAMETRIZATIONS`.

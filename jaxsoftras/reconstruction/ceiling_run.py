@@ -71,7 +71,7 @@ class Plan(NamedTuple):
         return (*self.settings.data.sources, self.settings.data)[0]
 
     def describe(self) -> dict[str, Any]:
-        """What fits of one folder must have in common, beside the configuration."""
+        """Settings that all fits of a folder share, beside the configuration."""
         return {
             "parametrization": self.options.parametrization,
             "steps": self.options.steps,

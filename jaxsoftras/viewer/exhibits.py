@@ -1,4 +1,4 @@
-"""What a viewer shows at a time."""
+"""Exhibits: contents of a viewer at a time."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MODEL = ".zip"
 
 
 class Viewer(Protocol):
-    """What a page shows, with its controls."""
+    """Contents of a page, with its controls."""
 
     def begin(self) -> None:
         """Shows the first thing."""

@@ -1,4 +1,4 @@
-"""What a search tries, ``search.json``: alike in all processes that take part."""
+"""The plan of a search, ``search.json``: alike in all processes that take part."""
 
 from __future__ import annotations
 
