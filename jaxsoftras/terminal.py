@@ -246,6 +246,26 @@ def make_console(**options: Any) -> rich.console.Console:
     return Console(**options)
 
 
+def print_above(progress: rich.progress.Progress, text: str, instead: str) -> None:
+    """Prints a line above a progress bar.
+
+    A long program outlives whoever read its output: it then says so on stderr, once,
+    and prints no more.
+
+    Args:
+        progress: the bar.
+        text: the line.
+        instead: where the reader finds what is no longer printed.
+    """
+    console = progress.console
+    try:
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+    except OSError as error:
+        console.quiet = progress.disable = True
+        discard_output()
+        complain(f"Nobody reads the progress any more ({error.strerror}): {instead}.")
+
+
 def make_table(*columns: str, **options: Any) -> rich.table.Table:
     """Makes a table of rich.
 

@@ -111,22 +111,8 @@ class Monitor:
                 file.close()
 
     def message(self, text: str) -> None:
-        """Prints a line above the progress bar.
-
-        A run outlives whoever read its output: it then prints no more.
-        """
-        try:
-            self._console.print(
-                terminal.printable(text), markup=False, highlight=False, soft_wrap=True
-            )
-        except OSError as error:
-            self._console.quiet = True
-            self._progress.disable = True
-            terminal.discard_output()
-            terminal.complain(
-                f"Nobody reads the progress any more ({error.strerror}): it goes on in "
-                "metrics.jsonl."
-            )
+        """Prints a line above the progress bar."""
+        terminal.print_above(self._progress, text, "it goes on in metrics.jsonl")
 
     def record(self, step: int, metrics: training.Metrics) -> None:
         """Checks the metrics of a step, and reports them at intervals.

@@ -47,22 +47,8 @@ class Display:
         self._bar.stop()
 
     def message(self, text: str) -> None:
-        """Prints a line above the bar.
-
-        A search outlives whoever read its output: it then prints no more.
-        """
-        try:
-            self._console.print(
-                terminal.printable(text), markup=False, highlight=False, soft_wrap=True
-            )
-        except OSError as error:
-            self._console.quiet = True
-            self._bar.disable = True
-            terminal.discard_output()
-            terminal.complain(
-                f"Nobody reads the progress any more ({error.strerror}): the results "
-                "go to files."
-            )
+        """Prints a line above the bar."""
+        terminal.print_above(self._bar, text, "the results go to files")
 
     def begin(self, trial: Trial, trials: list[FrozenTrial]) -> None:
         """Shows that a trial begins.
