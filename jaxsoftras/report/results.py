@@ -209,6 +209,9 @@ def _list_notes(found: Results) -> list[str]:
             f"Objects with a single view, and none to compare silhouettes in: "
             f"{found.mean.single_views}."
         )
+    if not (found.workdir / "config.json").is_file():
+        notes.append("No curves of the training: a model file holds none.")
+        return notes
     course = found.history
     if not len(course.training.steps):
         notes.append(f"No curves of the training: {history.FILE} has no reports.")

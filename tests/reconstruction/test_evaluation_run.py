@@ -110,7 +110,8 @@ class TestModelFile:
             for folder in (trained, tmp_path)
         )
         assert found == expected
-        assert (tmp_path / "eval" / "test" / "report.html").is_file()
+        page = (tmp_path / "eval" / "test" / "report.html").read_text()
+        assert "a model file holds none" in page and "validated" not in page
 
     def test_refuses_the_folder_of_a_run(self, trained, model, capsys):
         assert evaluate("--model", model, "--workdir", trained) == 2
