@@ -127,6 +127,8 @@ def explain(error: Exception) -> str | None:
         return f"memory does not suffice ({text or 'out of memory'})."
     if isinstance(error, REPORTED):
         return text
+    if isinstance(error, RuntimeError) and text.startswith("Symlink loop"):
+        return f"{text}: mend the links."  # of pathlib, before Python 3.13
     # JAX's errors, by their names: few programs need JAX
     if out_of_device_memory(error):
         return f"the memory of a device does not suffice ({text.splitlines()[0]})."

@@ -25,6 +25,7 @@ from jaxsoftras.data.picture_cameras import Calibration
 
 FILE = "transforms.json"
 
+_FOCAL = {"fl_x", "fl_y", "camera_angle_x", "camera_angle_y"}
 _LENS = ("k1", "k2", "p1", "p2", "k3")
 _PINHOLES = {"", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV"}
 _ROUNDED = 1.0  # pixels by which a smaller image may differ from the exact ratio
@@ -43,6 +44,7 @@ def list_frames(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if not isinstance(frames, list) or not frames:
         raise ValueError('it must have a list "frames" that is not empty')
     shared = {name: value for name, value in content.items() if name != "frames"}
+    without_focal = {n: v for n, v in shared.items() if n not in _FOCAL}
     found = {}
     for number, frame in enumerate(frames):
         name = frame.get("file_path") if isinstance(frame, Mapping) else None
@@ -50,7 +52,9 @@ def list_frames(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             raise ValueError(f"frame {number} has no file_path")
         if name in found:
             raise ValueError(f"it names {name} twice")
-        found[name] = {**shared, **frame}
+        # an angle of its own is not overruled by a focal length that others share
+        own = "fl_x" in frame or "camera_angle_x" in frame
+        found[name] = {**(without_focal if own else shared), **frame}
     return found
 
 

@@ -14,6 +14,7 @@ from jaxsoftras.fitting import masks
 from jaxsoftras.fitting.masks import MaskFit
 from jaxsoftras.fitting.parametrizations import LEARNING_RATES, PARAMETRIZATIONS
 from jaxsoftras.fitting.silhouettes import Options
+from jaxsoftras.prediction import inputs
 from jaxsoftras.reconstruction import ceiling_run, evaluation_run, training
 from jaxsoftras.reconstruction.evaluation_subject import SurfaceOptions
 
@@ -174,11 +175,12 @@ def _fit_data(options: argparse.Namespace, choices: Options) -> None:
 
 
 def _fit_masks(options: argparse.Namespace, choices: Options) -> None:
-    read = [*options.masks, options.cameras]
-    masks.check_out(options.out, read, options.color)
+    pictures = inputs.list_pictures(options.masks)
+    read = [*pictures, options.cameras]
+    masks.check_out(options.out, options.masks, read, options.color)
     with terminal.progress_bar("fitting, steps") as progress:
         fit = masks.fit_masks(
-            options.masks,
+            pictures,
             options.cameras,
             choices,
             _configure(options),
@@ -187,7 +189,6 @@ def _fit_masks(options: argparse.Namespace, choices: Options) -> None:
             color=options.color,
             progress=progress,
         )
-    masks.check_out(options.out, [*read, *fit.pictures], options.color)
     masks.write(fit, options.out)
     _print_fit(fit, terminal.make_console())
     written = ", ".join(map(str, masks.list_files(options.out)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -139,17 +141,21 @@ def _list_outside(taken: Sequence[View], frame: Frame) -> list[str]:
     ]
 
 
-def check_out(out: Path, read: Sequence[Path], color: bool) -> None:
-    """Checks the name of the file to write.
+def check_out(
+    out: Path, folders: Sequence[Path], read: Sequence[Path], color: bool
+) -> None:
+    """Checks the name of the file to write, and that its folder can be written to.
 
     Args:
         out: the mesh.
-        read: files and folders that are read.
+        folders: folders of masks, among which the turntable would count as one.
+        read: files that are read.
         color: whether the mesh has colours.
 
     Raises:
         ProgramError: it has no suffix of a mesh, or of one without colours, is a
-            folder, or would replace what is read.
+            folder, or would lie among the masks or replace what is read.
+        OSError: its folder cannot be written to.
     """
     if out.suffix.lower() not in SUFFIXES:
         raise terminal.ProgramError(
@@ -163,16 +169,21 @@ def check_out(out: Path, read: Sequence[Path], color: bool) -> None:
         )
     if out.is_dir():
         raise terminal.ProgramError(f"{out} is a folder; choose another --out.")
-    names = {path.resolve() for path in read}
-    if out.parent.resolve() in names:
+    if out.parent.resolve() in {path.resolve() for path in folders}:
         raise terminal.ProgramError(
             f"{out} would lie among the masks; choose an --out in another folder."
         )
+    names = {path.resolve() for path in read}
     for path in list_files(out):
         if path.resolve() in names:
             raise terminal.ProgramError(
                 f"{path} would be replaced, which is read; choose another --out."
             )
+    above = next(path for path in out.absolute().parents if path.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(above))
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied", str(above))
 
 
 def list_files(out: Path) -> tuple[Path, Path]:

@@ -30,6 +30,7 @@ def read_cameras(path: Path) -> dict[str, Parser]:
     Raises:
         ProgramError: there is no such file, or it cannot be read.
     """
+    path = _find_file(path)
     try:
         found = _read_folder(path) if path.is_dir() else _read_file(path)
         if not found:
@@ -43,10 +44,14 @@ def read_cameras(path: Path) -> dict[str, Parser]:
         ) from None
 
 
+def _find_file(path: Path) -> Path:
+    """The camera file in a folder; the path itself if it is none, or holds none."""
+    inside = (path / name for name in (picture_cameras.FILE, transforms.FILE))
+    return next((file for file in inside if file.is_file()), path)
+
+
 def _read_folder(folder: Path) -> dict[str, Parser]:
-    for name in (picture_cameras.FILE, transforms.FILE):
-        if (folder / name).is_file():
-            return _read_file(folder / name)
+    """Reads the COLMAP model in a folder."""
     model = colmap.find_model(folder)
     if model is None:
         raise ValueError(

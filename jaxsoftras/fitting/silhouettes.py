@@ -202,7 +202,7 @@ def fit_silhouettes(
 
     Raises:
         ValueError: a wrong shape, values out of range, a silhouette that is empty or
-            full, or a camera that does not see the sphere.
+            full, or a camera that is not finite or does not see the sphere.
         ProgramError: see `Fitter.__call__`.
 
     Example:
@@ -257,7 +257,7 @@ def _check_coverage(coverage: np.ndarray) -> np.ndarray:
 
 
 def _broadcast(cameras: camera.Camera, batch: tuple[int, ...]) -> camera.Camera:
-    """Cameras with leading axes ``batch``; arrays of numpy."""
+    """Cameras with leading axes ``batch``, all finite; arrays of numpy."""
     camera.check_camera(cameras)
     lengths = {"axes": 2, "skew": 0}  # trailing axes, of which other fields have one
     parts = {}
@@ -273,6 +273,9 @@ def _broadcast(cameras: camera.Camera, batch: tuple[int, ...]) -> camera.Camera:
                 f"The leading axes of the cameras, {list(np.shape(part)[:axes])}, must "
                 f"broadcast to those of coverage, {list(batch)}."
             ) from None
+        # also where no view is seen: 0 times NaN is NaN
+        if not np.all(np.isfinite(part)):
+            raise ValueError(f"{field.name} of the cameras is not finite.")
     return dataclasses.replace(cameras, **parts)
 
 

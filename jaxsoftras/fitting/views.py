@@ -18,6 +18,7 @@ from jaxsoftras.meshfile import imagefile
 
 _LEAST = 8  # pixels of an object's longer side
 _COLORFUL = 16 / 255  # difference of channels from which on an image is no mask
+_COARSE = 1e-3  # rounding of coordinates, in longest sides of the object
 _BETWEEN, _BLURRED = (0.1, 0.9), 0.2  # share of grey pixels that no mask has
 
 
@@ -138,7 +139,8 @@ def find_frame(views: Sequence[View], keep_frame: bool) -> Frame:
         keep_frame: whether the object is in the unit box of the world already.
 
     Raises:
-        ProgramError: silhouettes and cameras do not tell where the object is.
+        ProgramError: silhouettes and cameras do not tell where the object is, or it is
+            too far from the origin of the world for its size.
     """
     if keep_frame:
         return Frame(np.zeros(3), 1.0)
@@ -163,7 +165,20 @@ def find_frame(views: Sequence[View], keep_frame: bool) -> Frame:
             f"The camera of {views[inside[0]].path} lies within the object that the "
             "others see: correct it, or leave the picture out."
         )
-    return Frame((low + high) / 2, float(np.max(high - low)))
+    frame = Frame((low + high) / 2, float(np.max(high - low)))
+    _check_digits(frame)
+    return frame
+
+
+def _check_digits(frame: Frame) -> None:
+    """Raises ProgramError if float32 does not resolve the object in its world."""
+    farthest = float(np.max(np.abs(frame.middle))) + frame.longest / 2
+    if np.spacing(np.float32(farthest)) > _COARSE * frame.longest:
+        raise terminal.ProgramError(
+            f"No mesh can be written: the object, of size {frame.longest:.3g}, lies "
+            f"{farthest:.3g} from the origin, where 32-bit numbers are too coarse for "
+            "its vertices: move the origin of the cameras to the object."
+        )
 
 
 def make_cameras(views: Sequence[View], frame: Frame) -> camera.Camera:
@@ -196,12 +211,9 @@ def read_views(
     names: Sequence[str],
     cameras: Mapping[str, Parser],
     size: int,
-    progress: terminal.Progress | None = None,
 ) -> list[View]:
     """Reads pictures, each with the camera of a name; see `read_view`."""
-    views = []
-    for path, name in zip(pictures, names, strict=True):
-        if progress:
-            progress(len(views), len(pictures))
-        views.append(read_view(path, cameras[name], size))
-    return views
+    return [
+        read_view(path, cameras[name], size)
+        for path, name in zip(pictures, names, strict=True)
+    ]

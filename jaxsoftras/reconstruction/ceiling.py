@@ -6,7 +6,6 @@ scores are an estimate of what it could reach at best.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import jax
 import numpy as np
 
 from jaxsoftras import atomic, data, terminal, voxels
-from jaxsoftras.data import rig
+from jaxsoftras.data import damage, rig
 from jaxsoftras.fitting import engine
 from jaxsoftras.fitting.engine import Views
 from jaxsoftras.fitting.silhouettes import Fitter
@@ -187,10 +186,10 @@ def load(path: Path, checksum: str) -> Fitted | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        fit, found = Fitted(*(arrays[n] for n in Fitted._fields)), str(arrays["data"])
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with damage.explain(path), np.load(path, allow_pickle=False) as file:
+            fit = Fitted(*(file[name] for name in Fitted._fields))
+            found = str(file["data"])
+    except ValueError:
         return None
     if found != checksum:
         raise terminal.ProgramError(

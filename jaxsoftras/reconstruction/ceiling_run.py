@@ -200,8 +200,6 @@ def _fit_objects(plan: Plan, split: data.Split, folder: Path) -> list[Fitted]:
     with terminal.progress_bar("fitting, steps") as progress:
         for number in range(count):
             items = waiting[number * size : (number + 1) * size]
-            if not items:
-                break
 
             def report(done: int, total: int, before: int = number) -> None:
                 progress(before * total + done, count * total)

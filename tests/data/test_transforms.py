@@ -59,6 +59,15 @@ def test_a_frame_takes_what_all_share_and_its_own_comes_first():
     assert [each["fl_x"] for each in found.values()] == [7.0, 5.0]
 
 
+def test_an_angle_of_a_frame_replaces_the_focal_length_of_all():
+    own = {"file_path": "a", **frame()}
+    content = {"fl_x": 5.0, "fl_y": 6.0, "frames": [own]}
+    found = transforms.parse(transforms.list_frames(content)["a"], SIZE)
+    np.testing.assert_allclose(
+        found.intrinsics, transforms.parse(frame(), SIZE).intrinsics
+    )
+
+
 @pytest.mark.parametrize(
     ("frames", "message"),
     [

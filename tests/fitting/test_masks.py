@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxsoftras import VertexColors, config, load_mesh, terminal
 from jaxsoftras.fitting import Options, fit_run, masks, pairing, turntable, views
+from jaxsoftras.fitting.masks import check_out
 from tests.support import picture_folders
 
 QUICK = ["render.implementation=reference", "model.template_level=1"]
@@ -79,6 +80,8 @@ class TestProgram:
             (["--out", "a.fbx"], "must name a mesh file"),
             (["--out", "a.stl", "--color"], "a.stl cannot hold colours"),
             (["--out", "MASKS/a.glb"], "would lie among the masks"),
+            (["--out", "MASKS/1.png/a.glb"], "1.png: a file has the name of a folder"),
+            (["--out", "a.glb", "loop.png"], "loop.png"),
             (["--out", "a.glb", "--color"], "0.png is a mask alone"),
             (["--out", "a.glb", "none.png"], "no file none.png"),
             (["--out", "a.glb", "--steps", "0"], "number of steps"),
@@ -89,6 +92,7 @@ class TestProgram:
     )
     def test_refuses(self, words, message, masks, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
+        (tmp_path / "loop.png").symlink_to("loop.png")
         words = [word.replace("MASKS", str(masks)) for word in words]
         words = [str(masks), "--cameras", str(masks / "cameras.json"), *words]
         try:
@@ -98,6 +102,17 @@ class TestProgram:
         error = capsys.readouterr().err
         assert code == 2 and message in error.splitlines()[-1]
         assert not (tmp_path / "a.glb").exists()
+
+
+class TestCheckOut:
+    def test_takes_a_file_beside_the_cameras(self, masks):
+        scene = masks.parent  # the folder of --cameras
+        check_out(scene / "egg.glb", [masks], [scene], color=False)
+
+    def test_refuses_to_replace_a_picture(self, masks):
+        pictures = [masks / "egg_turntable.gif"]
+        with pytest.raises(terminal.ProgramError, match="would be replaced"):
+            check_out(masks / "egg.glb", [], pictures, color=False)
 
 
 @pytest.mark.slow
@@ -142,6 +157,15 @@ class TestFindFrame:
     def test_names_a_camera_that_is_wrong(self, change, message, masks):
         change_camera(masks, 1, change)
         with pytest.raises(terminal.ProgramError, match=message):
+            find_frame(masks)
+
+    def test_refuses_an_object_that_float32_does_not_resolve(self, masks):
+        def move(rotation, translation):
+            return rotation, translation - rotation @ np.array([0, 5e6, 0])
+
+        for number in range(6):
+            change_camera(masks, number, move)
+        with pytest.raises(terminal.ProgramError, match="lies 5e[+]06 from the origin"):
             find_frame(masks)
 
     def test_one_direction_does_not_tell_the_size(self, masks):

@@ -94,6 +94,13 @@ class TestReadCameras:
             pairing.read_cameras(path)
         assert str(path) in str(caught.value)
 
+    def test_names_the_file_in_a_folder(self, tmp_path):
+        path = tmp_path / "transforms.json"
+        path.write_text("hello")
+        with pytest.raises(terminal.ProgramError) as caught:
+            pairing.read_cameras(tmp_path)
+        assert str(caught.value).startswith(f"{path}: not valid JSON")
+
     def test_refuses_what_is_not_there(self, tmp_path):
         with pytest.raises(terminal.ProgramError, match="There is no camera file"):
             pairing.read_cameras(tmp_path / "none.json")

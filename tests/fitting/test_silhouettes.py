@@ -1,3 +1,4 @@
+import dataclasses
 import doctest
 from typing import Any
 
@@ -96,6 +97,15 @@ class TestFitSilhouettes:
     def test_refuses_cameras(self, change, message):
         with pytest.raises(ValueError, match=message):
             fit(cameras=jaxsoftras.perspective_camera(**change))
+
+    def test_refuses_cameras_that_are_not_finite(self):
+        cameras = jaxsoftras.perspective_camera(EYES)
+        position = np.where([[False], [True], [False]], np.nan, cameras.position)
+        wrong = dataclasses.replace(cameras, position=position)
+        seen = np.array([[True, False, True]] * 2)
+        for each in (None, seen):  # views that do not count would spread NaN, too
+            with pytest.raises(ValueError, match="position of the cameras is not fi"):
+                fit(cameras=wrong, seen=each)
 
     def test_refuses_what_else_is_wrong(self):
         with pytest.raises(ValueError, match="must be a Camera"):

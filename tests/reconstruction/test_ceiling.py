@@ -149,6 +149,18 @@ class TestGoingOn:
         assert run(cabinets, tmp_path) == 2
         assert "fit.json is damaged" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99), (46, 0)])
+    def test_a_damaged_file_is_passed_over(self, offset, value, tmp_path):
+        path = tmp_path / "fit.npz"
+        fit = ceiling.Fitted(*[np.zeros(3, np.float32)] * 5)
+        ceiling.save(path, fit, "checksum")
+        assert ceiling.load(path, "checksum") is not None
+        content = bytearray(path.read_bytes())
+        # flags, method and name of the first member in the table of contents
+        content[content.index(b"PK\x01\x02") + offset] = value
+        path.write_bytes(content)
+        assert ceiling.load(path, "checksum") is None
+
     def test_refuses_fits_of_other_images(self, fitted):
         path = fitted / "fits" / "train" / f"{CABINET}_00000.npz"
         with pytest.raises(terminal.ProgramError, match="of other images"):

@@ -110,6 +110,7 @@ class TestFolders:
             b"{}",
             b"null",
             b'{"search": [], "steps": 10}',
+            b'{"search": [], "steps": 10, "config": {}}',
             b'{"search": "x", "steps": 10, "config": {}}',
             b'{"search": [], "steps": "x", "config": {}}',
             b'{"search": [], "steps": 10, "config": {"optim": 3}}',

@@ -122,6 +122,19 @@ class TestSearch:
             f"| {results['best']} | complete |" in (folder / "results.md").read_text()
         )
 
+    def test_blanks_in_the_space_change_nothing(self, tune, fake, tmp_path):
+        space = ["optim.learning_rate = 1e-4 .. 1e-2 : log", " loss.laplacian =0|0.1"]
+        assert tune("--trials", "2", "--search", *space) == 0
+        results = read(tmp_path / "s")
+        assert results["space"] == {
+            "optim.learning_rate": "1e-4..1e-2:log",
+            "loss.laplacian": "0|0.1",
+        }
+        with (tmp_path / "s" / "results.csv").open() as file:
+            for row in csv.DictReader(file):
+                assert row["optim.learning_rate"] and row["loss.laplacian"]
+        assert (tmp_path / "s" / "report.html").is_file()
+
     def test_steps_shorten_trials_but_not_the_best_run(self, tune, fake, tmp_path):
         words = ("optim.steps=1000", "optim.decay_step=500", "log.validate_every=5")
         assert tune("--trials", "1", "--steps", "10", settings=words) == 0
@@ -138,6 +151,16 @@ class TestFailures:
         failed = [row for row in read(tmp_path / "s")["trials"] if row["reason"]]
         assert len(states(tmp_path / "s")) == 4 and len(failed) == 1
         assert "optim.warmup_steps must be from 0" in failed[0]["reason"]
+
+    def test_a_name_in_a_reason_need_not_be_utf_8(self, tune, fake, tmp_path):
+        def fail(_):
+            raise trial.TrialError("There is no file \udcff.")
+
+        fake.actions = {1: fail}
+        assert tune("--search", *SPACE, "--trials", "2") == 0
+        text = (tmp_path / "s" / "results.csv").read_text(encoding="utf-8")
+        assert "no file \\udcff." in text
+        assert read(tmp_path / "s")["trials"][1]["reason"].endswith("\udcff.")
 
     def test_a_search_of_failures_alone_ends(self, tune, fake, tmp_path, capfd):
         def diverge(_):

@@ -126,6 +126,21 @@ class TestRepetition:
             assert two.ask(1) is None
             assert states(two) == ["RUNNING"]
 
+    def test_the_lock_of_a_process_is_removed_once_it_is_free(
+        self, tmp_path, monkeypatch
+    ):
+        held, remove = [], journal.Lock.remove
+
+        def record(lock):
+            held.append(lock.is_held())
+            remove(lock)
+
+        monkeypatch.setattr(journal.Lock, "remove", record)
+        with make_search(tmp_path).join():
+            (path,) = tmp_path.glob(".worker-*")
+            assert journal.Lock(path).is_held()
+        assert held == [False] and not path.exists()
+
     def test_a_killed_process_leaves_its_trial_to_be_repeated(self, tmp_path):
         one, two, three = (make_search(tmp_path) for _ in range(3))
         with one.join():
@@ -254,6 +269,7 @@ class TestJournal:
             b'{"op_code": 99, "worker_id": "x"}\n',
             b'{"op_code": "0", "worker_id": "x"}\n{"op_code": 4}\n',
             b'{"op_code": 4, "worker_id": "x"}\n',
+            b"[" * 100_000 + b"\n",
         ],
     )
     def test_a_damaged_one_is_named(self, tmp_path, content):

@@ -112,7 +112,7 @@ def _read(workdir: Path) -> Plan | None:
     try:
         values = json.loads(path.read_bytes())
         texts, steps = values["search"], values["steps"]
-        if not (isinstance(texts, list) and isinstance(steps, int)):
+        if not (isinstance(texts, list) and texts and isinstance(steps, int)):
             raise TypeError("the search space or the steps are missing")
         settings = config.from_dict(config.Config, values["config"])
         return Plan(settings, [str(text) for text in texts], steps)
@@ -144,7 +144,7 @@ def _compare(workdir: Path, saved: Plan, plan: Plan) -> None:
     ]
     if saved.steps != plan.steps:
         conflicts.append(f"--steps: {saved.steps} there, {plan.steps} here")
-    ours, theirs = (_normalize(each) for each in (plan, saved))
+    ours, theirs = (spaces.split_texts(each.texts) for each in (plan, saved))
     conflicts += [
         f"--search {path}: {theirs.get(path, 'not searched')} there, "
         f"{ours.get(path, 'not searched')} here"
@@ -156,12 +156,6 @@ def _compare(workdir: Path, saved: Plan, plan: Plan) -> None:
             f"{workdir} holds another search ({'; '.join(conflicts)}); leave these as "
             "they are there, or choose another --workdir."
         )
-
-
-def _normalize(plan: Plan) -> dict[str, str]:
-    """Texts of the ranges by field, without blanks."""
-    parts = ("".join(text.split()).partition("=") for text in plan.texts)
-    return {path: values for path, _, values in parts}
 
 
 def _check(plan: Plan) -> None:

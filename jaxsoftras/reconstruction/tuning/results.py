@@ -54,7 +54,7 @@ def collect(found: search.Search, texts: Iterable[str], steps: int) -> Results:
         "measure": attributes.get(search.MEASURE, "iou"),
         "part": attributes.get(search.PART, ""),
         "steps": steps,
-        "space": dict(text.split("=", 1) for text in texts),
+        "space": spaces.split_texts(texts),
         "best": best and best["number"],
         "importance": found.rank_fields(),
         "trials": rows,

@@ -173,7 +173,8 @@ def _write(plan: plans.Plan, workdir: Path, shared: search.Search) -> Results:
         texts[BEST] = collected.write_config(plan.settings, results)
     with atomic.files([workdir / name for name in texts]) as partials:
         for partial, text in zip(partials, texts.values(), strict=True):
-            partial.write_text(text, encoding="utf-8")
+            # names of files, in reasons of failures, may have signs that are not UTF-8
+            partial.write_text(text, encoding="utf-8", errors="backslashreplace")
     return results
 
 

@@ -25,6 +25,7 @@ from jaxsoftras.reconstruction.tuning.trial import Outcome
 
 FILE = "journal.log"
 
+_DAMAGE = (ValueError, KeyError, TypeError, AssertionError, RecursionError)
 _STARTUP = 5  # trials that are complete before any is pruned
 _HOPELESS = 5  # failed trials, where there are no others
 _MOST_TRIES = 3  # of a trial whose process is killed
@@ -85,7 +86,7 @@ class Search:
                     pruner=pruner,
                     load_if_exists=True,
                 )
-            except (ValueError, KeyError, TypeError, AssertionError) as error:
+            except _DAMAGE as error:
                 raise RunError(
                     f"{path} is damaged ({error}): put back a copy, or choose another "
                     "--workdir."
@@ -95,11 +96,11 @@ class Search:
     def join(self) -> Iterator[None]:
         """Takes part in the search within a scope, in which trials may be taken."""
         lock = self._worker_lock(self._worker)
-        with lock.hold():
-            try:
+        try:
+            with lock.hold():
                 yield
-            finally:
-                lock.remove()
+        finally:
+            lock.remove()  # once it is closed, as Windows demands
 
     def ask(self, limit: int) -> Trial | None:
         """Takes a trial: one that is to be repeated, or a new one.

@@ -13,7 +13,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxsoftras import config
@@ -107,6 +107,12 @@ def read(texts: Sequence[str], settings: config.Config) -> dict[str, Range | Cho
             )
     _check_start(space, settings)
     return space
+
+
+def split_texts(texts: Iterable[str]) -> dict[str, str]:
+    """Splits texts into the ranges and choices by field, without blanks."""
+    parts = ("".join(text.split()).partition("=") for text in texts)
+    return {path: values for path, _, values in parts}
 
 
 def choose_default(settings: config.Config) -> list[str]:
