@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsoftras import config, cores, terminal
+from jaxsoftras import command_line, config, cores, terminal
 from jaxsoftras.data import sampling, source
 from jaxsoftras.data.categories import CATEGORIES
 
@@ -195,33 +195,29 @@ def main(
     )
     parser.add_argument(
         "--objects",
-        type=_positive,
+        type=command_line.positive,
         default=1000,
         help=f"objects of the data set, {_OBJECT_MB:.1f} MB each on disk and in memory "
         "as npz (default: %(default)s)",
     )
     parser.add_argument(
         "--threads",
-        type=_positive,
+        type=command_line.positive,
         nargs="+",
         default=[1, sampling.THREADS],
         help="batches made at the same time (default: %(default)s)",
     )
     parser.add_argument(
-        "--batch", type=_positive, default=64, help="objects (default: %(default)s)"
+        "--batch",
+        type=command_line.positive,
+        default=64,
+        help="objects (default: %(default)s)",
     )
     parser.add_argument(
         "--seconds", type=float, default=3.0, help="of each (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
     return terminal.run(prog, lambda: _run(options))
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return number
 
 
 def _run(options: argparse.Namespace) -> None:

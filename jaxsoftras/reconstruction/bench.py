@@ -28,7 +28,7 @@ import jax
 import numpy as np
 import rich.table
 
-from jaxsoftras import compilation_cache, config, data, terminal
+from jaxsoftras import command_line, compilation_cache, config, data, terminal
 from jaxsoftras.reconstruction import feeding, profiling, run_folder, training
 
 _UNCHANGED = "as configured"
@@ -270,27 +270,26 @@ def main(
         help="numbers of devices (default: all of them)",
     )
     parser.add_argument(
-        "--steps", type=_positive, default=200, help="of a turn (default: %(default)s)"
+        "--steps",
+        type=command_line.positive,
+        default=200,
+        help="of a turn (default: %(default)s)",
     )
     parser.add_argument(
-        "--turns", type=_positive, default=5, help="of each row (default: %(default)s)"
+        "--turns",
+        type=command_line.positive,
+        default=5,
+        help="of each row (default: %(default)s)",
     )
     parser.add_argument(
         "--starts",
-        type=_positive,
+        type=command_line.positive,
         metavar="N",
         help="time N starts of the training program instead",
     )
     compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
     return terminal.run(prog, lambda: _run(options))
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return number
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ import torch
 
 import jaxsoftras
 import jaxsoftras.torch
-from jaxsoftras import terminal
+from jaxsoftras import command_line, terminal
 from jaxsoftras.kernels.bench_scenes import Size, make_inputs, parse_size
 from jaxsoftras.torch import exchange
 
@@ -185,13 +185,6 @@ def make_table(
     return table
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return number
-
-
 def main(
     arguments: Sequence[str] | None = None,
     *,
@@ -213,10 +206,12 @@ def main(
     parser.add_argument("--sizes", type=parse_size, nargs="+", help="such as 8x1280x64")
     parser.add_argument("--device", choices=[*_SIZES], default=usual)
     parser.add_argument(
-        "--repeats", type=_positive, default=20, help="default: %(default)s"
+        "--repeats", type=command_line.positive, default=20, help="default: %(default)s"
     )
     parser.add_argument(
-        "--calls", type=_positive, help="calls that are queued (default: 1, GPU: 20)"
+        "--calls",
+        type=command_line.positive,
+        help="calls that are queued (default: 1, GPU: 20)",
     )
     options = parser.parse_args(arguments)
     return terminal.run(prog, lambda: _run(options))

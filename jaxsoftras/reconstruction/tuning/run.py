@@ -11,6 +11,7 @@ import jax
 
 from jaxsoftras import (
     atomic,
+    command_line,
     compilation_cache,
     config,
     extras,
@@ -271,14 +272,14 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--trials",
-        type=_natural,
+        type=command_line.positive,
         default=TRIALS,
         metavar="N",
         help="trials of the whole search, of all processes (default: %(default)s)",
     )
     parser.add_argument(
         "--steps",
-        type=_natural,
+        type=command_line.positive,
         metavar="N",
         help="steps of a trial; schedules are shortened alike (default: optim.steps)",
     )
@@ -316,10 +317,3 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     )
     compilation_cache.add_argument(parser)
     return parser
-
-
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
-    return number
