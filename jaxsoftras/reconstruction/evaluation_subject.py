@@ -172,8 +172,8 @@ def _override_data(settings: config.Config, overrides: Sequence[str]) -> config.
         if not word.startswith("data."):
             field = word.partition("=")[0]
             raise config.ConfigError(
-                f"An evaluation sets fields of data alone, not {field}: the rest is that "
-                "of the network."
+                f"An evaluation sets fields of data alone, not {field}: the rest is "
+                "that of the network."
             )
     return config.override(settings, ["data.sources=()", *overrides])
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras import data
+from jaxsoftras import config, data, model_files
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import evaluation_run, evaluation_scores
+from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, runs
+from jaxsoftras.reconstruction.evaluation_subject import Subject, summarize_data
 from tests.support import small_run
 
 
@@ -87,6 +88,61 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
     )
     for name in ("iou", "silhouette_iou", "loss"):
         np.testing.assert_array_equal(first.columns[name], second.columns[name])
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "model.zip"
+    model_files.save(path, runs.load(trained, None), license="CC0-1.0")
+    return path
+
+
+def test_a_model_file_has_the_scores_of_its_run(
+    trained, evaluated, model, tmp_path, capsys
+):
+    workdir = tmp_path / "results"
+    assert evaluate("--workdir", workdir, "--model", model, "--points", "0") == 0
+    assert "report.html, " in capsys.readouterr().out
+    ours, theirs = (
+        evaluation_scores.load(folder / "eval" / "test" / "scores.npz")
+        for folder in (workdir, trained)
+    )
+    assert ours.step == 3 and ours.data == theirs.data
+    assert len(ours.checkpoint) == 32 and ours.checkpoint != theirs.checkpoint
+    for name in ("iou", "silhouette_iou", "loss"):
+        np.testing.assert_array_equal(ours.columns[name], theirs.columns[name])
+    saved = config.read(workdir / "eval" / "test" / "config.json")
+    assert saved == config.read(trained / "config.json")
+
+
+def test_refuses_to_write_the_results_of_a_model_file(trained, model, tmp_path, capsys):
+    assert evaluate("--workdir", trained, "--model", model) == 2
+    assert "is the folder of a run" in small_run.error_line(capsys)
+    assert evaluate("--workdir", model / "results", "--model", model) == 2
+    assert f"{model} is a file" in small_run.error_line(capsys)
+    with pytest.raises(ValueError, match="name no step, as 3"):
+        evaluation_run.evaluate(tmp_path, "test", model=model, step=3)
+
+
+def test_another_data_set_is_evaluated_on(trained, cabinets, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in cabinets.glob("*_test_*.npz"):
+        values = np.load(path)["arr_0"]
+        if "images" in path.name:
+            values = np.roll(values, 1, axis=-1)
+        np.savez_compressed(other / path.name, values)
+    here, there = (
+        Subject(trained, "test", overrides=[f"data.root={str(root)!r}"])
+        for root in (cabinets, other)
+    )
+    assert there.settings.data.root == str(other) and there.step == here.step
+    assert summarize_data(here.split) != summarize_data(there.split)
+
+
+def test_refuses_to_change_the_network(trained, capsys):
+    assert evaluate("--workdir", trained, "--set", "model.latent=9") == 2
+    assert "not model.latent" in small_run.error_line(capsys)
 
 
 def test_refuses_a_folder_that_is_no_run(tmp_path, capsys):

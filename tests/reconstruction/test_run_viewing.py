@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxsoftras.reconstruction import evaluation_scores, run_folder, run_viewing
+from jaxsoftras.reconstruction import (
+    evaluation_scores,
+    evaluation_subject,
+    run_folder,
+    run_viewing,
+)
 from jaxsoftras.viewer.exhibits import Exhibit
 from tests.support import scores, viewed_runs
 from tests.support.small_run import CABINET
@@ -47,6 +52,10 @@ def save_scores(viewer, split: str = "train", **changes) -> np.ndarray:
     count = viewer._objects.split.count(CABINET)
     values = np.linspace(0.1, 0.9, count)
     found = scores.make_scores({CABINET: count}, views=24, iou=values[:, None])
+    changes = {
+        "data": evaluation_subject.summarize_data(viewer._objects.split),
+        **changes,
+    }
     folder = viewer.workdir / "eval" / split
     folder.mkdir(parents=True, exist_ok=True)
     evaluation_scores.write(
@@ -127,7 +136,7 @@ def test_ranks_of_an_evaluation_that_appears(viewer):
 
 
 def test_an_evaluation_of_other_data_is_passed_over(viewer):
-    save_scores(viewer, views=np.full(viewer._objects.split.count(CABINET), 23))
+    save_scores(viewer, data="other images")
     viewer.look()
     assert viewer.shown[-1][3] is None and not viewer._ranks.visible
 
