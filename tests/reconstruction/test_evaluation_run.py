@@ -1,5 +1,6 @@
 import json
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -97,6 +98,14 @@ def model(trained, tmp_path_factory):
     return path
 
 
+def test_a_model_file_is_the_network_of_its_run(trained, model, tmp_path):
+    ours = Subject(tmp_path / "none", "test", model=model)
+    theirs = Subject(trained, "test")
+    assert ours.settings == theirs.settings and ours.step == theirs.step == 3
+    jax.tree.map(np.testing.assert_array_equal, ours.variables, theirs.variables)
+
+
+@pytest.mark.slow  # the one before compares the networks
 def test_a_model_file_has_the_scores_of_its_run(
     trained, evaluated, model, tmp_path, capsys
 ):

@@ -98,12 +98,19 @@ def test_objects_and_views(viewer):
     viewer._change_view(23)
     assert viewer.shown[-1][1] == (CABINET, count - 1, 23)
     shown = len(viewer.shown)
-    viewer._change_view(24)
-    viewer._change_view(-1)
+    for number in (24, -1, np.nan, np.inf):
+        viewer._change_view(number)
     viewer._change_category("no such category")
     assert len(viewer.shown) == shown
     viewer._change_category("cabinet")
     assert viewer.shown[-1][1] == (CABINET, 0, 2)
+
+
+@pytest.mark.parametrize("value", [["cabinet"], None, {}])
+def test_what_is_no_category_ends_no_worker(viewer, value):
+    event = SimpleNamespace(client=object(), target=SimpleNamespace(value=value))
+    viewer._ask_category(event)
+    assert not viewer._worker._wanted
 
 
 def test_splits(viewer, monkeypatch):
