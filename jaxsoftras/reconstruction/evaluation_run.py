@@ -188,6 +188,11 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
             missing = str(error)
     scores = subject.score(subject.variables, "evaluating", truths, surfaces)
     notes = list(evaluation_summary.list_gaps(scores, subject.settings.optim.ema))
+    if subject.inverted:
+        notes.append(
+            "The network takes inverted colours, and images as they are stored: the "
+            "scores are right for data of inverted colours alone."
+        )
     if scores.object_means("psnr"):
         notes.append(color_scores.describe(scores))
     if truths is None:

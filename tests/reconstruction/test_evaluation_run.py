@@ -8,7 +8,11 @@ from PIL import Image
 from jaxsoftras import config, data, model_files
 from jaxsoftras.data import prepared
 from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, runs
-from jaxsoftras.reconstruction.evaluation_subject import Subject, summarize_data
+from jaxsoftras.reconstruction.evaluation_subject import (
+    Subject,
+    SurfaceOptions,
+    summarize_data,
+)
 from tests.support import small_run
 
 
@@ -105,7 +109,16 @@ def test_a_model_file_is_the_network_of_its_run(trained, model, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, ours.variables, theirs.variables)
 
 
-@pytest.mark.slow  # the one before compares the networks
+def test_inverted_colours_are_noted(trained, tmp_path):
+    path = tmp_path / "model.zip"
+    network = runs.load(trained, None)._replace(inverted=True)
+    model_files.save(path, network, license="CC0-1.0")
+    subject = Subject(tmp_path, "test", model=path)
+    _, notes = evaluation_run.score(subject, SurfaceOptions(points=0))
+    assert any("takes inverted colours" in note for note in notes)
+
+
+@pytest.mark.slow  # the one that compares the networks is quick
 def test_a_model_file_has_the_scores_of_its_run(
     trained, evaluated, model, tmp_path, capsys
 ):

@@ -40,7 +40,7 @@ def test_refuses_numbers(words):
 
 
 def test_refuses_a_gpu_that_is_not_there(monkeypatch, capsys):
-    monkeypatch.setattr(bench.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert bench.main(["--device", "cuda"]) == 2
     assert "finds no NVIDIA GPU here" in capsys.readouterr().err
 
