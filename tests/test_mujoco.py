@@ -83,6 +83,13 @@ def test_sensor_and_back(size, x64):
     assert_same(back, (POSITION, ROTATION, intrinsic))
 
 
+def test_the_line_of_sight_is_left_of_the_centre_and_above():
+    lens: Any = {"intrinsic": (1, 1, 0.1, 0.2), "sensor_size": (1, 1)}
+    cam = conventions.from_mujoco((0, 0, 0), np.eye(3), 64, **lens)
+    ahead = camera.project(cam, np.array([[0.0, 0.0, -1.0]]))
+    np.testing.assert_allclose(ahead, [[-0.2, 0.4, 1]], atol=1e-6)
+
+
 def test_by_hand():
     """At (0, -3, 0), upright: a point 1 right and 2 up, 3 in front, at 90 degrees."""
     quaternion = np.sqrt([0.5, 0.5, 0, 0])

@@ -98,8 +98,9 @@ def from_mujoco(
         fovy: ``[...]`` ``model.cam_fovy[i]``: full vertical field of view, degrees; of
             an orthographic camera, height of the image, world units.
         intrinsic: ``[..., 4]`` ``model.cam_intrinsic[i]``, in place of ``fovy``, of a
-            camera that has a ``sensorsize``: focal lengths and principal point, x
-            right and y down from the centre of the sensor.
+            camera that has a ``sensorsize``: focal lengths and principal point. The
+            line of sight meets the image left of its centre where the x of the
+            principal point is positive, and above it where y is.
         sensor_size: ``[..., 2]`` ``model.cam_sensorsize[i]``, width and height in the
             unit of ``intrinsic``.
         kind: ``"orthographic"`` where ``model.cam_projection[i]`` is 1.

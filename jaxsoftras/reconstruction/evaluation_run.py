@@ -70,7 +70,7 @@ def evaluate(
         workdir: the run folder.
         split_name: ``"train"``, ``"val"``, ``"test"`` or ``"style"``.
         step: step of the checkpoint, or ``"best"`` for that of the best validation;
-            the newest if None.
+            the newest if None, as it must be with a model file.
         untrained: whether to print the mean IoU of the initial parameters as well, of
             silhouettes if there are no voxels.
         overrides: assignments to fields of ``data``, such as
@@ -89,11 +89,8 @@ def evaluate(
         ConfigError, RunError, ModelFileError, ValueError, OSError: the message says in
             one sentence what is wrong.
     """
-    if model is not None and (workdir / run_folder.CONFIG).exists():
-        raise run_folder.RunError(
-            f"{workdir} is the folder of a run, whose results those of {model} would "
-            "replace; name another folder by --workdir."
-        )
+    if model is not None:
+        _check_model(workdir, model, step)
     first = processes.is_first()
     console = console or terminal.make_console(quiet=not first)
     surfaces.check()
@@ -140,6 +137,24 @@ def evaluate(
     return metrics
 
 
+def _check_model(
+    workdir: Path, model: Path, step: int | Literal["best"] | None
+) -> None:
+    """Refuses what cannot go with a model file, before the work."""
+    if step is not None:
+        raise ValueError(f"{model} holds a single checkpoint: name no step, as {step}.")
+    if (workdir / run_folder.CONFIG).exists():
+        raise run_folder.RunError(
+            f"{workdir} is the folder of a run, whose results those of {model} would "
+            "replace; name another folder by --workdir."
+        )
+    there = next(path for path in (workdir, *workdir.parents) if path.exists())
+    if not there.is_dir():
+        raise run_folder.RunError(
+            f"{there} is a file: name a folder for the results by --workdir."
+        )
+
+
 def _write_report(workdir: Path, split_name: str) -> str:
     """Writes the report, and says where it is, or why there is none."""
     try:
@@ -173,6 +188,11 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
             missing = str(error)
     scores = subject.score(subject.variables, "evaluating", truths, surfaces)
     notes = list(evaluation_summary.list_gaps(scores, subject.settings.optim.ema))
+    if subject.inverted:
+        notes.append(
+            "The network takes inverted colours, and images as they are stored: the "
+            "scores are right for data of inverted colours alone."
+        )
     if scores.object_means("psnr"):
         notes.append(color_scores.describe(scores))
     if truths is None:

@@ -63,6 +63,7 @@ class Subject:
         variables: parameters and batch statistics, on the devices.
         split: the objects.
         sigma: sharpness of the rasterizer at this step, NDC squared.
+        inverted: whether a model file says that its network takes inverted colours.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class Subject:
         """
         self._workdir, self._model = workdir, model
         found = training.find_devices()
+        self.inverted = False
         if model is None:
             settings, self.step, values = shared_checkpoints.load(workdir, step)
         else:
             trained = model_files.load(model)
             settings, self.step = trained.config, trained.step
+            self.inverted = trained.inverted
             values = jax.device_get(trained.variables)
         self.settings = settings = _override_data(settings, overrides)
         self.split = processes.in_turn(

@@ -239,7 +239,7 @@ class RunViewer:
 
     def _ask_category(self, event: Any) -> None:
         label = event.target.value
-        if event.client is not None:
+        if event.client is not None and isinstance(label, str):
             self._worker.request("object", lambda: self._change_category(label))
 
     def _change_category(self, label: str) -> None:
@@ -262,13 +262,14 @@ class RunViewer:
     def _ask_view(self, event: Any) -> None:
         number = event.target.value - 1
         if event.client is not None:
-            self._worker.request("view", lambda: self._change_view(int(number)))
+            self._worker.request("view", lambda: self._change_view(number))
 
-    def _change_view(self, number: int) -> None:
+    def _change_view(self, number: float) -> None:
+        """Shows another view; a browser may send any number."""
         place = self._place
         count = self._objects.split.view_counts(place.category)[place.number]
         if 0 <= number < count:
-            self._move(place._replace(view=number))
+            self._move(place._replace(view=int(number)))
 
     def _ask_rank(self, rank: str) -> None:
         self._worker.request("object", lambda: self._change_rank(rank))

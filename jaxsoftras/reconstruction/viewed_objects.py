@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from jaxsoftras import (
 from jaxsoftras.reconstruction import (
     coloring,
     evaluation_groups,
+    evaluation_subject,
     gallery,
     training,
     true_meshes,
@@ -138,12 +140,18 @@ class Objects:
         text = f"{', '.join(facts)}: means of its views, at step {scores.step:,}"
         return [("Evaluated", text)]
 
+    @functools.cached_property
+    def _checksum(self) -> str:
+        return evaluation_subject.summarize_data(self.split)
+
     def has_scores(self, scores: Scores) -> bool:
-        """Tells whether an evaluation is of as many objects and views as the split."""
+        """Tells whether an evaluation is of the objects and views of the split."""
         views = [self.split.view_counts(key) for key in self.split.categories]
         keys = [key for key, _ in self._rows]
-        return scores.category.tolist() == keys and np.array_equal(
-            scores.views, np.concatenate(views)
+        return (
+            scores.category.tolist() == keys
+            and np.array_equal(scores.views, np.concatenate(views))
+            and scores.data == self._checksum
         )
 
 

@@ -220,6 +220,10 @@ def main(
 def _run(options: argparse.Namespace) -> None:
     sizes = options.sizes or [parse_size(size) for size in _SIZES[options.device]]
     count = options.calls or _CALLS[options.device]
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise terminal.ProgramError(
+            "PyTorch finds no NVIDIA GPU here; time the CPU by --device cpu."
+        )
     index = torch.cuda.current_device() if options.device == "cuda" else None
     device = torch.device(options.device, index)
     console = terminal.make_console()

@@ -53,6 +53,7 @@ def face_vertices(
         >>> jaxsoftras.torch.face_vertices(vertices, sphere.faces).shape
         torch.Size([20, 3, 3])
     """
+    vertices = checks.as_argument(vertices)
     count = arguments.count_vertices(vertices)
     return _face_vertices(vertices, arguments.check_faces(faces, count), padding)
 

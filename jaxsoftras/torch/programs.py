@@ -34,12 +34,13 @@ class Layout:
     Attributes:
         treedef: of positional and keyword arguments.
         wanted: which leaves need a gradient.
-        static: keyword arguments that are constants of the program, sorted.
+        static: keyword arguments that are constants of the program, sorted: name, type
+            and value, as 1 equals 1.0 and True.
     """
 
     treedef: Any
     wanted: tuple[bool, ...]
-    static: tuple[tuple[str, Any], ...]
+    static: tuple[tuple[str, type, Any], ...]
 
 
 def merge(first: Sequence[Any], second: Sequence[Any], where: Sequence[bool]) -> list:
@@ -106,7 +107,8 @@ class Program:
         """The results with a derivative, and the others with the form of all."""
         leaves = merge(wanted, others, layout.wanted)
         args, kwargs = jax.tree.unflatten(layout.treedef, leaves)
-        results = self.function(*args, **kwargs, **dict(layout.static))
+        static = {name: value for name, _, value in layout.static}
+        results = self.function(*args, **kwargs, **static)
         results, treedef = jax.tree.flatten(results)
         if not results:
             raise ValueError("A function that is wrapped must return an array.")

@@ -176,13 +176,16 @@ def _prepare(
     tracked = torch.is_grad_enabled()
     wanted = [tracked and tensor.requires_grad for tensor in tensors]
     wanted = tuple(merge(wanted, [False] * len(constants), is_tensor))
-    layout = Layout(treedef, wanted, tuple(sorted(static.items())))
+    constant = tuple(
+        (name, type(static[name]), static[name]) for name in sorted(static)
+    )
+    layout = Layout(treedef, wanted, constant)
     double = exchange.are_double(tensors)
     return _Call(program, layout, is_tensor, constants, device, double), tensors
 
 
 def wrap(
-    function: Callable[..., Any], *, static_argnames: Sequence[str] = ()
+    function: Callable[..., Any], *, static_argnames: str | Sequence[str] = ()
 ) -> Callable[..., Any]:
     """Makes a function of JAX a differentiable function of PyTorch.
 
@@ -197,8 +200,8 @@ def wrap(
     Args:
         function: takes and returns pytrees of arrays, such as a `jaxsoftras.Mesh` or a
             `jaxsoftras.Camera`.
-        static_argnames: names of keyword arguments that are hashable constants of the
-            compiled program, such as the size of an image.
+        static_argnames: name or names of keyword arguments that are hashable constants
+            of the compiled program, such as the size of an image.
 
     Returns:
         A function whose arguments are the same pytrees with tensors in place of arrays,
@@ -215,6 +218,8 @@ def wrap(
         >>> vector.grad
         tensor([0.6000, 0.8000])
     """
+    if isinstance(static_argnames, str):
+        static_argnames = (static_argnames,)
     program, names = Program(function), frozenset(static_argnames)
 
     def call_it(*args: Any, **kwargs: Any) -> Any:

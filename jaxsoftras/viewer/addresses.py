@@ -61,13 +61,31 @@ def find_port(host: str, port: int) -> int:
 
 
 def is_local(host: str) -> bool:
-    """Tells whether only this machine can reach a host."""
-    if host == "localhost":
-        return True
+    """Tells whether only this machine can reach a host, at all of its addresses."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        found = socket.getaddrinfo(
+            host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError):
         return False
+    numbers = [str(address[0]).partition("%")[0] for *_, address in found]
+    return all(ipaddress.ip_address(number).is_loopback for number in numbers)
+
+
+def find_origins(host: str) -> list[re.Pattern[str] | None] | None:
+    """Finds the origins of pages that may connect to a server.
+
+    Args:
+        host: where it listens.
+
+    Returns:
+        Those of this machine, and None for programs that are no browsers, if only this
+        machine can reach the host; None in place of a list for any origin.
+    """
+    if not is_local(host):
+        return None
+    own = re.compile(rf"https?://{re.escape(host)}(:\d+)?", re.IGNORECASE)
+    return [LOCAL_ORIGIN, own, None]
 
 
 def write_address(host: str, port: int) -> str:

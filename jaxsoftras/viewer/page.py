@@ -7,7 +7,7 @@ import functools
 import io
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Page:
             ProgramError: see `addresses.find_port`.
         """
         port = addresses.find_port(host, port)
-        with _quietly(), _checking_origins(addresses.is_local(host)):
+        with _quietly(), _checking_origins(addresses.find_origins(host)):
             self._server = _Server(host=host, port=port, verbose=False, label=None)
         self.gui = self._server.gui
         self.address = addresses.write_address(host, self._server.get_port())
@@ -171,17 +171,16 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _checking_origins(local: bool) -> Iterator[None]:
+def _checking_origins(origins: Sequence[Any] | None) -> Iterator[None]:
     """Lets servers that are started in a scope refuse pages of other machines.
 
     viser has no option for it; websockets, which it serves with, has.
 
     Args:
-        local: whether to refuse any at all.
+        origins: see `addresses.find_origins`.
     """
     serve = websockets.asyncio.server.serve
-    if local:
-        origins = [addresses.LOCAL_ORIGIN, None]  # None: not a browser
+    if origins is not None:
         limited: Any = functools.partial(serve, origins=origins)
         websockets.asyncio.server.serve = limited
     try:

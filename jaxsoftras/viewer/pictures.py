@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _REFINEMENT = 200  # steps, as in docs/prediction.md
 _CAPTIONS = "input", "mesh", "both outlines"  # the side can be turned to
 _REFINE_ORDER, _UPLOAD_ORDER = 20, 30
+_NAME = 200  # bytes of the name of an uploaded file: systems allow 255
 
 
 def load(path: Path) -> prediction.Predictor:
@@ -71,6 +73,7 @@ class PictureViewer:
         """
         self._page, self._worker = page, worker
         self._predictor, self._uploads, self._mask = predictor, uploads, mask
+        self._numbers = itertools.count()
         self._files = FileList(page, worker, "Picture", paths, self._describe)
         self._refine = page.gui.add_checkbox(
             "Refine",
@@ -95,13 +98,20 @@ class PictureViewer:
 
     def _receive(self, event: Any) -> None:
         """Takes a picture from the browser."""
-        name, content = event.target.value.name, event.target.value.content
-        # each in a folder of its own, under a name that leads nowhere else
-        name = PurePath(name.replace("\\", "/")).name.replace("\0", "")[-80:]
-        folder = Path(tempfile.mkdtemp(dir=self._uploads))
+        file = event.target.value
+        folder = self._uploads / str(next(self._numbers))
+        self._worker.request(
+            f"upload {folder}", lambda: self._add(folder, file.name, file.content)
+        )
+
+    def _add(self, folder: Path, name: str, content: bytes) -> None:
+        """Shows a picture, kept in a folder of its own, whatever its name says."""
+        name = PurePath(name.replace("\\", "/")).name.replace("\0", "")
+        name = name.encode(errors="replace")[-_NAME:].decode(errors="ignore")
         path = folder / (name if name.strip(". ") else "picture")
+        folder.mkdir()
         path.write_bytes(content)
-        self._worker.request(f"upload {folder}", lambda: self._files.add(path))
+        self._files.add(path)
 
     def _describe(self, path: Path) -> Exhibit:
         """Predicts a mesh.

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _PORT = 8080
 _SECONDS = 2.0  # between two looks for changes
 _MODEL = ".zip"
+_OPTIONS = {
+    "mesh files": ("up",),
+    "pictures": ("mask",),
+    "a run": ("split", "checkpoint", "step", "data", "meshes"),
+}
+"""Options by what they are for."""
 
 
 class Viewer(Protocol):
@@ -55,6 +61,11 @@ def _prepare_pictures(options: argparse.Namespace, stack: contextlib.ExitStack) 
     from jaxsoftras.viewer import pictures
 
     model, *paths = options.paths
+    if options.mask is not None and not paths:
+        raise terminal.ProgramError(
+            "--mask is of pictures that are named, and there is none: name them after "
+            "the model."
+        )
     return functools.partial(
         pictures.PictureViewer,
         predictor=pictures.load(model),
@@ -76,14 +87,37 @@ def _prepare_run(options: argparse.Namespace) -> Make:
     )
 
 
-def _prepare(options: argparse.Namespace, stack: contextlib.ExitStack) -> Make:
-    """Chooses a viewer by the paths."""
-    first, *others = options.paths
+def _identify(paths: Sequence[Path]) -> str:
+    """What paths are of, a key of `_OPTIONS`."""
+    first, *others = paths
     if first.suffix.lower() == _MODEL:
+        return "pictures"
+    return "a run" if first.is_dir() and not others else "mesh files"
+
+
+def _prepare(
+    options: argparse.Namespace, given: Set[str], stack: contextlib.ExitStack
+) -> Make:
+    """Chooses a viewer by the paths.
+
+    Args:
+        options: the options.
+        given: names of those that are not as by default.
+        stack: ends with the viewer.
+
+    Raises:
+        ProgramError: an option for something else, among others.
+    """
+    shown = _identify(options.paths)
+    for kind, names in _OPTIONS.items() if options.paths[0].exists() else ():
+        if kind != shown and (unused := sorted(given & set(names))):
+            raise terminal.ProgramError(
+                f"--{unused[0]} is of {kind}, and {options.paths[0]} begins a view of "
+                f"{shown}: leave it out."
+            )
+    if shown == "pictures":
         return _prepare_pictures(options, stack)
-    if first.is_dir() and not others:
-        return _prepare_run(options)
-    return _prepare_meshes(options)
+    return _prepare_run(options) if shown == "a run" else _prepare_meshes(options)
 
 
 def _make_parser(prog: str) -> argparse.ArgumentParser:
@@ -173,7 +207,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras view") -
     Returns:
         The exit code; see `terminal.run`.
     """
-    options = _make_parser(prog).parse_args(arguments)
+    parser = _make_parser(prog)
+    options = parser.parse_args(arguments)
+    given = {
+        name
+        for name, value in vars(options).items()
+        if value != parser.get_default(name)
+    }
 
     def command() -> None:
         from jaxsoftras.viewer.page import Page
@@ -182,7 +222,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras view") -
         with contextlib.ExitStack() as stack:
             if options.compilation_cache:
                 compilation_cache.enable(quiet=True)
-            make = _prepare(options, stack)
+            make = _prepare(options, given, stack)
             page = stack.enter_context(Page(options.host, options.port))
             worker = Worker(page.report, _SECONDS)
             stack.callback(worker.stop)

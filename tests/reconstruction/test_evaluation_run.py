@@ -1,15 +1,17 @@
 import json
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras import data
+from jaxsoftras import config, data, model_files
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import (
-    evaluation_run,
-    evaluation_scores,
-    export_run,
+from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, runs
+from jaxsoftras.reconstruction.evaluation_subject import (
+    Subject,
+    SurfaceOptions,
+    summarize_data,
 )
 from tests.support import small_run
 
@@ -95,41 +97,76 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
 
 @pytest.fixture(scope="module")
 def model(trained, tmp_path_factory):
-    """The network of `trained` as a model file."""
     path = tmp_path_factory.mktemp("models") / "model.zip"
-    export_run.export(trained, path, license="CC0-1.0")
+    model_files.save(path, runs.load(trained, None), license="CC0-1.0")
     return path
 
 
-class TestModelFile:
-    def test_scores_are_those_of_the_run(self, trained, evaluated, model, tmp_path):
-        words = ["--model", model, "--workdir", tmp_path, "--points", "300"]
-        assert evaluate(*words) == 0
-        expected, found = (
-            json.loads((folder / "eval" / "test" / "metrics.json").read_text())
-            for folder in (trained, tmp_path)
-        )
-        assert found == expected
-        page = (tmp_path / "eval" / "test" / "report.html").read_text()
-        assert "a model file holds none" in page and "validated" not in page
+def test_a_model_file_is_the_network_of_its_run(trained, model, tmp_path):
+    ours = Subject(tmp_path / "none", "test", model=model)
+    theirs = Subject(trained, "test")
+    assert ours.settings == theirs.settings and ours.step == theirs.step == 3
+    jax.tree.map(np.testing.assert_array_equal, ours.variables, theirs.variables)
 
-    def test_refuses_the_folder_of_a_run(self, trained, model, capsys):
-        assert evaluate("--model", model, "--workdir", trained) == 2
-        assert "would replace" in small_run.error_line(capsys)
 
-    @pytest.mark.parametrize(
-        ("word", "reason"),
-        [
-            ("model.latent=4", "data alone, not model.latent"),
-            ("data.source=embeded", "embeded"),
-            ("data.root=nowhere", "nowhere"),
-        ],
+def test_inverted_colours_are_noted(trained, tmp_path):
+    path = tmp_path / "model.zip"
+    network = runs.load(trained, None)._replace(inverted=True)
+    model_files.save(path, network, license="CC0-1.0")
+    subject = Subject(tmp_path, "test", model=path)
+    _, notes = evaluation_run.score(subject, SurfaceOptions(points=0))
+    assert any("takes inverted colours" in note for note in notes)
+
+
+@pytest.mark.slow  # the one that compares the networks is quick
+def test_a_model_file_has_the_scores_of_its_run(
+    trained, evaluated, model, tmp_path, capsys
+):
+    workdir = tmp_path / "results"
+    assert evaluate("--workdir", workdir, "--model", model, "--points", "0") == 0
+    assert "report.html, " in capsys.readouterr().out
+    ours, theirs = (
+        evaluation_scores.load(folder / "eval" / "test" / "scores.npz")
+        for folder in (workdir, trained)
     )
-    def test_refuses_what_is_no_data(self, word, reason, model, tmp_path, capsys):
-        words = ["--model", model, "--workdir", tmp_path, "--set", word]
-        assert evaluate(*words) == 2
-        assert reason in small_run.error_line(capsys)
-        assert not (tmp_path / "eval").exists()
+    assert ours.step == 3 and ours.data == theirs.data
+    assert len(ours.checkpoint) == 32 and ours.checkpoint != theirs.checkpoint
+    for name in ("iou", "silhouette_iou", "loss"):
+        np.testing.assert_array_equal(ours.columns[name], theirs.columns[name])
+    page = (workdir / "eval" / "test" / "report.html").read_text()
+    assert "a model file holds none" in page and "validated" not in page
+    saved = config.read(workdir / "eval" / "test" / "config.json")
+    assert saved == config.read(trained / "config.json")
+
+
+def test_refuses_to_write_the_results_of_a_model_file(trained, model, tmp_path, capsys):
+    assert evaluate("--workdir", trained, "--model", model) == 2
+    assert "is the folder of a run" in small_run.error_line(capsys)
+    assert evaluate("--workdir", model / "results", "--model", model) == 2
+    assert f"{model} is a file" in small_run.error_line(capsys)
+    with pytest.raises(ValueError, match="name no step, as 3"):
+        evaluation_run.evaluate(tmp_path, "test", model=model, step=3)
+
+
+def test_another_data_set_is_evaluated_on(trained, cabinets, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in cabinets.glob("*_test_*.npz"):
+        values = np.load(path)["arr_0"]
+        if "images" in path.name:
+            values = np.roll(values, 1, axis=-1)
+        np.savez_compressed(other / path.name, values)
+    here, there = (
+        Subject(trained, "test", overrides=[f"data.root={str(root)!r}"])
+        for root in (cabinets, other)
+    )
+    assert there.settings.data.root == str(other) and there.step == here.step
+    assert summarize_data(here.split) != summarize_data(there.split)
+
+
+def test_refuses_to_change_the_network(trained, capsys):
+    assert evaluate("--workdir", trained, "--set", "model.latent=9") == 2
+    assert "not model.latent" in small_run.error_line(capsys)
 
 
 def test_refuses_a_folder_that_is_no_run(tmp_path, capsys):

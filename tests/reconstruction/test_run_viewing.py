@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxsoftras.reconstruction import evaluation_scores, run_folder, run_viewing
+from jaxsoftras.reconstruction import (
+    evaluation_scores,
+    evaluation_subject,
+    run_folder,
+    run_viewing,
+)
 from jaxsoftras.viewer.exhibits import Exhibit
 from tests.support import scores, viewed_runs
 from tests.support.small_run import CABINET
@@ -47,6 +52,10 @@ def save_scores(viewer, split: str = "train", **changes) -> np.ndarray:
     count = viewer._objects.split.count(CABINET)
     values = np.linspace(0.1, 0.9, count)
     found = scores.make_scores({CABINET: count}, views=24, iou=values[:, None])
+    changes = {
+        "data": evaluation_subject.summarize_data(viewer._objects.split),
+        **changes,
+    }
     folder = viewer.workdir / "eval" / split
     folder.mkdir(parents=True, exist_ok=True)
     evaluation_scores.write(
@@ -89,12 +98,19 @@ def test_objects_and_views(viewer):
     viewer._change_view(23)
     assert viewer.shown[-1][1] == (CABINET, count - 1, 23)
     shown = len(viewer.shown)
-    viewer._change_view(24)
-    viewer._change_view(-1)
+    for number in (24, -1, np.nan, np.inf):
+        viewer._change_view(number)
     viewer._change_category("no such category")
     assert len(viewer.shown) == shown
     viewer._change_category("cabinet")
     assert viewer.shown[-1][1] == (CABINET, 0, 2)
+
+
+@pytest.mark.parametrize("value", [["cabinet"], None, {}])
+def test_what_is_no_category_ends_no_worker(viewer, value):
+    event = SimpleNamespace(client=object(), target=SimpleNamespace(value=value))
+    viewer._ask_category(event)
+    assert not viewer._worker._wanted
 
 
 def test_splits(viewer, monkeypatch):
@@ -127,7 +143,7 @@ def test_ranks_of_an_evaluation_that_appears(viewer):
 
 
 def test_an_evaluation_of_other_data_is_passed_over(viewer):
-    save_scores(viewer, views=np.full(viewer._objects.split.count(CABINET), 23))
+    save_scores(viewer, data="other images")
     viewer.look()
     assert viewer.shown[-1][3] is None and not viewer._ranks.visible
 

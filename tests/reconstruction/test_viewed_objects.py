@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config, models, texture, voxels
-from jaxsoftras.reconstruction import run_viewing, viewed_objects
+from jaxsoftras.reconstruction import evaluation_subject, run_viewing, viewed_objects
 from jaxsoftras.reconstruction.viewed_objects import Objects, Place, Reconstructor
 from jaxsoftras.viewer import solids
 from tests.support import scores, tiny_models, viewed_runs
@@ -96,13 +96,20 @@ def test_an_evaluation_is_told_beside(opened):
     count = objects.split.count(CABINET)
     values = np.linspace(0.2, 0.4, count * 24).reshape(count, 24)
     found = scores.make_scores({CABINET: count}, views=24, iou=values)
+    assert not objects.has_scores(found)  # of other images
+    data = evaluation_subject.summarize_data(objects.split)
+    found = dataclasses.replace(found, data=data)
     assert objects.has_scores(found)
     exhibit = viewed_objects.make_exhibit(objects, PLACE, None, found)
     text = dict(exhibit.facts)["Evaluated"]
     assert text.startswith(f"voxel IoU {values[0].mean():.3f}: ")
-    for other in ({"x": count}, {CABINET: count + 1}):
-        assert not objects.has_scores(scores.make_scores(other, views=24))
-    assert not objects.has_scores(scores.make_scores({CABINET: count}, views=23))
+    for keys, views in (
+        ({"x": count}, 24),
+        ({CABINET: count + 1}, 24),
+        ({CABINET: count}, 23),
+    ):
+        other = scores.make_scores(keys, views=views)
+        assert not objects.has_scores(dataclasses.replace(other, data=data))
 
 
 class TestTruth:

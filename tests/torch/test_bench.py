@@ -39,5 +39,11 @@ def test_refuses_numbers(words):
         bench.main(words)
 
 
+def test_refuses_a_gpu_that_is_not_there(monkeypatch, capsys):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert bench.main(["--device", "cuda"]) == 2
+    assert "finds no NVIDIA GPU here" in capsys.readouterr().err
+
+
 def test_sizes_are_those_of_the_other_benchmark():
     assert bench.parse_size("8x1280x64") == Size(8, 1280, 64)

@@ -191,6 +191,10 @@ class TestFaces:
         )
         torch.testing.assert_close(found, self.VERTICES[torch.tensor(FACES).long()])
 
+    def test_vertices_may_be_a_list(self):
+        found = jaxsoftras.torch.face_vertices(VERTICES.tolist(), torch.tensor(FACES))
+        torch.testing.assert_close(found, self.VERTICES[torch.tensor(FACES).long()])
+
     def test_of_a_batch(self):
         faces = np.stack([FACES, np.where(np.arange(20)[:, None] < 10, FACES, -1)])
         found = jaxsoftras.torch.face_vertices(self.VERTICES, torch.tensor(faces))

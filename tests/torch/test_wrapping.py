@@ -153,6 +153,16 @@ class TestGradients:
             product(dual.make_dual(x.detach(), torch.ones(1)), 1.0)
 
 
+def test_constants_that_are_equal_may_be_of_different_types():
+    @functools.partial(wrapping.wrap, static_argnames="by")
+    def divided(x, *, by):
+        return x // by if isinstance(by, int) else x / by
+
+    x = torch.tensor([5, 7], dtype=torch.int32)
+    assert divided(x, by=2).tolist() == [2, 3]
+    assert divided(x, by=2.0).tolist() == [2.5, 3.5]
+
+
 def test_compiles_once_for_each_shape():
     traces = []
     function = wrapping.wrap(lambda x: (traces.append(x.shape), 2 * x)[1])

@@ -41,10 +41,14 @@ def test_an_address_of_another_machine_is_refused():
         ("127.3.2.1", True),
         ("::1", True),
         ("localhost", True),
+        ("LOCALHOST", True),
+        ("127.1", True),
+        ("0x7f000001", True),
+        ("0", False),
         ("0.0.0.0", False),
         ("::", False),
-        ("example.org", False),
-        ("localhost.example.org", False),
+        ("192.0.2.1", False),
+        ("localhost.invalid", False),
     ],
 )
 def test_hosts_that_others_cannot_reach(host, local):
@@ -79,3 +83,30 @@ def test_address_to_open(host, address):
 )
 def test_origins_of_this_machine(origin, allowed):
     assert bool(addresses.LOCAL_ORIGIN.fullmatch(origin)) == allowed
+
+
+def test_a_name_that_others_can_reach_at_one_address_is_not_local(monkeypatch):
+    def resolve(*_, **__):
+        return [(0, 0, 0, "", (number, 0)) for number in ("127.0.1.1", "192.0.2.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert not addresses.is_local("workstation")
+
+
+def test_a_page_may_connect_by_the_name_of_its_host(monkeypatch):
+    def resolve(*_, **__):
+        return [(0, 0, 0, "", ("127.0.1.1", 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    patterns = [p for p in addresses.find_origins("my.host") or [] if p is not None]
+    for origin, allowed in {
+        "http://my.host:8080": True,
+        "http://localhost:8080": True,
+        "http://myxhost:8080": False,
+        "http://my.host.evil.example": False,
+    }.items():
+        assert any(p.fullmatch(origin) for p in patterns) == allowed
+
+
+def test_any_origin_may_connect_where_others_can_look():
+    assert addresses.find_origins("0.0.0.0") is None

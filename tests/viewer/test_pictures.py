@@ -79,7 +79,10 @@ def test_asks_for_a_picture_where_there_is_none(make):
 
 @pytest.mark.parametrize(
     "name",
-    ["a.png", "../../a.png", "/etc/passwd", "..", "", "a\0b", "c:\\a.png", "x" * 999],
+    [
+        *("a.png", "../../a.png", "/etc/passwd", "..", "", "a\0b", "c:\\a.png"),
+        *("x" * 999, "\N{GRINNING FACE}" * 90 + ".png", "\ud800.png"),
+    ],
 )
 def test_pictures_from_the_browser_stay_in_their_folder(make, tmp_path, name):
     content = files.save_opaque(tmp_path / "a.png").read_bytes()

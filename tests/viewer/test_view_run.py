@@ -63,6 +63,30 @@ class TestRefusals:
         assert "is a folder" in refuse(capsys, tmp_path, sphere)
         assert "is a folder" in refuse(capsys, sphere, tmp_path)
 
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (["--split", "val"], "--split is of a run"),
+            (["--step", "3"], "--step is of a run"),
+            (["--mask", "mask.png"], "--mask is of pictures"),
+        ],
+    )
+    def test_options_of_something_else(self, words, reason, sphere, capsys):
+        line = refuse(capsys, sphere, *words, "--port", "0")
+        assert reason in line and "of mesh files: leave it out" in line
+
+    def test_a_missing_run_is_named_before_its_options(self, tmp_path, capsys):
+        line = refuse(capsys, tmp_path / "gone", "--split", "val")
+        assert "There is no file" in line
+
+    def test_an_axis_of_pictures(self, tmp_path, capsys):
+        (tmp_path / "model.zip").touch()
+        line = refuse(capsys, tmp_path / "model.zip", "--up", "+z")
+        assert "--up is of mesh files" in line
+
+    def test_a_mask_of_no_picture(self, capsys):
+        assert "there is none" in refuse(capsys, "model.zip", "--mask", "mask.png")
+
     def test_a_run_whose_data_are_gone(self, tmp_path, capsys):
         workdir = viewed_runs.write_run(tmp_path / "run", tmp_path / "gone")
         assert "gone" in refuse(capsys, workdir, "--port", "0")
