@@ -97,9 +97,11 @@ def read_description(
         found = description["version"]
         expected = {file_name, *_file_names(description["objects"], splits)}
     except (OSError, ValueError, TypeError, KeyError):
+        npz = any(name.endswith(".npz") for name in files)
+        other = ', or read its npz files, with data.source "npz"' if npz else ""
         raise FileExistsError(
             f"{root} exists and is not a data set with a valid {file_name}: choose "
-            "another folder."
+            f"another folder{other}."
         ) from None
     if found != version:
         raise FileExistsError(

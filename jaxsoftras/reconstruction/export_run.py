@@ -117,9 +117,10 @@ def _describe(workdir: Path, trained: models.Trained) -> str:
         lines.append("Training began with the parameters of another run.")
     starts = provenance.read_starts(workdir)
     if starts and isinstance(starts[-1].get("command"), list):
-        command = shlex.join(map(str, starts[-1]["command"])).replace(
-            str(Path.home()), "~"
-        )
+        program, *words = map(str, starts[-1]["command"])
+        # where it is installed concerns nobody
+        program = Path(program).name.replace("__main__.py", "jaxsoftras")
+        command = shlex.join([program, *words]).replace(str(Path.home()), "~")
         lines += [
             f"On {starts[-1].get('devices', 'unknown devices')}, by",
             "",

@@ -124,12 +124,12 @@ def test_a_step(workdir, tmp_path):
 
 def test_home_is_not_told(workdir, monkeypatch):
     start = {
-        "command": [str(Path.home() / "train.py"), "--set", "a b"],
+        "command": ["/x/train.py", "--workdir", str(Path.home() / "r"), "a b"],
         "devices": "1 x",
     }
     monkeypatch.setattr(provenance, "read_starts", lambda _: [start])
     text = export_run._describe(workdir, tiny_models.make())
-    assert "On 1 x, by" in text and "    ~/train.py --set 'a b'" in text
+    assert "On 1 x, by" in text and "    train.py --workdir ~/r 'a b'" in text
 
 
 @pytest.mark.parametrize(
