@@ -21,6 +21,9 @@ _COLORFUL = 16 / 255  # difference of channels from which on an image is no mask
 _COARSE = 1e-3  # rounding of coordinates, in longest sides of the object
 _BETWEEN, _BLURRED = (0.1, 0.9), 0.2  # share of grey pixels that no mask has
 
+_CUT = "the border cuts the object off, and the mesh may end there"
+"""Note on a picture."""
+
 
 class View(NamedTuple):
     """A picture of the object, cropped to a square around it.
@@ -93,7 +96,7 @@ def read_view(path: Path, parse: Parser, size: int) -> View:
         raise terminal.ProgramError(f"{path} cannot be used: {error}.") from None
     notes = []
     if cropped.touches:
-        notes.append("the border cuts the object off, and the mesh may end there")
+        notes.append(_CUT)
     if picture_files.is_turned(path):
         notes.append("its orientation tag is not applied: its camera must fit the rest")
     return View(
@@ -161,9 +164,12 @@ def find_frame(views: Sequence[View], keep_frame: bool) -> Frame:
     except ValueError as error:
         raise terminal.ProgramError(f"No mesh can be fitted: {error}.") from None
     if inside := carving.find_inside(shapes):
+        cut = sum(_CUT in view.notes for view in views)
+        doubt = f" (the border cuts the object off in {cut} of {len(views)}, which do "
+        doubt += "not say where it ends: pictures of all of it may be the cure)"
         raise terminal.ProgramError(
             f"The camera of {views[inside[0]].path} lies within the object that the "
-            "others see: correct it, or leave the picture out."
+            f"others see{doubt if cut else ''}: correct it, or leave the picture out."
         )
     frame = Frame((low + high) / 2, float(np.max(high - low)))
     _check_digits(frame)

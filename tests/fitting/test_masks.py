@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxsoftras import VertexColors, config, load_mesh, terminal
+from jaxsoftras.data import carving
 from jaxsoftras.fitting import Options, fit_run, masks, pairing, turntable, views
 from jaxsoftras.fitting.masks import check_out
 from tests.support import picture_folders
@@ -157,6 +158,15 @@ class TestFindFrame:
     def test_names_a_camera_that_is_wrong(self, change, message, masks):
         change_camera(masks, 1, change)
         with pytest.raises(terminal.ProgramError, match=message):
+            find_frame(masks)
+
+    def test_names_images_that_cut_the_object_off(self, masks, monkeypatch):
+        mask = np.asarray(Image.open(masks / "3.png"))
+        middle = np.flatnonzero(mask.any(0)).mean().astype(int)
+        Image.fromarray(np.roll(mask, -middle, axis=1)).save(masks / "3.png")
+        monkeypatch.setattr(carving, "find_box", lambda _: (np.zeros(3), np.ones(3)))
+        monkeypatch.setattr(carving, "find_inside", lambda _: [1])
+        with pytest.raises(terminal.ProgramError, match="off in 1 of 6"):
             find_frame(masks)
 
     def test_refuses_an_object_that_float32_does_not_resolve(self, masks):
