@@ -61,6 +61,9 @@ class Page:
             ProgramError: see `addresses.find_port`.
         """
         port = addresses.find_port(host, port)
+        # of what a thread still sends at the end; set before threads that save and
+        # restore the filters, in which it would be lost
+        warnings.filterwarnings("ignore", message="Queued a .* on a closed connection")
         with _quietly(), _checking_origins(addresses.find_origins(host)):
             self._server = _Server(host=host, port=port, verbose=False, label=None)
         self.gui = self._server.gui
@@ -147,7 +150,6 @@ class Page:
 
     def __exit__(self, *_) -> None:
         """Ends the server; what a thread still sends is dropped."""
-        warnings.filterwarnings("ignore", message="Queued a .* on a closed connection")
         with _quietly():
             self._server.stop()
 
