@@ -118,12 +118,10 @@ def find_jax_device(device: torch.device) -> Any:
         return jax.local_devices(backend="cpu")[0]
     platform = "rocm" if torch.version.hip else "cuda"
     index = torch.cuda.current_device() if device.index is None else device.index
-    try:
+    with contextlib.suppress(RuntimeError):  # of a platform that JAX does not have
         for known in jax.local_devices(backend=platform):
             if known.local_hardware_id == index:
                 return known
-    except RuntimeError:
-        pass  # no such platform
     raise ValueError(
         f"The tensors are on {device}, which this JAX ({jax.default_backend()}) does "
         'not have; install "jaxsoftras[cuda]", or move them to the CPU with '

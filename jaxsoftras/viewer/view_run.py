@@ -88,7 +88,7 @@ def _prepare_run(options: argparse.Namespace) -> Make:
 
 
 def _identify(paths: Sequence[Path]) -> str:
-    """What paths are of, a key of `_OPTIONS`."""
+    """The kind of things at some paths, a key of `_OPTIONS`."""
     first, *others = paths
     if first.suffix.lower() == _MODEL:
         return "pictures"
