@@ -140,7 +140,11 @@ def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     def transposed(cotangent, index):
         batch, channels = cotangent.shape[:axes], cotangent.shape[-1]
         flat = cotangent.reshape(*batch, index.size, channels)
-        return _sum_segments(flat, index.reshape(-1), size)
+        # XLA would compute the sums again in whatever uses them; on a GPU, by the few
+        # threads of a sum over all vertices
+        return lax.optimization_barrier(
+            _sum_segments(flat, index.reshape(-1), size)
+        )
 
     return _linear(
         lambda values, index: values[..., index, :], transposed, values, index
