@@ -25,7 +25,7 @@ SPLIT = "train"
 
 _PROGRAM = "jaxsoftras vary"
 _VERSION = 1  # of the objects of a seed
-_MOST_OBJECTS = 2**20
+_MOST_OBJECTS = 2**17
 
 
 class Job(NamedTuple):
@@ -97,6 +97,7 @@ def write_dataset(
     content = _describe(fits, jobs, image_size, made_by)
     root = Path(root)
     description.parse(content, root)
+    description.check_distinct(fits.categories, root)
     description.check_replaceable(
         root, _PROGRAM, writing.pair_names, kind="of variations"
     )

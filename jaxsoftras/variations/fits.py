@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from jaxsoftras.data.split import ALL_SPLITS
 
 _FOLDER = "fits"
 _SCORES = "eval"  # written when all objects have been fitted
-_NAME = re.compile(r"(.+)_(\d{5,})\.npz")
+_NAME = re.compile(r"(.+)_(\d{5,})\.npz", re.DOTALL | re.ASCII)
 _LEVELS = {10 * 4**level + 2: level for level in range(8)}  # by number of vertices
 _LARGEST = 1.0  # coordinate; the unit box ends at 0.5
 _FLATTEST = 0.01  # shortest side of the bounding box, relative to the longest
@@ -54,6 +55,17 @@ class Fits(NamedTuple):
     left_out: dict[str, str]
 
 
+class _Fit(NamedTuple):
+    """One file: the mesh ``[V, 3]``, and its mean IoU of silhouettes."""
+
+    path: Path
+    key: str
+    number: int
+    vertices: np.ndarray
+    iou: float
+    data: str
+
+
 def read_fits(folder: str | Path, split: str, least_iou: float) -> Fits:
     """Reads the fits of a split.
 
@@ -70,30 +82,33 @@ def read_fits(folder: str | Path, split: str, least_iou: float) -> Fits:
     """
     if not 0 <= least_iou <= 1:
         raise ValueError(f"The least IoU must be from 0 to 1, not {least_iou}.")
-    first, found = None, {}
-    left_out: dict[str, str] = {}
-    for path, key, number in _list_files(Path(folder), split):
-        vertices, iou, data = _read(path)
-        first = first or (path, len(vertices), data)
-        _check_same(path, vertices, data, *first)
-        if reason := _judge(vertices, iou, least_iou):
-            left_out[path.name] = reason
-        else:
-            found.setdefault(key, []).append((number, vertices))
-    assert first
-    if not found:
-        name, reason = next(iter(left_out.items()))
+    folder = Path(folder)
+    read = [_read(*file) for file in _list_files(folder, split)]
+    for other in read[1:]:
+        _check_same(other, read[0])
+    reasons = {fit.path.name: _judge(fit, least_iou) for fit in read}
+    sound = [fit for fit in read if not reasons[fit.path.name]]
+    if not sound:
+        name, reason = next(iter(reasons.items()))
         raise terminal.ProgramError(
-            f"None of the {len(left_out)} fits in {folder} can be used: {name} {reason}"
-            ", for instance. Fit them with more steps, or lower --min-iou."
+            f"None of the {len(read)} fits in {folder} can be used: {name} {reason}, "
+            "for instance. Fit them with more steps, or lower --min-iou."
         )
-    categories = {
-        key: Category(np.array([n for n, _ in some]), np.stack([v for _, v in some]))
-        for key, some in sorted(found.items())
-    }
-    faces = np.asarray(mesh.icosphere(_LEVELS[first[1]]).faces, np.int32)
-    complete = (Path(folder) / _SCORES / split).is_dir()
-    return Fits(split, categories, faces, first[2], complete, left_out)
+    return Fits(
+        split,
+        {key: _join(some) for key, some in itertools.groupby(sound, lambda f: f.key)},
+        np.asarray(mesh.icosphere(_LEVELS[len(sound[0].vertices)]).faces, np.int32),
+        sound[0].data,
+        (folder / _SCORES / split).is_dir(),
+        {name: reason for name, reason in reasons.items() if reason},
+    )
+
+
+def _join(fits: Iterable[_Fit]) -> Category:
+    """Joins the fits of one category."""
+    some = list(fits)
+    vertices = np.stack([fit.vertices for fit in some]).astype(np.float32)
+    return Category(np.array([fit.number for fit in some]), vertices)
 
 
 def _list_files(folder: Path, split: str) -> list[tuple[Path, str, int]]:
@@ -113,6 +128,12 @@ def _list_files(folder: Path, split: str) -> list[tuple[Path, str, int]]:
             f"--split {split}. Objects that a network is tested on must not be among "
             "its training objects."
         )
+    for path, key, _ in files:
+        if not key.isprintable():
+            raise terminal.ProgramError(
+                f"{path} has control characters in the name of its category: rename "
+                "the category in the data set, and fit it again."
+            )
     return sorted(files, key=lambda file: file[1:])
 
 
@@ -131,40 +152,49 @@ def parse_name(name: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def _read(path: Path) -> tuple[np.ndarray, float, str]:
-    """Vertices of a fit, its mean IoU of silhouettes, and the checksum of its data."""
-    with damage.explain(path), np.load(path, allow_pickle=False) as file:
-        vertices = np.asarray(file["vertices"], np.float32)
-        view_iou = np.asarray(file["view_iou"], float)
+def _read(path: Path, key: str, number: int) -> _Fit:
+    """Reads one fit, and checks its types and shapes."""
+    with (
+        damage.explain(path),
+        path.open("rb") as stream,  # numpy leaves a damaged one open
+        np.load(stream, allow_pickle=False) as file,
+    ):
+        vertices, view_iou = file["vertices"], file["view_iou"]
         data = str(file["data"])
-    if vertices.shape != (len(vertices), 3) or len(vertices) not in _LEVELS:
+    count = vertices.shape[0] if vertices.ndim else 0
+    if vertices.shape != (count, 3) or count not in _LEVELS:
         raise ValueError(
             f"{path} holds vertices {list(vertices.shape)}, which are not those of a "
             "subdivided icosahedron: fit it again."
         )
-    seen = view_iou[~np.isnan(view_iou)]
-    return vertices, float(seen.mean()) if seen.size else 0.0, data
+    if {vertices.dtype.kind, view_iou.dtype.kind} != {"f"}:
+        raise ValueError(
+            f"{path} holds vertices of type {vertices.dtype} and IoUs of type "
+            f"{view_iou.dtype}, not floating-point numbers: fit it again."
+        )
+    seen = view_iou[~np.isnan(view_iou)].astype(float)
+    iou = float(seen.mean()) if seen.size else 0.0
+    return _Fit(path, key, number, vertices, iou, data)
 
 
-def _check_same(
-    path: Path, vertices: np.ndarray, data: str, other: Path, count: int, checksum: str
-) -> None:
+def _check_same(fit: _Fit, other: _Fit) -> None:
     """Raises ProgramError if a fit does not belong with another."""
-    if len(vertices) != count:
+    if len(fit.vertices) != len(other.vertices):
         raise terminal.ProgramError(
-            f"{path} has {len(vertices)} vertices and {other.name} has {count}: only "
-            "meshes of one template can be combined; fit all with the same "
-            "--template-level."
+            f"{fit.path} has {len(fit.vertices)} vertices and {other.path.name} has "
+            f"{len(other.vertices)}: only meshes of one template can be combined; fit "
+            "all with the same --template-level."
         )
-    if data != checksum:
+    if fit.data != other.data:
         raise terminal.ProgramError(
-            f"{path} and {other.name} were fitted to different data sets: fit all "
-            "objects anew, into another folder."
+            f"{fit.path} and {other.path.name} were fitted to different data sets: fit "
+            "all objects anew, into another folder."
         )
 
 
-def _judge(vertices: np.ndarray, iou: float, least_iou: float) -> str:
-    """Why a fit cannot be used; empty if it can."""
+def _judge(fit: _Fit, least_iou: float) -> str:
+    """Reason why a fit cannot be used; empty if it can."""
+    vertices = fit.vertices
     if not np.all(np.isfinite(vertices)):
         return "has coordinates that are not finite"
     if np.abs(vertices).max() > _LARGEST:
@@ -172,6 +202,6 @@ def _judge(vertices: np.ndarray, iou: float, least_iou: float) -> str:
     sides = np.ptp(vertices, axis=0)
     if sides.min() <= _FLATTEST * sides.max():
         return "is flat"
-    if iou < least_iou:
+    if fit.iou < least_iou:
         return f"has a silhouette IoU below {least_iou:g}"
     return ""

@@ -7,7 +7,7 @@ import numpy as np
 from jaxsoftras.data import zbuffer
 from jaxsoftras.shapes import making
 from jaxsoftras.shapes.catalogue import Shape
-from jaxsoftras.shapes.placement import Solid
+from jaxsoftras.shapes.placement import Solid, volume
 from jaxsoftras.variations import blending, coloring, deformation
 
 
@@ -32,6 +32,8 @@ def make_shape(
     rng = np.random.default_rng(seed)
     blended = Solid(blending.blend(parents, weights), faces)
     solid = deformation.deform(rng, blended)
+    if volume(solid) < 0:
+        solid = solid._replace(faces=solid.faces[:, ::-1])
     return Shape(*solid, coloring.draw_colors(rng, *solid))
 
 
