@@ -78,6 +78,10 @@ COMMANDS = {
     "shapes": Command(
         "jaxsoftras.shapes.__main__", "make a data set of procedural shapes"
     ),
+    "vary": Command(
+        "jaxsoftras.variations.vary_run",
+        "make a data set of variations of fitted meshes",
+    ),
     "bench": Command(
         "jaxsoftras.kernels.bench", "compare and time the rasterizer's implementations"
     ),

@@ -37,6 +37,8 @@ NEVER = [
     ("reconstruction", "prediction"),
     ("report", "models"),
     ("report", "renderer"),
+    ("variations", "models"),
+    ("variations", "renderer"),
     ("viewer", "reconstruction"),
 ]
 # programs, which users run and no module imports
@@ -51,6 +53,7 @@ PROGRAMS = {
     "report.__main__",
     "shapes.__main__",
     "torch.bench",
+    "variations.vary_run",
     "viewer.view_run",
 }
 # each heavy dependency has one door

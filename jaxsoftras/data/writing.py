@@ -9,11 +9,14 @@ data sets and never replaces another folder.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import itertools
 import json
+import queue
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -23,6 +26,7 @@ from numpy.typing import DTypeLike
 from jaxsoftras import atomic
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import SPLITS
+from jaxsoftras.terminal import Progress
 
 # Object i goes to entry i mod 10: about 70, 10 and 20 per cent of any number of
 # objects; the first three give each split one. Additional objects leave the
@@ -153,6 +157,46 @@ def write_one_by_one(
         for example in itertools.chain([first], objects):
             images.write(np.ascontiguousarray(example.views).tobytes())
             voxels.write(np.ascontiguousarray(example.voxels).tobytes())
+
+
+def write_in_order(
+    folder: Path,
+    places: Sequence[tuple[str, str]],
+    examples: Iterable[Example],
+    progress: Progress | None = None,
+) -> None:
+    """Writes the files of several categories and splits as their objects come.
+
+    Each pair of files is compressed by a thread: it is one stream, whose compression
+    takes a good part of the time of making. Objects wait in memory for their thread, so
+    categories that take turns need less of it.
+
+    Args:
+        folder: existing folder.
+        places: key of the category and split of each object.
+        examples: the objects in the same order.
+        progress: called with the numbers of objects that came and that are to come.
+    """
+    counts = collections.Counter(places)
+    queues = {place: queue.SimpleQueue() for place in counts}
+    with ThreadPoolExecutor(len(queues)) as packers:
+        written = [
+            packers.submit(
+                write_one_by_one, folder, *place, iter(some.get, None), counts[place]
+            )
+            for place, some in queues.items()
+        ]
+        try:
+            numbered = enumerate(zip(places, examples, strict=True), 1)
+            for done, (place, example) in numbered:
+                queues[place].put(example)
+                if progress:
+                    progress(done, len(places))
+        finally:
+            for some in queues.values():
+                some.put(None)  # the end, also after an error
+        for future in written:
+            future.result()
 
 
 @contextlib.contextmanager

@@ -205,7 +205,11 @@ class ColorRenderer:
         )(mesh.face_vertices(points, self._faces), attributes, sigma)
 
 
-_LIT_ALIKE = {"jaxsoftras data build", "jaxsoftras data shapenet core"}
+_LIT_ALIKE = {
+    "jaxsoftras data build",
+    "jaxsoftras data shapenet core",
+    "jaxsoftras vary",
+}
 """Programs that light the meshes of a data set as `compute_light` does."""
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
-import queue
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from jaxsoftras import atomic, checks, cores, workers
-from jaxsoftras.data import accelerated, writing
+from jaxsoftras import atomic
+from jaxsoftras.data import production, writing
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.data.split import ALL_SPLITS, STYLE
 from jaxsoftras.data.zbuffer import Renderer
@@ -24,8 +20,6 @@ DESCRIPTION = "embedded.json"
 """Name of the file that states the parameters by which a data set was made."""
 
 _VERSION = 2
-_LARGEST_IMAGE = 8192  # pixels
-_OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process
 
 
 def write_dataset(
@@ -69,25 +63,23 @@ def write_dataset(
     description = _describe(objects_per_category, seed, image_size, renderer)
     counts = description["objects"]
     writing.read_description(root, DESCRIPTION, _VERSION, ALL_SPLITS)
-    jobs = {synset: _list_jobs(count) for synset, count in counts.items()}
-    number = sum(map(len, jobs.values()))
-    if processes is None:
-        processes = min(cores.count_cores(), number // _OBJECTS_PER_PROCESS)
-    processes = min(processes, number)
-    calls = (
-        (synset, number, seed, split == STYLE)
-        for synset, those in jobs.items()
-        for split, number in those
-    )
-    files = len(jobs) * len(ALL_SPLITS)
-    with (
-        atomic.folder(root, last=DESCRIPTION) as folder,
-        ThreadPoolExecutor(files) as packers,
-    ):
-        with _make(calls, image_size, renderer, processes) as made:
-            packed = _pack(folder, jobs, made, packers, progress)
-        for done in packed:
-            done.result()
+    jobs = [
+        (synset, *job) for synset, count in counts.items() for job in _list_jobs(count)
+    ]
+    calls = ((synset, number, seed, split == STYLE) for synset, split, number in jobs)
+    places = [(synset, split) for synset, split, _ in jobs]
+    processes = production.choose_processes(processes, len(jobs))
+    with atomic.folder(root, last=DESCRIPTION) as folder:
+        with production.make_in_order(
+            making.make_object,
+            making.make_mesh,
+            calls,
+            image_size,
+            renderer,
+            processes,
+        ) as made:
+            examples = itertools.starmap(writing.Example, made)
+            writing.write_in_order(folder, places, examples, progress)
         text = json.dumps(description, indent=2) + "\n"
         (folder / DESCRIPTION).write_text(text)
 
@@ -167,25 +159,6 @@ def open_shapes(
     return make_shape
 
 
-@contextlib.contextmanager
-def _make(
-    calls: Iterable[tuple[str, int, int, bool]],
-    image_size: int,
-    renderer: Renderer,
-    processes: int,
-) -> Iterator[Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """Gives the images and voxels of the objects in order, while its context lasts."""
-    if renderer == "numpy":
-        full = ((*call, image_size) for call in calls)
-        made = workers.map_in_order(making.make_object, full, processes)
-        rendered = made
-    else:
-        made = workers.map_in_order(making.make_mesh, calls, processes)
-        rendered = accelerated.render_in_order(made, image_size)
-    with contextlib.closing(made):
-        yield rendered
-
-
 def _describe(
     objects_per_category: int | Mapping[str, int],
     seed: int,
@@ -198,12 +171,7 @@ def _describe(
     else:
         counts = dict.fromkeys(CATEGORIES, objects_per_category)
     writing.check_counts(counts)
-    if seed < 0 or not 1 <= image_size <= _LARGEST_IMAGE:
-        raise ValueError(
-            "The seed must not be negative and the image size must be from 1 to "
-            f"{_LARGEST_IMAGE}, not {seed} and {image_size}."
-        )
-    checks.check_choice("renderer", renderer, Renderer)
+    production.check_options(seed, image_size, renderer)
     return {
         "format": "jaxsoftras embedded shapes",
         "version": _VERSION,
@@ -224,38 +192,3 @@ def _list_jobs(count: int) -> list[tuple[str, int]]:
     jobs = [(writing.assign_split(number), number) for number in range(count)]
     tested = sum(split == "test" for split, _ in jobs)
     return jobs + [(STYLE, number) for number in range(tested)]
-
-
-def _pack(
-    folder: Path,
-    jobs: Mapping[str, list[tuple[str, int]]],
-    made: Iterator[tuple[np.ndarray, np.ndarray]],
-    packers: ThreadPoolExecutor,
-    progress: Progress | None,
-) -> list[Future[None]]:
-    """Hands the objects to a thread for each file, which compresses them as they come.
-
-    A file is one stream, whose compression takes a good part of the time of making.
-    """
-    written = []
-    done, total = 0, sum(map(len, jobs.values()))
-    for synset, those in jobs.items():
-        parts = {split: queue.SimpleQueue() for split in ALL_SPLITS}
-        for split, part in parts.items():
-            count = sum(other == split for other, _ in those)
-            examples = iter(part.get, None)
-            written.append(
-                packers.submit(
-                    writing.write_one_by_one, folder, synset, split, examples, count
-                )
-            )
-        try:
-            for split, _ in those:
-                parts[split].put(writing.Example(*next(made)))
-                done += 1
-                if progress:
-                    progress(done, total)
-        finally:
-            for part in parts.values():
-                part.put(None)  # the end, also after an error
-    return written

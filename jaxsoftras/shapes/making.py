@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxsoftras.data import solids, zbuffer
 from jaxsoftras.shapes import catalogue
+from jaxsoftras.shapes.catalogue import Shape
 
 
 def make_object(
@@ -24,16 +25,9 @@ def make_object(
         ``[24, 4, image_size, image_size]`` uint8 and ``[32, 32, 32]`` bool, as the data
         set holds them.
     """
-    vertices, faces, colors = _make_shape(synset, number, seed, held_out)
-    views = zbuffer.render_views(
-        vertices,
-        faces,
-        zbuffer.view_eyes(),
-        image_size=image_size,
-        colors=colors,
-        closed=True,
+    return draw(
+        catalogue.make_shape(synset, number, seed, held_out=held_out), image_size
     )
-    return views, solids.voxelize(vertices, faces)
 
 
 def make_mesh(
@@ -50,15 +44,43 @@ def make_mesh(
     Returns:
         The mesh, and ``[32, 32, 32]`` bool, as the data set holds them.
     """
-    vertices, faces, colors = _make_shape(synset, number, seed, held_out)
-    shades = zbuffer.shade(zbuffer.area_normals(vertices, faces), colors)
-    mesh = zbuffer.ShadedMesh(vertices, faces, shades.astype(np.float32))
-    return mesh, solids.voxelize(vertices, faces)
+    return shade(catalogue.make_shape(synset, number, seed, held_out=held_out))
 
 
-def _make_shape(
-    synset: str, number: int, seed: int, held_out: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Float32 vertices, which images and voxels share, faces and colours."""
-    shape = catalogue.make_shape(synset, number, seed, held_out=held_out)
-    return shape.vertices.astype(np.float32), shape.faces, shape.colors
+def draw(shape: Shape, image_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Renders and voxelizes a shape.
+
+    Args:
+        shape: the shape; its vertices are taken in single precision.
+        image_size: width and height of the images, pixels.
+
+    Returns:
+        ``[24, 4, image_size, image_size]`` uint8 and ``[32, 32, 32]`` bool, as data
+        sets hold them.
+    """
+    vertices = shape.vertices.astype(np.float32)
+    views = zbuffer.render_views(
+        vertices,
+        shape.faces,
+        zbuffer.view_eyes(),
+        image_size=image_size,
+        colors=shape.colors,
+        closed=True,
+    )
+    return views, solids.voxelize(vertices, shape.faces)
+
+
+def shade(shape: Shape) -> tuple[zbuffer.ShadedMesh, np.ndarray]:
+    """Shades a shape for `jaxsoftras.data.accelerated`, and voxelizes it.
+
+    Args:
+        shape: the shape; its vertices are taken in single precision.
+
+    Returns:
+        The mesh, and ``[32, 32, 32]`` bool, as data sets hold them.
+    """
+    vertices = shape.vertices.astype(np.float32)
+    normals = zbuffer.area_normals(vertices, shape.faces)
+    shades = zbuffer.shade(normals, shape.colors).astype(np.float32)
+    mesh = zbuffer.ShadedMesh(vertices, shape.faces, shades)
+    return mesh, solids.voxelize(vertices, shape.faces)
