@@ -19,6 +19,7 @@
 * `jaxsoftras.data.build`: data sets from folders of meshes.
 * `jaxsoftras.data.show`: what is in a data set, and what deserves a look.
 * `jaxsoftras.data.soups`: the voxelizer of any triangle mesh.
+* `jaxsoftras.data.production`: objects that a seed makes, in several processes.
 * `jaxsoftras.data.writing`: new data sets as npz files.
 * `jaxsoftras.data.zbuffer`: the renderer of new data sets; `accelerated` and
   `accelerated_meshes`, the same by JAX for a GPU.

@@ -175,7 +175,7 @@ def write_in_order(
         folder: existing folder.
         places: key of the category and split of each object.
         examples: the objects in the same order.
-        progress: called with the numbers of objects that came and that are to come.
+        progress: called with the number of objects that came, and that of all.
     """
     counts = collections.Counter(places)
     queues = {place: queue.SimpleQueue() for place in counts}

@@ -29,7 +29,7 @@ def draw_colors(
         ``[F, 3]`` RGB from 0 to 1.
     """
     count = 1 + rng.choice(3, p=_REGIONS)
-    hues = np.stack([*part_colors(rng, map(str, range(count))).values()])
+    palette = np.stack([*part_colors(rng, map(str, range(count))).values()])
     folded = np.abs(vertices) * (1, 0, 0) + vertices * (0, 1, 1)
     centers = folded[rng.integers(len(vertices), size=count)]
     width = _BLURRED if rng.random() < _BLUR else _SHARP
@@ -37,6 +37,6 @@ def draw_colors(
 
     distances = np.sum((folded[:, None] - centers) ** 2, -1)
     nearness = np.exp((distances.min(1, keepdims=True) - distances) / width)
-    colors = nearness / nearness.sum(1, keepdims=True) @ hues
-    lit = colors * (1 + vertices @ gradient)[:, None]
-    return lit[faces].mean(1).clip(0, 1)
+    colors = nearness / nearness.sum(1, keepdims=True) @ palette
+    colors *= (1 + vertices @ gradient)[:, None]
+    return colors[faces].mean(1).clip(0, 1)

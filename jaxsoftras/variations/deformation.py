@@ -1,4 +1,4 @@
-"""Random deformations of a mesh, all small enough to leave its category.
+"""Random deformations of a mesh, small enough for it to stay in its category.
 
 Points are in the model frame, within the unit box; x = 0 is the plane of symmetry of
 most objects.
@@ -16,13 +16,8 @@ _FIELD = 0.02  # standard deviation of its displacement, model frame
 _FREQUENCY = 0.7  # standard deviation of a wave's frequency along each axis, 1 / length
 _SYMMETRIC = 0.75  # share of random fields that are symmetric in x = 0
 
-# share of objects, and standard deviation of the amount
-_TAPER = (0.4, 0.3)  # relative width gained along the unit box
-_BEND = (0.3, 0.2)  # displacement one unit from the centre, model frame
-_TWIST = (0.2, np.deg2rad(12))  # angle turned along the unit box
-
 _PASSES = 3  # of smoothing, at most
-_SHRINK, _SWELL = 0.5, -0.53  # steps of a pass
+_STEPS = (0.5, -0.53)  # of a pass: towards the mean, and away from it
 
 
 def deform(rng: np.random.Generator, solid: Solid) -> Solid:
@@ -38,16 +33,11 @@ def deform(rng: np.random.Generator, solid: Solid) -> Solid:
     """
     points = smooth(solid.vertices, solid.faces, int(rng.integers(_PASSES + 1)))
     points = normalize(Solid(points, solid.faces)).vertices
-    for bend_points, (share, deviation) in (
-        (taper, _TAPER),
-        (bend, _BEND),
-        (twist, _TWIST),
-    ):
-        # drawn in any case: an object differs in nothing else if a share changes
+    for change, share, deviation in _CHANGES:
         chosen, axes = rng.random() < share, rng.permutation(3)
         amount = rng.normal(0, deviation)
         if chosen:
-            points = bend_points(points, axes, amount)
+            points = change(points, axes, amount)
     points = points + draw_field(rng, points)
     points = points * np.exp(rng.normal(0, _STRETCH, 3))
     deformed = normalize(Solid(points, solid.faces))
@@ -71,7 +61,7 @@ def smooth(points: np.ndarray, faces: np.ndarray, passes: int) -> np.ndarray:
     """
     start, end = faces.ravel(), np.roll(faces, -1, 1).ravel()
     degree = np.bincount(start, minlength=len(points))[:, None]
-    for step in (_SHRINK, _SWELL) * passes:
+    for step in _STEPS * passes:
         sums = [np.bincount(start, axis[end], len(points)) for axis in points.T]
         points = points + step * (np.stack(sums, 1) / degree - points)
     return points
@@ -100,13 +90,11 @@ def twist(points: np.ndarray, axes: np.ndarray, amount: float) -> np.ndarray:
     """Turns points around ``axes[0]`` by ``amount`` (radians) a unit along it."""
     along, first, second = axes
     angles = amount * points[:, along]
+    cosines, sines = np.cos(angles), np.sin(angles)
+    a, b = points[:, first], points[:, second]
     turned = points.copy()
-    turned[:, first] = (
-        np.cos(angles) * points[:, first] - np.sin(angles) * points[:, second]
-    )
-    turned[:, second] = (
-        np.sin(angles) * points[:, first] + np.cos(angles) * points[:, second]
-    )
+    turned[:, first] = cosines * a - sines * b
+    turned[:, second] = sines * a + cosines * b
     return turned
 
 
@@ -132,3 +120,11 @@ def draw_field(rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
         return evaluate(points)
     opposite = np.array([-1.0, 1.0, 1.0])
     return (evaluate(points) + opposite * evaluate(opposite * points)) / 2
+
+
+# each with its share of objects, and the standard deviation of the amount
+_CHANGES = (
+    (taper, 0.4, 0.3),
+    (bend, 0.3, 0.2),
+    (twist, 0.2, np.deg2rad(12)),
+)

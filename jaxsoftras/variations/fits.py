@@ -122,9 +122,9 @@ def _list_files(folder: Path, split: str) -> list[tuple[Path, str, int]]:
     files = list(_match(parent / split))
     if not files:
         others = [name for name in ALL_SPLITS if any(_match(parent / name))]
-        have = f"only those of {', '.join(others)}" if others else "nothing"
+        have = f", only those of {', '.join(others)}" if others else ""
         raise terminal.ProgramError(
-            f"{parent} holds no fits of the split {split}, {have}: run jaxsoftras fit "
+            f"{parent} holds no fits of the split {split}{have}: run jaxsoftras fit "
             f"--split {split}. Objects that a network is tested on must not be among "
             "its training objects."
         )

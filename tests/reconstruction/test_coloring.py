@@ -197,11 +197,11 @@ class TestLight:
             "version": description.VERSION,
             "categories": {small_run.CABINET: "cabinet"},
             "objects": {small_run.CABINET: objects},
-            "made_by": {"program": "jaxsoftras data build"},
         }
         settings = override(*lit, f"data.root={tmp_path}")
-        description.write(tmp_path, content)
-        coloring.check_light(settings)
+        for program in ("jaxsoftras data build", "jaxsoftras vary"):
+            description.write(tmp_path, content | {"made_by": {"program": program}})
+            coloring.check_light(settings)
         assert not recwarn.list
         for made_by in ({"program": "another"}, None, "someone"):
             description.write(tmp_path, content | {"made_by": made_by})

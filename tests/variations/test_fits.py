@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jaxsoftras import terminal
+from jaxsoftras.reconstruction import ceiling, ceiling_run, evaluation_run
 from jaxsoftras.variations.fits import read_fits
 from tests.support.fit_folders import (
     CHAIR,
@@ -36,6 +39,20 @@ def test_meshes_of_all_categories(folder):
         np.testing.assert_array_equal(fits.categories[key].vertices, expected)
     np.testing.assert_array_equal(fits.faces, FACES)
     assert fits.data == "checksum" and fits.complete and not fits.left_out
+
+
+def test_folders_that_fit_writes(tmp_path):
+    split: Any = SimpleNamespace(name="train")
+    path = ceiling.locate(tmp_path / ceiling_run.FITS, split, (CHAIR, 3))
+    iou, seen = np.array([0.9, 0.7, np.nan]), np.array([True, True, False])
+    fit = ceiling.Fitted(BALL, np.array(0.5), iou, seen, np.array(0.1))
+    ceiling.save(path, fit, "sum")
+    assert not read_fits(tmp_path, "train", 0.79).complete
+    (tmp_path / evaluation_run.FOLDER / "train").mkdir(parents=True)
+    fits = read_fits(tmp_path, "train", 0.79)
+    assert fits.complete and fits.data == "sum"
+    assert fits.categories[CHAIR].numbers.tolist() == [3]
+    np.testing.assert_array_equal(fits.categories[CHAIR].vertices, [BALL])
 
 
 def test_numbers_are_those_of_the_files(folder):
