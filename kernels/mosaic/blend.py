@@ -14,7 +14,7 @@ from jax import lax
 
 from jaxsoftras.kernels.mosaic import fixed_point as exact
 from jaxsoftras.kernels.mosaic import run as runs
-from jaxsoftras.kernels.mosaic import silhouette, sums
+from jaxsoftras.kernels.mosaic import silhouette
 from jaxsoftras.kernels.pallas import backend as backends
 from jaxsoftras.kernels.pallas import blend as pallas_blend
 from jaxsoftras.kernels.pallas import blend_kernels, fixed_point
@@ -125,7 +125,7 @@ def _gradient(
         texels = texels * scales[:, None]
     vertices = columns[0]
     sigma, gamma = (
-        sums.sum_faces(gradients, row, interpret=interpret)
+        fixed_point.tree_sum(gradients[:, row], axis=1)
         for row in (vertices, vertices + 1)
     )
     by_face, first = [], 0

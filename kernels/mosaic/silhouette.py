@@ -20,7 +20,7 @@ from jaxsoftras.kernels import pairs
 from jaxsoftras.kernels.mosaic import call as mosaic_call
 from jaxsoftras.kernels.mosaic import faces as prepared
 from jaxsoftras.kernels.mosaic import fixed_point as exact
-from jaxsoftras.kernels.mosaic import lanes_interpreted, sums
+from jaxsoftras.kernels.mosaic import lanes_interpreted
 from jaxsoftras.kernels.mosaic import walk as walks
 from jaxsoftras.kernels.pallas import fixed_point
 from jaxsoftras.kernels.scene import Task
@@ -169,6 +169,4 @@ def gradient(
     )
     gradients = fixed_point.tree_sum(gradients, axis=0)
     by_corner = jnp.swapaxes(gradients[:, :6], 1, 2).reshape(corners.shape)
-    # by a kernel, as XLA may choose its order by the batch
-    by_sigma = sums.sum_faces(gradients, 6, interpret=interpret)
-    return by_corner, by_sigma
+    return by_corner, fixed_point.tree_sum(gradients[:, 6], axis=1)

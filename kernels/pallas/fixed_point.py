@@ -34,13 +34,17 @@ def next_power_of_two(size: jax.Array) -> jax.Array:
 
 
 def tree_sum(values: jax.Array, axis: int) -> jax.Array:
-    """Sums over an axis, of a power of two in length, in pairs.
+    """Sums over an axis in pairs, in an order that depends on its length alone.
 
     XLA may choose the order of a reduction by the size of the batch.
     """
-    while values.shape[axis] > 1:
-        half = values.shape[axis] // 2
-        values = lax.slice_in_dim(values, 0, half, axis=axis) + lax.slice_in_dim(
-            values, half, None, axis=axis
-        )
+    zero = jnp.zeros((), values.dtype)
+    while (count := values.shape[axis]) > 1:
+        half = -(-count // 2)
+        first = lax.slice_in_dim(values, 0, half, axis=axis)
+        second = lax.slice_in_dim(values, half, None, axis=axis)
+        missing = [
+            (0, 2 * half - count if i == axis else 0, 0) for i in range(values.ndim)
+        ]
+        values = first + lax.pad(second, zero, missing)
     return lax.index_in_dim(values, 0, axis, keepdims=False)

@@ -17,7 +17,7 @@ from jaxsoftras.kernels.scene import Blend, Scene, Task
 from jaxsoftras.kernels.triton import faces as face_blocks
 from jaxsoftras.kernels.triton import fixed_point as exact
 from jaxsoftras.kernels.triton import run as runs
-from jaxsoftras.kernels.triton import silhouette, sums
+from jaxsoftras.kernels.triton import silhouette
 
 
 def _choose_block(task: Task, wide_from: int = 384) -> face_blocks.Block:
@@ -102,9 +102,7 @@ def _gradient(
         )
         texels = None if texels is None else texels.astype(jnp.float32)
     vertices, sigma, gamma, *rest = by_face
-    sigma, gamma = (
-        sums.sum_faces(x[..., 0], interpret=interpret) for x in (sigma, gamma)
-    )
+    sigma, gamma = (fixed_point.tree_sum(x[..., 0], axis=1) for x in (sigma, gamma))
     return pallas_blend.as_gradient(scene, [vertices, *rest], sigma, gamma, texels)
 
 

@@ -25,7 +25,6 @@ from jaxsoftras.kernels.scene import Task
 from jaxsoftras.kernels.triton import call as triton_call
 from jaxsoftras.kernels.triton import faces as face_blocks
 from jaxsoftras.kernels.triton import fixed_point as exact
-from jaxsoftras.kernels.triton import sums
 from jaxsoftras.kernels.triton.walk import PixelBlock
 
 # docs/kernels-log.md has timings of others
@@ -196,7 +195,4 @@ def gradient(
     by_corner, by_sigma = (
         fixed_point.tree_sum(x, axis=1) for x in (by_corner, by_sigma)
     )
-    return (
-        by_corner.reshape(corners.shape),
-        sums.sum_faces(by_sigma, interpret=interpret),
-    )
+    return by_corner.reshape(corners.shape), fixed_point.tree_sum(by_sigma, axis=1)

@@ -22,7 +22,7 @@ pytestmark = support.IGNORE_DEPRECATION
 HEIGHT, WIDTH = 13, 19  # no multiple of anything
 FACES = 24
 SIGMAS = (1e-4, 3e-4, 1e-3)
-KERNELS = ("silhouette_depth", "silhouette_gradient", "sum_faces")
+KERNELS = ("silhouette_depth", "silhouette_gradient")
 
 
 @pytest.fixture(params=support.NAMES)
