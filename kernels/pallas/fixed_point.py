@@ -43,8 +43,7 @@ def tree_sum(values: jax.Array, axis: int) -> jax.Array:
         half = -(-count // 2)
         first = lax.slice_in_dim(values, 0, half, axis=axis)
         second = lax.slice_in_dim(values, half, None, axis=axis)
-        missing = [
-            (0, 2 * half - count if i == axis else 0, 0) for i in range(values.ndim)
-        ]
+        missing = [(0, 0, 0)] * values.ndim
+        missing[axis] = (0, 2 * half - count, 0)
         values = first + lax.pad(second, zero, missing)
     return lax.index_in_dim(values, 0, axis, keepdims=False)
