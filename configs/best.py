@@ -9,6 +9,11 @@
 A third of the objects are those of real13, a third procedural shapes, and a third
 variations of meshes that are fitted to the silhouettes of the training objects of
 real13. Validation and test are those of real13.
+
+Mean IoU of test, one H200 each, seeds 0 to 2: .5667, .5678, .5681 by the checkpoint of
+the best validation (.560, .554, .565), and .5670, .5696, .5683 at the end. 60,000 steps
+took 164 to 175 s while another run shared the GPU, the data sets 115 s before. Fitting
+the template to all silhouettes of a test object gives .687 (docs/fitting.md).
 """
 
 from pathlib import Path
