@@ -269,10 +269,9 @@ def describe_fits(workdir: Path, scores: Scores) -> str:
         return ""
     record = _read_record(path)
     views = record.get("views")
-    unseen = type(views) is int and 0 < views < scores.views.max()
-    return _explain(
-        "a mesh", str(record.get("parametrization")), views if unseen else 0
-    )
+    if not isinstance(views, int) or views >= scores.views.max():
+        views = 0  # all
+    return _explain("a mesh", str(record.get("parametrization")), views)
 
 
 def _read_record(path: Path) -> dict[str, Any]:
