@@ -180,6 +180,7 @@ def render(picture):
     settings = jaxsoftras.Settings(
         image_size=picture.size,
         aggregation="hard",
+        distance="hard",
         shading="flat",
         supersampling=2,
         background=picture.background if plain else (0.0, 0.0, 0.0),

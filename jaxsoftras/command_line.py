@@ -1,8 +1,9 @@
-"""Types of command-line options, for `argparse`."""
+"""Arguments that several command lines share, for `argparse`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def positive(text: str) -> int:
@@ -26,3 +27,44 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number
+
+
+def add_workdir(parser: argparse.ArgumentParser, help: str) -> None:
+    """Adds the run folder, as the first word ``RUN`` and as ``--workdir FOLDER``.
+
+    Args:
+        parser: the parser, which has no other positional argument.
+        help: what the folder is.
+    """
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN", help=help)
+    parser.add_argument(
+        "--workdir", type=Path, metavar="FOLDER", help="the same as RUN"
+    )
+
+
+def choose_workdir(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> Path | None:
+    """Finds the folder that the options of `add_workdir` name.
+
+    Args:
+        parser: the parser, which ends the program if they name two.
+        options: the parsed options.
+
+    Returns:
+        The folder; None if neither option was given.
+    """
+    run, workdir = options.run, options.workdir
+    if run and workdir and run.absolute() != workdir.absolute():
+        parser.error(f"{run} and --workdir {workdir} are two folders: name one")
+    return run if workdir is None else workdir
+
+
+def require_workdir(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> Path:
+    """`choose_workdir`, which ends the program if the options name no folder."""
+    workdir = choose_workdir(parser, options)
+    if workdir is None:
+        parser.error("a run folder is needed: name it first, or by --workdir")
+    return workdir

@@ -115,6 +115,7 @@ def _turn_upright(image: Image.Image) -> None:
     from PIL import ImageOps
 
     _check_count(image)
+    image.load()  # the tags of a PNG file may lie behind its texels
     try:
         image.getexif()
     except Exception:  # damaged metadata, which viewers pass over

@@ -70,6 +70,8 @@ def load(path: str | Path) -> models.Trained:
             network = models.Network(settings.model)
             shapes = models.flatten(network.shapes)
             arrays = _read_arrays(path, archive, members, shapes)
+    except ModelFileError:  # a RuntimeError, as some damage is
+        raise
     except _DAMAGE as error:
         raise ModelFileError(
             f"{path} is not a sound zip archive ({error}): fetch it again."

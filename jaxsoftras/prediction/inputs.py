@@ -21,11 +21,12 @@ def list_pictures(paths: Iterable[Path]) -> list[Path]:
     Raises:
         ProgramError: a folder without a picture.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
         inside = _list_folder(path) if path.is_dir() else [path]
         for picture in inside:
-            found.setdefault(picture.resolve(), picture)
+            # of links in a circle, Path.resolve raises an error
+            found.setdefault(os.path.realpath(picture), picture)
     return list(found.values())
 
 
@@ -77,15 +78,15 @@ def check_out(out: Path, named: Iterable[Path], outputs: Iterable[Path]) -> None
         named: files and folders that are read.
         outputs: files that are to be written.
     """
-    read = {path.resolve() for path in named}
+    read = {os.path.realpath(path) for path in named}
     if out.exists() and not out.is_dir():
         raise terminal.ProgramError(f"{out} is not a folder; choose another --out.")
-    if out.resolve() in read:
+    if os.path.realpath(out) in read:
         raise terminal.ProgramError(
             f"{out} is a folder of pictures or masks; choose another --out."
         )
     for path in outputs:
-        if path.resolve() in read:
+        if os.path.realpath(path) in read:
             raise terminal.ProgramError(
                 f"{path} would be replaced, which is read; choose another --out."
             )

@@ -20,6 +20,8 @@ BESIDE = "_mask"
 
 _TRANSPARENT = 0.01  # least part of a picture whose opacity is taken for a mask
 _TOLERANCE = 16 / 255  # of a plain background, in each channel
+_SAMPLES = 100_000  # pixels of the border, about, that a background is fitted to
+_FITS = 3  # of a background, each to the pixels that suit the one before
 _BORDER = 0.01  # width of the border, relative to the shorter side
 _PLAIN = 0.9  # part of the border that a plain background covers
 _ENCLOSED = 0.001  # least enclosed area of background, relative to the picture
@@ -68,7 +70,7 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
     if importlib.util.find_spec("rembg"):
         return Found(_ask_rembg(image[..., :3]), "rembg")
     raise ValueError(
-        "it has no mask: its background is neither transparent nor of one colour; give "
+        "it has no mask: its background is neither transparent nor plain; give "
         "--mask FILE, cut the object out, or install rembg"
     )
 
@@ -76,11 +78,12 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
 def cut_out(colors: np.ndarray) -> np.ndarray | None:
     """Cuts an object out of a plain background.
 
-    The background is plain if nine tenths of the border, a hundredth of the shorter
-    side wide, differ by at most 16 of 255 levels in each channel from the border's
-    median. Background are the pixels of such a colour that are connected with the
-    border, and enclosed areas of them of at least a thousandth of the picture. Parts
-    of the rest with less than a hundredth of the largest one's pixels are dirt.
+    The background is plain if it changes smoothly: a quadratic function of the place
+    in each channel, from which nine tenths of the border, a hundredth of the shorter
+    side wide, differ by at most 16 of 255 levels. Background are the pixels that
+    differ as little and are connected with the border, and enclosed areas of them of
+    at least a thousandth of the picture. Parts of the rest with less than a hundredth
+    of the largest one's pixels are dirt.
 
     Args:
         colors: ``[H, W, 3]`` float32 in [0, 1].
@@ -92,10 +95,11 @@ def cut_out(colors: np.ndarray) -> np.ndarray | None:
     reach = max(1, round(_BORDER * min(height, width)))
     border = np.ones((height, width), bool)
     border[reach:-reach, reach:-reach] = False
-    color = np.median(colors[border], axis=0)
     similar = np.ones((height, width), bool)
-    for channel in range(3):  # one at a time: pictures may be large
-        similar &= np.abs(colors[..., channel] - color[channel]) <= _TOLERANCE
+    x, y = _measure(height, width)
+    for channel, factors in enumerate(_fit_background(colors, border)):
+        background = sum(map(np.multiply, factors, _list_terms(x, y)))
+        similar &= np.abs(colors[..., channel] - background) <= _TOLERANCE
     if np.mean(similar[border]) < _PLAIN:
         return None
     parts = _label(similar)
@@ -103,6 +107,44 @@ def cut_out(colors: np.ndarray) -> np.ndarray | None:
     background[np.unique(parts[border])] = True
     background[0] = False
     return _drop_specks(~background[parts])
+
+
+def _measure(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places ``[1, W]`` and ``[H, 1]`` of columns and rows, from -1 to 1."""
+    x, y = (np.linspace(-1, 1, n, dtype=np.float32) for n in (width, height))
+    return x[None], y[:, None]
+
+
+def _list_terms(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    """The terms of a quadratic function of the place, but for their factors."""
+    return [np.ones_like(x), x, y, x * x, x * y, y * y]
+
+
+def _fit_background(colors: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """Fits quadratic functions of the place to the colours of the border.
+
+    Each fit leaves out the tenth of the pixels that suits the one before least, so that
+    an object may reach the border there.
+
+    Args:
+        colors: ``[H, W, 3]`` float32.
+        border: ``[H, W]`` bool.
+
+    Returns:
+        ``[3, 6]`` float32 factors of `_list_terms` for each channel.
+    """
+    step = max(1, np.count_nonzero(border) // _SAMPLES)
+    rows, columns = (index[::step] for index in np.nonzero(border))
+    x, y = _measure(*border.shape)
+    terms = np.stack(_list_terms(x[0, columns], y[rows, 0]), axis=-1)
+    values = colors[rows, columns]
+    kept = np.ones(len(values), bool)
+    factors = np.zeros((6, 3), np.float32)
+    for _ in range(_FITS):
+        factors = np.linalg.lstsq(terms[kept], values[kept])[0]
+        errors = np.abs(terms @ factors - values).max(-1)
+        kept = errors <= np.quantile(errors, _PLAIN)
+    return factors.T
 
 
 def _drop_specks(mask: np.ndarray) -> np.ndarray:

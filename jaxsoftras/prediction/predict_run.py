@@ -256,7 +256,8 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="steps that fit each mesh to the picture's silhouette (default: 0)",
+        help="steps that fit each mesh to the picture's silhouette, which may make its "
+        "other sides worse (default: 0)",
     )
     parser.add_argument(
         "--elevation",

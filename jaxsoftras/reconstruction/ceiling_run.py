@@ -160,14 +160,7 @@ def _check_same(out: Path, plan: Plan, settings: config.Config) -> None:
         raise run_folder.RunError(
             f"{out} holds a run, and no fits: choose another --out."
         )
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise run_folder.RunError(
-            f"{path} is damaged ({error}): choose another --out."
-        ) from None
-    here = plan.describe()
-    found = there if isinstance(there, dict) else {}
+    found, here = _read_record(path), plan.describe()
     differ = [
         f"{name}: {found.get(name, 'nothing')!r} there, {value!r} here"
         for name, value in here.items()
@@ -246,15 +239,50 @@ def _score(
 
 
 def _describe(plan: Plan, fits: list[Fitted]) -> str:
-    vertices = len(fits[0].vertices)
     unseen = any(np.any(~fit.fitted & ~np.isnan(fit.view_iou)) for fit in fits)
-    which = "the views that were not fitted" if unseen else "the fitted views"
-    views = f"{plan.views} views" if unseen else "all views"
+    kind = f"a mesh of {len(fits[0].vertices)} vertices"
+    return _explain(kind, plan.options.parametrization, plan.views if unseen else 0)
+
+
+def _explain(kind: str, parametrization: str, views: int) -> str:
+    """Says what was fitted to some views, all if 0."""
+    which = "the views that were not fitted" if views else "the fitted views"
+    number = f"{views} views" if views else "all views"
     return (
-        f"No network: a mesh of {vertices} vertices "
-        f"({plan.options.parametrization}) fitted to {views} of each object. "
+        f"No network: {kind} ({parametrization}) fitted to {number} of each object. "
         f"Silhouette IoU is of {which}."
     )
+
+
+def describe_fits(workdir: Path, scores: Scores) -> str:
+    """Says what the scores of fits mean; nothing if a folder is that of a run.
+
+    Args:
+        workdir: the folder.
+        scores: its scores.
+
+    Raises:
+        RunError: the record of the fits is damaged.
+    """
+    path = workdir / FILE
+    if not path.is_file():
+        return ""
+    record = _read_record(path)
+    views = record.get("views")
+    if not isinstance(views, int) or views >= scores.views.max():
+        views = 0  # all
+    return _explain("a mesh", str(record.get("parametrization")), views)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Reads ``fit.json``; raises RunError if it is damaged."""
+    try:
+        record = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise run_folder.RunError(
+            f"{path} is damaged ({error}): fit again, into another folder."
+        ) from None
+    return record if isinstance(record, dict) else {}
 
 
 def _compare_surfaces(

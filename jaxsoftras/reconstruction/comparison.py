@@ -30,11 +30,13 @@ class Candidate(NamedTuple):
         name: the run, as the user wrote it.
         settings: configuration of the run.
         scores: its scores.
+        note: what the reader must know of them, a sentence; or nothing.
     """
 
     name: str
     settings: config.Config
     scores: Scores
+    note: str = ""
 
 
 class Row(NamedTuple):
@@ -286,6 +288,7 @@ def _find_different(settings: Sequence[Mapping[str, Any]]) -> str:
 
 def _list_notes(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
+        yield from (candidate.note for candidate in row.candidates if candidate.note)
         steps = sorted({candidate.scores.step for candidate in row.candidates})
         if len(steps) > 1:
             listed = ", ".join(f"{step:,}" for step in steps)

@@ -49,7 +49,7 @@ def _format_difference(cell: dict[str, Any]) -> str:
 
 
 def _list_cells(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Headings, and the texts of all rows."""
+    """Headings, and the texts of all rows; differences have columns of their own."""
     several = len(table["rows"]) > 1
     headings = ["run", "runs"]
     for column in table["columns"]:
@@ -73,14 +73,26 @@ def _title(table: Table) -> str:
     )
 
 
+def _stack(cell: dict[str, Any]) -> str:
+    """The mean, and the difference below it if there is one."""
+    texts = [_format_mean(cell), _format_difference(cell)]
+    return rich.markup.escape("\n".join(filter(None, texts)))
+
+
 def format_table(table: Table) -> str:
-    """Formats a comparison for a terminal of any width, in which lines wrap."""
-    headings, rows = _list_cells(table)
-    grid = rich.table.Table(title=_title(table))
-    for number, heading in enumerate(headings):
-        grid.add_column(heading, justify="right" if number else "left")
-    for texts in rows:
-        grid.add_row(*map(rich.markup.escape, map(terminal.printable, texts)))
+    """Formats a comparison for a terminal of any width, in which lines wrap.
+
+    Differences lie below the means.
+    """
+    grid = rich.table.Table(title=_title(table), show_lines=True)
+    grid.add_column("run", overflow="fold")
+    grid.add_column("runs", justify="right")
+    for column in table["columns"]:
+        grid.add_column(COLUMNS[column].label, justify="right", overflow="fold")
+    for row in table["rows"]:
+        cells = [row["columns"][column] for column in table["columns"]]
+        name = rich.markup.escape(terminal.printable(row["name"]))
+        grid.add_row(name, str(len(row["runs"])), *map(_stack, cells))
     text = io.StringIO()
     width = shutil.get_terminal_size((_WIDTH, 0)).columns
     terminal.make_console(file=text, width=width).print(grid)

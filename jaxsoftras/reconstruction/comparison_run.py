@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxsoftras import atomic, compilation_cache, data, terminal
+from jaxsoftras import atomic, compilation_cache, config, data, terminal
 from jaxsoftras.reconstruction import (
+    ceiling_run,
     comparison,
     evaluation_run,
     evaluation_scores,
@@ -31,7 +33,9 @@ Step = int | Literal["best"] | None
 
 def split_run(text: str) -> tuple[Path, Step]:
     """Splits ``RUN``, ``RUN:STEP`` or ``RUN:best`` into the run folder and the step."""
-    if text.endswith(":best") and not Path(text).is_dir():
+    if Path(text).is_dir():
+        return Path(text), None
+    if text.endswith(":best"):
         return Path(text.removesuffix(":best")), "best"
     return run_folder.split_source(text)
 
@@ -40,6 +44,7 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
     """Finds the scores of a checkpoint in its run folder, or evaluates it.
 
     What is evaluated here is kept in ``eval/<split>/step-<step>/`` of the run folder.
+    A folder of ``eval.py --model`` has the scores of one model file.
 
     Args:
         text: ``RUN``, ``RUN:STEP`` or ``RUN:best``.
@@ -50,11 +55,20 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
         ConfigError, RunError, ValueError, OSError: as `evaluation_run.evaluate`.
     """
     workdir, wanted = split_run(text)
+    if _is_of_model(workdir):
+        settings, scores = _read_model(workdir, split)
+        if wanted not in (None, scores.step):
+            raise run_folder.RunError(
+                f"{workdir} holds the results of a model file of step {scores.step}: "
+                f"name it without :{wanted}."
+            )
+        return Candidate(text, settings, scores)
     settings = run_folder.read_config(workdir)
     step = _find_step(workdir, wanted, split)
     for scores in _saved(workdir, split, step):
         if scores.step == step and _is_of(scores, workdir):
-            return Candidate(text, settings, scores)
+            note = ceiling_run.describe_fits(workdir, scores)
+            return Candidate(text, settings, scores, note and f"{text}: {note}")
     overrides = evaluation_run.choose_data(root)
     subject = Subject(workdir, split, step, overrides)
     terminal.complain(f"{terminal.printable(text)}: step {step:,} has no scores yet.")
@@ -62,6 +76,28 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
     metrics = evaluation_summary.summarize(scores, notes)
     evaluation_run.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
     return Candidate(text, settings, scores)
+
+
+def _is_of_model(workdir: Path) -> bool:
+    """Whether a folder holds results of ``eval.py --model``, and no run."""
+    if (workdir / run_folder.CONFIG).exists():
+        return False
+    return any(
+        (_folder(workdir, s) / run_folder.CONFIG).is_file() for s in data.ALL_SPLITS
+    )
+
+
+def _read_model(workdir: Path, split: str) -> tuple[config.Config, Scores]:
+    """Configuration and scores of a model file."""
+    folder = _folder(workdir, split)
+    paths = folder / run_folder.CONFIG, folder / evaluation_scores.FILE
+    for path in paths:
+        if not path.is_file():
+            raise run_folder.RunError(
+                f"{path} is not there: evaluate the model file again, by eval.py "
+                f"--model FILE --workdir {shlex.quote(str(workdir))} --split {split}."
+            )
+    return config.read(paths[0]), evaluation_scores.load(paths[1])
 
 
 def _folder(workdir: Path, split: str) -> Path:
@@ -185,10 +221,19 @@ def main(arguments: list[str] | None = None, *, prog: str = "compare") -> int:
     )
     parser.add_argument(
         "runs",
-        nargs="+",
+        nargs="*",
         metavar="RUN[:STEP|:best]",
         help="run folder, and the step of the checkpoint, or that of the best "
         "validation (default: the newest)",
+    )
+    parser.add_argument(
+        "--workdir",
+        nargs="+",
+        action="extend",
+        default=[],
+        dest="more",
+        metavar="RUN",
+        help="further runs, as RUN",
     )
     parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
     parser.add_argument(
@@ -226,12 +271,15 @@ def main(arguments: list[str] | None = None, *, prog: str = "compare") -> int:
     )
     compilation_cache.add_argument(parser)
     options = parser.parse_args(arguments)
+    runs = [*options.runs, *options.more]
+    if not runs:
+        parser.error("a run folder is needed: name it first, or by --workdir")
 
     def command() -> None:
         if options.compilation_cache:
             compilation_cache.enable(quiet=True)
         table = compare(
-            options.runs,
+            runs,
             options.split,
             columns=options.columns,
             group_seeds=options.group_seeds,

@@ -12,6 +12,7 @@ import rich.console
 
 from jaxsoftras import (
     atomic,
+    command_line,
     compilation_cache,
     config,
     data,
@@ -110,9 +111,8 @@ def evaluate(
     if not first:
         return metrics
     folder = workdir / FOLDER / split_name
-    save(folder, metrics, scores)
-    if model is not None:
-        config.save(subject.settings, folder / run_folder.CONFIG)
+    # a model file has no run folder that keeps its configuration
+    save(folder, metrics, scores, None if model is None else subject.settings)
     showcase.write(folder, shown, subject.settings)
     faces = subject.experiment.network.faces
     with atomic.file(folder / "gallery.png") as path:
@@ -202,12 +202,20 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
     return scores, notes
 
 
-def save(folder: Path, metrics: dict[str, Any], scores: Scores) -> None:
-    """Writes the means and the scores that they are of, both or neither."""
-    paths = folder / evaluation_scores.FILE, folder / evaluation_summary.FILE
-    with atomic.files(paths) as (scores_path, metrics_path):
-        evaluation_scores.write(scores, scores_path)
-        evaluation_summary.write(metrics, metrics_path)
+def save(
+    folder: Path,
+    metrics: dict[str, Any],
+    scores: Scores,
+    settings: config.Config | None = None,
+) -> None:
+    """Writes means, their scores, and the configuration if any: all files or none."""
+    names = [evaluation_scores.FILE, evaluation_summary.FILE]
+    names += [run_folder.CONFIG] * (settings is not None)
+    with atomic.files([folder / name for name in names]) as partials:
+        evaluation_scores.write(scores, partials[0])
+        evaluation_summary.write(metrics, partials[1])
+        if settings is not None:
+            config.save(settings, partials[2])
 
 
 def _compare_untrained(subject: Subject, metrics: dict[str, Any]) -> str:
@@ -279,12 +287,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         "and loss, with intervals; a gallery, meshes, and a report. Results go to "
         "eval/SPLIT/ in the run folder.",
     )
-    parser.add_argument(
-        "--workdir",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="run folder; with --model, a folder for the results",
+    command_line.add_workdir(
+        parser, "run folder; with --model, a folder for the results"
     )
     add_arguments(parser)
     parser.add_argument(
@@ -321,6 +325,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     compilation_cache.add_argument(parser)
     processes.add_arguments(parser)
     options = parser.parse_args(arguments)
+    workdir = command_line.require_workdir(parser, options)
     overrides = [*choose_data(options.data), *options.set]
 
     def command() -> None:
@@ -329,7 +334,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
             if options.compilation_cache:
                 compilation_cache.enable(quiet=not processes.is_first())
             evaluate(
-                options.workdir,
+                workdir,
                 options.split,
                 step="best" if options.checkpoint == "best" else options.step,
                 untrained=options.untrained,

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxsoftras import data, model_files, models, terminal
+from jaxsoftras import command_line, data, model_files, models, terminal
 from jaxsoftras.model_files import contents
 from jaxsoftras.reconstruction import provenance, runs, training
 
@@ -145,9 +145,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras export")
         "safetensors, configuration, results of eval.py, a model card, and the network "
         "as StableHLO.",
     )
-    parser.add_argument(
-        "--workdir", type=Path, required=True, metavar="FOLDER", help="run folder"
-    )
+    command_line.add_workdir(parser, "run folder")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="model file, a .zip"
     )
@@ -178,11 +176,12 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras export")
         help="the training data have inverted colours, as Soft Rasterizer's download",
     )
     options = parser.parse_args(arguments)
+    workdir = command_line.require_workdir(parser, options)
 
     def command() -> None:
         training.find_devices()
         trained = export(
-            options.workdir,
+            workdir,
             options.out,
             license=options.license,
             step="best" if options.checkpoint == "best" else options.step,

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import jax
 
-from jaxsoftras import compilation_cache, config, data, interruption, terminal
+from jaxsoftras import (
+    command_line,
+    compilation_cache,
+    config,
+    data,
+    interruption,
+    terminal,
+)
 from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
     coloring,
@@ -246,17 +253,14 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
         description="Train a network that turns one image into a 3D mesh, from images "
         "alone. The same command again resumes from the last checkpoint.",
     )
+    command_line.add_workdir(
+        parser, "run folder (default: runs/ and the name of the configuration)"
+    )
     parser.add_argument(
         "--config",
         metavar="NAME",
         help=f"configuration: {', '.join(config.list_names())}, or the path of a file "
-        "(default: that of the run in --workdir, which is resumed)",
-    )
-    parser.add_argument(
-        "--workdir",
-        type=Path,
-        metavar="FOLDER",
-        help="run folder (default: runs/ and the name of the configuration)",
+        "(default: that of the run in RUN, which is resumed)",
     )
     parser.add_argument(
         "--init-from",
@@ -287,7 +291,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     options = parser.parse_args(arguments)
     if options.profile < 0:
         parser.error("--profile needs a positive number of steps")
-    if not options.config and not options.workdir:
+    chosen = command_line.choose_workdir(parser, options)
+    if not options.config and not chosen:
         parser.error("--config, or --workdir of a run to resume, is needed")
     overrides = options.set
     if options.init_from:
@@ -299,7 +304,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
     stop = interruption.Stop()
 
     def command() -> None:
-        workdir = options.workdir or Path("runs") / Path(options.config).stem
+        workdir = chosen or Path("runs") / Path(options.config).stem
         with processes.join(options):
             settings = processes.on_first(
                 lambda: run_folder.choose_config(workdir, options.config, overrides)

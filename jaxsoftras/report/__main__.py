@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from jaxsoftras import data, report, terminal
+from jaxsoftras import command_line, data, report, terminal
 
 
 def main(
@@ -25,12 +24,13 @@ def main(
         description="Write eval/SPLIT/report.html, a page about an evaluated run, from "
         "the files in its folder.",
     )
-    parser.add_argument("workdir", type=Path, metavar="RUN", help="run folder")
+    command_line.add_workdir(parser, "run folder")
     parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
     options = parser.parse_args(arguments)
+    workdir = command_line.require_workdir(parser, options)
 
     def command() -> None:
-        path = report.write(options.workdir, options.split)
+        path = report.write(workdir, options.split)
         megabytes = path.stat().st_size / 1e6
         print(f"{terminal.printable(path)}: {megabytes:.1f} MB")
 

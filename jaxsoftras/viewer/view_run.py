@@ -108,7 +108,7 @@ def _prepare(
     Raises:
         ProgramError: an option for something else, among others.
     """
-    shown = _identify(options.paths)
+    shown = "a run" if options.workdir else _identify(options.paths)
     for kind, names in _OPTIONS.items() if options.paths[0].exists() else ():
         if kind != shown and (unused := sorted(given & set(names))):
             raise terminal.ProgramError(
@@ -130,12 +130,18 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "paths",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="PATH",
         help="a run folder; or mesh files; or a model file of jaxsoftras export, and "
         "pictures or folders of pictures, if any",
     )
     of_run = parser.add_argument_group("of a run")
+    of_run.add_argument(
+        "--workdir",
+        type=Path,
+        metavar="FOLDER",
+        help="the run folder, in place of PATH",
+    )
     of_run.add_argument(
         "--split",
         default="test",
@@ -191,6 +197,19 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
+def _choose_paths(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Takes the folder of ``--workdir`` for the path; ends the program without any."""
+    if options.workdir and options.paths not in ([], [options.workdir]):
+        parser.error(
+            f"--workdir {options.workdir} stands in place of {options.paths[0]}: name "
+            "one of them"
+        )
+    if options.workdir:
+        options.paths = [options.workdir]
+    if not options.paths:
+        parser.error("a run folder, mesh files, or a model file must be named")
+
+
 def _parse_port(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a port, from 0 to 65535")
@@ -209,6 +228,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras view") -
     """
     parser = _make_parser(prog)
     options = parser.parse_args(arguments)
+    _choose_paths(parser, options)
     given = {
         name
         for name, value in vars(options).items()

@@ -136,6 +136,17 @@ def test_refusals(content, message, tmp_path):
         imagefile.read(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("place", range(0, 60, 6))
+def test_damaged_texels_are_not_black(place, upright, tmp_path):
+    """Also where tags are read, which Pillow looks for behind the texels."""
+    content = bytearray(saved(Image.fromarray(COLORS[..., :3])))
+    content[content.index(b"IDAT") + 4 + place] ^= 0xFF
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(ValueError):
+        imagefile.decode(tmp_path / "a.png", upright=upright)
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         imagefile.read(tmp_path / "a.png")

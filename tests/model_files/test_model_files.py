@@ -238,6 +238,7 @@ def refusal(path: Path) -> str:
         model_files.load(path)
     text = str(caught.value)
     assert text.startswith(str(path)) and text.endswith(".") and "\n" not in text
+    assert text.count(str(path)) == 1  # no reason within another
     return text
 
 

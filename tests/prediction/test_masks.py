@@ -130,10 +130,34 @@ class TestCutOut:
         assert covered is not None
         assert not covered[6, 6] and covered[90, 50] and covered.sum() == 4200
 
-    def test_gradients_and_noise_are_not_plain(self):
-        ramp = np.broadcast_to(np.linspace(0, 1, 60)[None, :, None], (40, 60, 3))
-        for image in (ramp, noise() / 255):
+    @pytest.mark.parametrize("bow", [0.0, 0.3, -0.3])
+    def test_smooth_backgrounds_are_plain(self, bow):
+        """Also where the middle differs from the border by more than the tolerance."""
+        x, y = np.meshgrid(np.linspace(-1, 1, 60), np.linspace(-1, 1, 40))
+        background = 0.5 + 0.2 * x - 0.1 * y + bow * (x**2 + y**2 - 1)
+        image = np.broadcast_to(background[..., None], (40, 60, 3)).copy()
+        image[mask()] = 0, 0, 1
+        found = masks.cut_out(image.clip(0, 1).astype(np.float32))
+        np.testing.assert_array_equal(found, mask())
+
+    def test_objects_may_reach_the_border(self):
+        image = np.ones((100, 100, 3), np.float32)
+        image[60:, 40:75] = 0  # 35 of 396 pixels
+        np.testing.assert_array_equal(masks.cut_out(image), image[..., 0] == 0)
+        image[60:, 25:75] = 0
+        assert masks.cut_out(image) is None
+
+    def test_noise_and_steps_are_not_plain(self):
+        horizon = np.ones((40, 60, 3))
+        horizon[25:] = 0.3
+        for image in (horizon, horizon.swapaxes(0, 1), noise() / 255):
             assert masks.cut_out(image.astype(np.float32)) is None
+
+    @pytest.mark.parametrize("shape", [(8, 8), (1, 30), (30, 1), (2, 3)])
+    def test_small_pictures(self, shape):
+        image = np.ones((*shape, 3), np.float32)
+        covered = masks.cut_out(image)
+        assert covered is not None and not covered.any()
 
 
 @pytest.mark.parametrize(

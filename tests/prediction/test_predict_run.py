@@ -105,6 +105,18 @@ def test_pictures_that_are_left_out(run, tmp_path):
     assert len(summary["left_out"]) == 3
 
 
+def test_links_that_lead_nowhere(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    save_opaque(folder / "good.png")
+    (folder / "again.png").symlink_to("good.png")  # the first of a picture counts
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "broken.png").symlink_to("none.png")
+    code, printed, _ = run(folder, folder / "good.png")
+    assert code == 1 and "1 of 3 meshes" in printed
+    assert printed.count("there is no such file") == 2
+
+
 def test_nothing_usable_is_1(run, tmp_path):
     Image.fromarray(noise()).save(tmp_path / "a.png")
     code, printed, _ = run(tmp_path / "a.png")

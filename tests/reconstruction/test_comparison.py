@@ -171,6 +171,14 @@ class TestFormats:
         assert f"{table['rows'][1]['columns']['iou']['difference']:+.4f}" in text
         assert all(note in text for note in table["notes"])
 
+    def test_table_shows_names_whole(self, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "60")
+        names = [f"/a/long/folder/of/many/runs/{end}" for end in "xy"]
+        table = comparison.compare(rows(*map(candidate, names)))
+        lines = comparison_formats.format_table(table).splitlines()
+        first = "".join(line[1:].partition("│")[0].strip() for line in lines)
+        assert all(name in first for name in names)
+
     def test_markdown(self, table):
         lines = comparison_formats.format_markdown(table).splitlines()
         assert r"of\|<x>" in lines[3]

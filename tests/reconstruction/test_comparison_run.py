@@ -14,9 +14,12 @@ from tests.support.scores import make_scores
 
 def make_run(folder, *settings, offset=0.0, step=10, place="", **fields):
     """Writes a configuration, and scores of it."""
-    folder.mkdir(exist_ok=True)
+    write_scores(folder, offset, step, place, **fields)
     values = config.override(config.Config(), settings)
     config.save(values, folder / "config.json")
+
+
+def write_scores(folder, offset=0.0, step=10, place="", **fields):
     iou = 0.3 + offset + np.arange(20).reshape(5, 4) / 100
     scores = make_scores({"a": 3, "b": 2}, iou=iou, loss=1 - iou)
     scores = dataclasses.replace(scores, step=step, **fields)
@@ -84,6 +87,63 @@ def test_steps_of_one_run(runs, capsys):
         "x:20,x:20,20,0.6"
     )
     assert "compare: Differences are to x:10" in captured.err
+
+
+def test_results_of_a_model_file(runs, capsys):
+    """The folder of ``eval.py --model``, which has its configuration elsewhere."""
+    for name in ("model", "model:7"):
+        write_scores(runs / name, 0.1)
+        settings = config.override(config.Config(), ["model.encoder=resnet", "seed=5"])
+        config.save(settings, runs / name / "eval" / "test" / "config.json")
+    words = "baseline0", "model", "model:7", "--format", "json"
+    assert compare(*words) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["runs"][0]["seed"] for row in rows] == [0, 5, 5]
+    assert rows[1]["columns"]["iou"]["difference"] == pytest.approx(0.1, abs=1e-6)
+    assert compare("model:10") == 0
+    capsys.readouterr()
+    for text, reason in (
+        ("model:11", "a model file of step 10: name it without :11"),
+        ("model:best", "name it without :best"),
+    ):
+        assert compare(text) == 2
+        assert reason in small_run.error_line(capsys)
+    assert compare("model", "--split", "val") == 2
+    line = small_run.error_line(capsys)
+    assert "by eval.py --model FILE --workdir model --split val" in line
+
+
+@pytest.mark.parametrize(
+    ("views", "which"), [(2, "were not fitted"), (0, "the fitted views"), (4, "fitted")]
+)
+def test_fits_are_said_to_be_no_network(views, which, runs, capsys):
+    make_run(runs / "fits")
+    record = {"parametrization": "softras", "views": views}
+    (runs / "fits" / "fit.json").write_text(json.dumps(record))
+    assert compare("baseline0", "fits", "--format", "json") == 0
+    (note,) = [
+        note
+        for note in json.loads(capsys.readouterr().out)["notes"]
+        if note.startswith("fits: No network")
+    ]
+    assert which in note and ("not" in note.rpartition("IoU")[2]) == (views == 2)
+    (runs / "fits" / "fit.json").write_text("{")
+    assert compare("fits") == 2
+    assert "fit.json is damaged" in small_run.error_line(capsys)
+
+
+def test_runs_by_option(runs, capsys):
+    words = "--workdir", "resnet0", "attention0", "--format", "csv"
+    assert compare("baseline0", *words) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.partition(",")[0] for line in lines] == [
+        "baseline0",
+        "resnet0",
+        "attention0",
+    ]
+    with pytest.raises(SystemExit) as caught:
+        compare("--split", "val")
+    assert caught.value.code == 2 and "a run folder is" in capsys.readouterr().err
 
 
 def test_names_with_colons(runs, capsys):

@@ -219,13 +219,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras tune") -
     """
     parser = _make_parser(prog)
     options = parser.parse_args(arguments)
+    workdir = command_line.require_workdir(parser, options)
     if options.seed < 0:
         parser.error("--seed must not be negative")
     stop = interruption.Stop()
 
     def command() -> None:
         extras.require("search for hyperparameters", "optuna")
-        workdir = options.workdir
         plan = plans.choose(
             workdir, options.config, options.set, options.search, options.steps
         )
@@ -257,18 +257,12 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         "the highest mean IoU on the validation split, of any validation of a trial. "
         "The same command in several processes shares one search; again, it goes on.",
     )
+    command_line.add_workdir(parser, "folder of the search, such as runs/tune")
     parser.add_argument(
         "--config",
         metavar="NAME",
         help=f"configuration: {', '.join(config.list_names())}, or the path of a file "
-        "(default: that of the search in --workdir)",
-    )
-    parser.add_argument(
-        "--workdir",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="folder of the search, such as runs/tune",
+        "(default: that of the search in RUN)",
     )
     parser.add_argument(
         "--trials",
