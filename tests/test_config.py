@@ -144,8 +144,8 @@ class TestOverride:
         ("setting", "message"),
         [
             ("optim.lr=1", "no configuration field 'optim.lr'; optim has steps"),
-            ("optimiser.lr=1", "no configuration field 'optimiser.lr'"),
-            ("seed.x=1", "no configuration field 'seed.x'"),
+            ("optimiser.lr=1", "'optimiser.lr'; the configuration has data, "),
+            ("seed.x=1", "no configuration field 'seed.x'; seed is a field"),
             ("optim=3", "'optim' is a group of fields"),
             ("optim.steps", "path.to.field=value"),
             ("optim.steps=2.5", "optim.steps must be int, not 2.5"),

@@ -73,7 +73,6 @@ HEAVY = {
         "kernels",
         "prediction",
         "reconstruction",
-        "torch",
     },
     "viser": {"viewer"},
     "websockets": {"viewer"},
