@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import json
 import os
 import re
@@ -170,12 +171,20 @@ def find_type(path: str) -> Any:
 
 
 def _unknown(path: str, group: str, names: Iterable[str]) -> ConfigError:
-    """An error that names the fields of the group in which one was looked for."""
-    listed = ", ".join(names)
-    known = f"has {listed}" if listed else "is a field, and has none of its own"
+    """An error that names a similar field, or those of the group that was asked."""
+    start, names = f"There is no configuration field {path!r}", list(names)
+    if not names:
+        return ConfigError(f"{start}; {group} is one field, which is set as a whole.")
+    # those of a source of data have no path of their own
+    is_path = group or names == list(typing.get_type_hints(Config))
+    fields = list(flat(Config())) if is_path else names
+    last = path.rpartition(".")[2]
+    similar = [field for field in fields if field.rpartition(".")[2] == last]
+    similar += difflib.get_close_matches(path, fields, 1, 0.8) if last else []
+    if similar:
+        return ConfigError(f"{start}; did you mean {similar[0]}?")
     return ConfigError(
-        f"There is no configuration field {path!r}; {group or 'the configuration'} "
-        f"{known}."
+        f"{start}; {group or 'the configuration'} has {', '.join(names)}."
     )
 
 
