@@ -10,12 +10,14 @@ draws a first image away from the tree. Names a failure on stderr and exits with
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 FIRST_PICTURE = Path(__file__).with_name("first_picture.py")
@@ -59,6 +61,12 @@ def measure(source: Path, extras: str, python: str) -> dict[str, object]:
     return {"source": kind, "extras": extras, "install": round(seconds)} | figures
 
 
+def list_extras() -> set[str]:
+    """Names of the extras, by pyproject.toml."""
+    text = Path(__file__).parents[1].joinpath("pyproject.toml").read_text()
+    return set(tomllib.loads(text)["project"]["optional-dependencies"])
+
+
 def _run(command: list[str], folder: str) -> str:
     """Runs a command away from the tree; returns its output."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -85,20 +93,21 @@ def main() -> int:
     for source in options.sources:
         if not source.exists():
             parser.error(f"{source} is not there; `make dist` makes it")
+    asked = {name for names in options.extras for name in names.split(",")}
+    if unknown := asked - list_extras() - {"base"}:  # pip would only warn
+        parser.error(f"there is no extra {', '.join(sorted(unknown))}")
     print("|", " | ".join(title for title, _ in COLUMNS), "|")
     print("|" + "---|" * len(COLUMNS), flush=True)
     failed = 0
-    for source in options.sources:
-        for extras in options.extras:
-            for python in options.python:
-                try:
-                    figures = measure(source, extras, python)
-                except (OSError, subprocess.CalledProcessError) as error:
-                    print(f"{source}[{extras}], {python}: {error}", file=sys.stderr)
-                    failed = 1
-                    continue
-                cells = (str(figures[key]) for _, key in COLUMNS)
-                print("|", " | ".join(cells), "|", flush=True)
+    for case in itertools.product(options.sources, options.extras, options.python):
+        try:
+            figures = measure(*case)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(*case, error, sep=", ", file=sys.stderr)
+            failed = 1
+            continue
+        cells = (str(figures[key]) for _, key in COLUMNS)
+        print("|", " | ".join(cells), "|", flush=True)
     return failed
 
 

@@ -13,6 +13,8 @@ plain Python.
 from __future__ import annotations
 
 import argparse
+import itertools
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -36,10 +38,19 @@ EXTRAS = ("base", "io", "train", "report", "tune", "view", "all")
 def resolve(
     wheel: Path, extra: str, title: str, version: str, uv: str, folder: Path
 ) -> int:
-    """Number of packages beside the package itself, all with a wheel for the platform.
+    """Number of packages beside the package itself that an extra installs.
+
+    Args:
+        wheel: wheel of the package.
+        extra: one of `EXTRAS`.
+        title: a key of `PLATFORMS`.
+        version: version of Python, such as ``"3.12"``.
+        uv: command of uv.
+        folder: has the wheel of promise, and receives the lists of packages.
 
     Raises:
-        CalledProcessError: none resolves, or a wheel is missing; its stderr says which.
+        CalledProcessError: they do not resolve, or a wheel is missing; its stderr says
+            which.
     """
     platform, tags = PLATFORMS[title]
     wanted, chosen = folder / "wanted.txt", folder / "chosen.txt"
@@ -81,6 +92,8 @@ def main() -> int:
     options = parser.parse_args()
     if not options.wheel.is_file():
         parser.error(f"{options.wheel} is not there; `make dist` makes it")
+    if shutil.which(options.uv) is None:
+        parser.error(f"{options.uv} is not there; pip install uv")
     print("| platform | Python |", " | ".join(EXTRAS), "|")
     print("|" + "---|" * (2 + len(EXTRAS)), flush=True)
     failed = 0
@@ -88,19 +101,17 @@ def main() -> int:
         folder = Path(name)
         pip = [sys.executable, "-m", "pip"]
         _run([*pip, "wheel", "--no-deps", f"--wheel-dir={folder}", "promise"])
-        for title in options.platforms:
-            for version in options.versions:
-                row = []
-                for extra in EXTRAS:
-                    try:
-                        count = resolve(
-                            options.wheel, extra, title, version, options.uv, folder
-                        )
-                    except (OSError, subprocess.CalledProcessError) as error:
-                        print(f"{title}, {version}, {extra}: {error}", file=sys.stderr)
-                        failed, count = 1, "none"
-                    row.append(str(count))
-                print("|", " | ".join([title, version, *row]), "|", flush=True)
+        for title, version in itertools.product(options.platforms, options.versions):
+            row = [title, version]
+            for extra in EXTRAS:
+                case = options.wheel, extra, title, version, options.uv, folder
+                try:
+                    row.append(str(resolve(*case)))
+                except (OSError, subprocess.CalledProcessError) as error:
+                    print(*row[:2], extra, error, sep=", ", file=sys.stderr)
+                    row.append("none")
+                    failed = 1
+            print("|", " | ".join(row), "|", flush=True)
     return failed
 
 
