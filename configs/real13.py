@@ -5,7 +5,7 @@
 
 The data set, in the format of Soft Rasterizer with colours not inverted, is looked for
 in data/real13, then in ../shared/data/real13; --set data.root=FOLDER names another
-folder. README.md states the results to expect.
+folder. docs/results.md states the results to expect.
 """
 
 from pathlib import Path

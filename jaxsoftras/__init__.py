@@ -84,6 +84,6 @@ from jaxsoftras.texture import Wrap as Wrap
 from jaxsoftras.trimesh_conversion import from_trimesh as from_trimesh
 from jaxsoftras.trimesh_conversion import to_trimesh as to_trimesh
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _answer_module(__name__)

@@ -5,9 +5,35 @@
 
 from __future__ import annotations
 
+_LOSSES = {
+    "losses.laplacian(vertices, faces)": "mesh_laplacian_smoothing LaplacianLoss "
+    "laplacian laplacian_loss laplacian_smoothing uniform_laplacian_smoothing",
+    "losses.flatten(vertices, faces)": "FlattenLoss flatten_loss",
+    "losses.normal_consistency(vertices, faces)": "mesh_normal_consistency "
+    "normal_consistency",
+    "losses.edge_length(vertices, faces)": "mesh_edge_loss average_edge_length "
+    "edge_length",
+    "losses.chamfer_distance(first, second)": "chamfer_distance chamfer chamfer_loss",
+    "losses.nearest_points(points, targets)": "nearest_points knn_points "
+    "sided_distance nearest_neighbors",
+    "losses.point_mesh_distance(points, vertices, faces)": "point_mesh_distance "
+    "point_mesh_face_distance point_to_mesh_distance",
+    "losses.silhouette_iou(predicted, target)": "silhouette_iou iou iou_loss "
+    "neg_iou_loss mask_iou",
+    "losses.f_score(predicted, target, threshold)": "f_score fscore",
+    "losses.psnr(predicted, target)": "psnr PSNR peak_signal_noise_ratio",
+    "losses.ssim(predicted, target)": "ssim SSIM ssim_loss structural_similarity",
+    "jnp.mean((image - target) ** 2)": "mse mse_loss MSELoss l2_loss",
+    "jnp.mean(jnp.abs(image - target))": "mae l1_loss L1Loss",
+    "voxels.iou(predicted, target)": "voxel_iou",
+}
+"""Losses and metrics, of which the package and `jaxsoftras.losses` are asked."""
+
 TABLE: dict[str, dict[str, str]] = {
-    # module
+    # modules
+    "jaxsoftras.losses": _LOSSES,
     "jaxsoftras": {
+        **_LOSSES,
         "icosphere(level)": "ico_sphere icosahedron sphere ico_sphere_mesh uv_sphere",
         "load_mesh(path)": "load_obj load_objs_as_meshes load_ply load_off load_stl "
         "load_glb load_gltf load import_mesh read_mesh IO",
@@ -19,8 +45,10 @@ TABLE: dict[str, dict[str, str]] = {
         "unstack_meshes(mesh)": "split_meshes unbatch_meshes",
         "join_meshes(meshes)": "join_meshes_as_scene concatenate merge_meshes",
         "perspective_camera(eye, target, fov=...)": "PerspectiveCamera "
-        "FoVPerspectiveCameras OpenGLPerspectiveCameras look_at_view_transform "
+        "FoVPerspectiveCameras OpenGLPerspectiveCameras "
         "generate_perspective_projection PinholeCamera",
+        "perspective_camera(eye_from_angles(dist, elev, 180 - azim), fov=...), as "
+        "azimuth 0 is at -z here": "look_at_view_transform",
         "from_pytorch3d(R, T, focal_length, principal_point, image_size)": ""
         "PerspectiveCameras OrthographicCameras",
         "orthographic_camera(eye, target, scale=...)": "FoVOrthographicCameras "
@@ -36,8 +64,10 @@ TABLE: dict[str, dict[str, str]] = {
         "look_at(eye, target)": "look_at_rotation look look_at_matrix lookAt lookat "
         "generate_rotate_translate_matrices",
         "world_to_camera(points, eye, target)": "rotate_translate_points",
-        "eye_from_angles(distance, elevation, azimuth)": "camera_position_from_"
-        "spherical_angles get_points_from_angles spherical_to_cartesian",
+        "eye_from_angles(distance, elevation, azimuth)": "get_points_from_angles "
+        "spherical_to_cartesian",
+        "eye_from_angles(distance, elevation, 180 - azimuth), as azimuth 0 is at -z "
+        "here": "camera_position_from_spherical_angles",
         "rotation_from_axis_angle(axis_angle)": "axis_angle_to_matrix so3_exp_map "
         "so3_exponential_map rodrigues",
         "project(camera, points)": "transform_points project_points",
@@ -65,15 +95,6 @@ TABLE: dict[str, dict[str, str]] = {
         "texture.sample(image, uv)": "texture_mapping grid_sample",
         "voxels.voxelize(vertices, faces)": "voxelize trianglemeshes_to_voxelgrids "
         "voxelization",
-        "losses.laplacian(vertices, faces)": "mesh_laplacian_smoothing LaplacianLoss "
-        "laplacian_loss uniform_laplacian_smoothing",
-        "losses.flatten(vertices, faces)": "FlattenLoss flatten_loss",
-        "losses.normal_consistency(vertices, faces)": "mesh_normal_consistency",
-        "losses.edge_length(vertices, faces)": "mesh_edge_loss average_edge_length",
-        "losses.chamfer_distance(points, others)": "chamfer_distance",
-        "losses.point_mesh_distance(points, vertices, faces)": ""
-        "point_mesh_face_distance point_to_mesh_distance",
-        "losses.silhouette_iou(predicted, target)": "iou_loss neg_iou_loss mask_iou",
     },
     # attributes and keywords
     "Mesh": {
@@ -110,7 +131,9 @@ TABLE: dict[str, dict[str, str]] = {
         "perspective_camera(eye, ...) to make one, position to read it": "eye location "
         "origin camera_center get_camera_center",
         "perspective_camera(eye, target, fov=...) to make one": "target at look_at "
-        "up fov half_fov aspect dist elev azim",
+        "up fov half_fov aspect",
+        "perspective_camera(eye_from_angles(dist, elev, 180 - azim), fov=...) to make "
+        "one with PyTorch3D's angles": "dist elev azim",
         "axes": "R rotation",
         "focal_length": "focal f focal_lengths fx fy",
         "principal_point": "cx cy x0 y0 p0",
@@ -139,8 +162,10 @@ TABLE: dict[str, dict[str, str]] = {
         "position target viewing_angle intrinsics extrinsics",
     },
     "perspective_camera": {
-        "eye_from_angles(distance, elevation, azimuth) for eye": "dist distance elev "
-        "elevation azim azimuth",
+        "eye_from_angles(distance, elevation, azimuth) for eye": "distance elevation "
+        "azimuth",
+        "eye_from_angles(dist, elev, 180 - azim) for eye, if they are PyTorch3D's": ""
+        "dist elev azim",
         "from_pytorch3d(R, T, ...) or camera_from_axes(axes, position, ...)": "R T",
         "from_opencv(K, ...) or camera_from_axes(..., focal_length)": "K intrinsics "
         "focal_length principal_point fx fy cx cy skew distortion dist_coeffs lens",
@@ -154,11 +179,14 @@ TABLE: dict[str, dict[str, str]] = {
         "Settings(near=..., far=...)": "near far znear zfar",
     },
     "look_at": {
-        "eye_from_angles(distance, elevation, azimuth) for eye": "dist distance elev "
-        "elevation azim azimuth",
+        "eye_from_angles(distance, elevation, azimuth) for eye": "distance elevation "
+        "azimuth",
+        "eye_from_angles(dist, elev, 180 - azim) for eye, if they are PyTorch3D's": ""
+        "dist elev azim",
     },
     "eye_from_angles": {
         "distance": "dist radius r",
+        "azimuth, which is 180 - azim of PyTorch3D": "azim",
         "angles in degrees, np.rad2deg(angle)": "degrees",
         "look_at(eye, target, up)": "at target up eye",
     },

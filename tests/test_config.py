@@ -144,8 +144,11 @@ class TestOverride:
         ("setting", "message"),
         [
             ("optim.lr=1", "no configuration field 'optim.lr'; optim has steps"),
-            ("optimiser.lr=1", "no configuration field 'optimiser.lr'"),
-            ("seed.x=1", "no configuration field 'seed.x'"),
+            ("learning_rate=1", "'learning_rate'; did you mean optim.learning_rate?"),
+            ("optim.beta_1=1", "did you mean optim.beta1?"),
+            ("data.sources.0.root=a", "data.sources is one field, which is set as a"),
+            ("optimiser.lr=1", "'optimiser.lr'; the configuration has data, "),
+            ("seed.x=1", "no configuration field 'seed.x'; seed is one field"),
             ("optim=3", "'optim' is a group of fields"),
             ("optim.steps", "path.to.field=value"),
             ("optim.steps=2.5", "optim.steps must be int, not 2.5"),

@@ -76,7 +76,6 @@ HEAVY = {
         "kernels",
         "prediction",
         "reconstruction",
-        "torch",
     },
     "viser": {"viewer"},
     "websockets": {"viewer"},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -78,7 +79,9 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 def on_post_template(output: str, template_name: str, config: MkDocsConfig) -> str:
     """Does so in the page that a server shows in place of one that is not there."""
-    return _replace_worker(output, "") if template_name == "404.html" else output
+    if template_name != "404.html":
+        return output
+    return _replace_worker(output, urlsplit(config.site_url or "").path.rstrip("/"))
 
 
 def _replace_worker(output: str, root: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import difflib
 import json
 import os
 import re
@@ -101,10 +102,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any], path: str = "") -> T:
     for name, value in values.items():
         where = f"{path}{name}"
         if name not in hints:
-            raise ConfigError(
-                f"There is no configuration field {where!r}; "
-                f"{path.rstrip('.') or 'the configuration'} has {', '.join(hints)}."
-            )
+            raise _unknown(where, path.rstrip("."), hints)
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
             if not isinstance(value, Mapping):
@@ -161,14 +159,33 @@ def find_type(path: str) -> Any:
         ConfigError: there is no such field.
     """
     annotation: Any = Config
+    group = ""
     for name in path.split("."):
         hints = typing.get_type_hints(annotation) if _is_group(annotation) else {}
         if name not in hints:
-            raise ConfigError(f"There is no configuration field {path!r}.")
-        annotation = hints[name]
+            raise _unknown(path, group, hints)
+        annotation, group = hints[name], f"{group}.{name}".lstrip(".")
     if _is_group(annotation):
         raise ConfigError(f"{path!r} is a group of fields; name one of them.")
     return annotation
+
+
+def _unknown(path: str, group: str, names: Iterable[str]) -> ConfigError:
+    """An error that names a similar field, or those of the group that was asked."""
+    start, names = f"There is no configuration field {path!r}", list(names)
+    if not names:
+        return ConfigError(f"{start}; {group} is one field, which is set as a whole.")
+    # those of a source of data have no path of their own
+    is_path = group or names == list(typing.get_type_hints(Config))
+    fields = list(flat(Config())) if is_path else names
+    last = path.rpartition(".")[2]
+    similar = [field for field in fields if field.rpartition(".")[2] == last]
+    similar += difflib.get_close_matches(path, fields, 1, 0.8) if last else []
+    if similar:
+        return ConfigError(f"{start}; did you mean {similar[0]}?")
+    return ConfigError(
+        f"{start}; {group or 'the configuration'} has {', '.join(names)}."
+    )
 
 
 def _is_group(annotation: Any) -> bool:
@@ -198,11 +215,13 @@ def override(config: Config, settings: Iterable[str]) -> Config:
             raise ConfigError(f"--set takes path.to.field=value, not {setting!r}.")
         *groups, name = path.strip().split(".")
         parent, annotation = values, Config
-        for group in groups:
-            parent = parent.get(group)
-            if not isinstance(parent, dict):
-                raise ConfigError(f"There is no configuration field {path.strip()!r}.")
-            annotation = typing.get_type_hints(annotation)[group]
+        for number, group in enumerate(groups):
+            hints = typing.get_type_hints(annotation)
+            if not isinstance(parent.get(group), dict):
+                above = ".".join(groups[: number + (group in hints)])
+                names = [] if group in hints else hints
+                raise _unknown(path.strip(), above, names)
+            parent, annotation = parent[group], hints[group]
         annotation = typing.get_type_hints(annotation).get(name)
         parent[name] = _parse(text, annotation)
     return from_dict(Config, values)

@@ -190,12 +190,12 @@ def _fit_masks(options: argparse.Namespace, choices: Options) -> None:
             progress=progress,
         )
     masks.write(fit, options.out)
-    _print_fit(fit, terminal.make_console())
+    _print_fit(fit, choices.steps, terminal.make_console())
     written = ", ".join(map(str, masks.list_files(options.out)))
     print(terminal.printable(f"Written: {written}."))
 
 
-def _print_fit(fit: MaskFit, console: rich.console.Console) -> None:
+def _print_fit(fit: MaskFit, steps: int, console: rich.console.Console) -> None:
     """Prints the IoU of each view, then the notes, and which views are bad."""
     table = terminal.make_table()
     table.add_column("view", overflow="fold")
@@ -208,10 +208,13 @@ def _print_fit(fit: MaskFit, console: rich.console.Console) -> None:
     console.print(table)
     notes = list(fit.notes)
     if bad := [fit.pictures[number].name for number in np.flatnonzero(fit.low)]:
-        notes.append(
-            f"The mesh does not fit {', '.join(bad)}: check the masks and cameras, or "
-            "fit without."
-        )
+        advice = "check the masks and cameras, or fit without"
+        if steps < _STEPS_OF_MASKS:
+            advice = (
+                f"{steps} steps are few; take the {_STEPS_OF_MASKS} of the default, "
+                "and check masks and cameras if it does not fit then"
+            )
+        notes.append(f"The mesh does not fit {', '.join(bad)}: {advice}.")
     for note in notes:
         console.print(
             terminal.printable(note), markup=False, highlight=False, soft_wrap=True

@@ -6,6 +6,7 @@ face uses, as `jaxsoftras.stack_meshes` adds them, do not count. docs/losses.md 
 table of formulas.
 """
 
+from jaxsoftras.guesses import answer_module as _answer_module
 from jaxsoftras.losses.image import (
     multiscale_silhouette_iou as multiscale_silhouette_iou,
 )
@@ -25,3 +26,5 @@ from jaxsoftras.losses.smoothness import laplacian as laplacian
 from jaxsoftras.losses.smoothness import normal_consistency as normal_consistency
 from jaxsoftras.losses.surface import nearest_surface_points as nearest_surface_points
 from jaxsoftras.losses.surface import point_mesh_distance as point_mesh_distance
+
+_answer_module(__name__)

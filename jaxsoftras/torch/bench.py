@@ -5,9 +5,10 @@
 
 Sizes are images x faces x pixels. `jaxsoftras.torch` and a compiled function of JAX
 draw the same meshes, as silhouettes and in colour; images and gradients are compared
-first. Calls take turns, and times are medians of a call, of an image alone and of an
-image with the gradient of its faces. On a GPU several calls are queued between two
-looks at the clock, as in a training loop.
+first. Calls take turns, and times are medians of a call, of an image alone (forward)
+and of an image with the gradient of its faces (forward and backward). On a GPU several
+calls are queued between two looks at the clock, as in a training loop. Needs PyTorch
+and the base installation alone; the table is Markdown.
 """
 
 # where PyTorch is not installed, this folder is taken for it
@@ -18,8 +19,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,14 +33,16 @@ from jaxsoftras import command_line, terminal
 from jaxsoftras.kernels.bench_scenes import Size, make_inputs, parse_size
 from jaxsoftras.torch import exchange
 
-if TYPE_CHECKING:
-    import rich.table
-
 _SIZES = {
     "cpu": ("1x80x16", "8x1280x64"),
     "cuda": ("1x80x16", "64x1280x64", "256x1280x64", "8x20480x256"),
 }
 _CALLS = {"cpu": 1, "cuda": 20}
+_HEADINGS = (
+    *("size", "what", "forward: JAX", "PyTorch", "overhead"),
+    *("and backward: JAX", "PyTorch", "overhead", "differ by"),
+)
+_WIDTHS = tuple(max(len(heading), 10) for heading in _HEADINGS)
 
 Draw = Callable[[Any, Any, Any, int], Any]
 _DRAW: dict[str, Draw] = {
@@ -155,34 +158,43 @@ def measure(calls: Calls, repeats: int, count: int) -> list[float]:
     return [statistics.median(own) for own in times]
 
 
-def make_table(
+def make_rows(
     sizes: Sequence[Size], device: torch.device, repeats: int, count: int
-) -> rich.table.Table:
-    """Compares and times silhouettes and colour at all sizes.
+) -> Iterator[str]:
+    """Compares and times silhouettes and colour at all sizes, as rows of a table.
 
     Raises:
         ProgramError: results that differ.
+        ValueError: JAX does not have the device.
     """
     name = exchange.find_jax_device(device).device_kind
-    table = terminal.make_table(
-        title=f"ms a call, {name}, jax {jax.__version__}, torch {torch.__version__}, "
-        f"{count} queued"
+    yield (
+        f"{name}, jax {jax.__version__}, torch {torch.__version__}, {count} queued; "
+        "ms a call\n"
     )
-    for column in ("size", "what"):
-        table.add_column(column, no_wrap=True)
-    for column in (
-        *("image: JAX", "image: PyTorch", "gradient: JAX", "gradient: PyTorch"),
-        "differ by",
-    ):
-        table.add_column(column, justify="right")
+    yield _format_row(_HEADINGS)
+    yield _format_row(["---", "---", *("---:" for _ in _WIDTHS[2:])])
     for size in sizes:
         for what in _DRAW:
             calls = make_calls(what, size, device)
             difference = compare(calls)
-            times = measure(calls, repeats, count)
-            columns = (f"{each:.3f}" for each in times)
-            table.add_row(str(size), what, *columns, f"{difference:.0e}")
-    return table
+            jax_forward, torch_forward, jax_both, torch_both = measure(
+                calls, repeats, count
+            )
+            times = (
+                *(jax_forward, torch_forward, torch_forward - jax_forward),
+                *(jax_both, torch_both, torch_both - jax_both),
+            )
+            yield _format_row(
+                [str(size), what, *(f"{t:.3f}" for t in times), f"{difference:.0e}"]
+            )
+
+
+def _format_row(texts: Sequence[str]) -> str:
+    """Formats a row of a Markdown table: two columns of names, others of numbers."""
+    signs = "<<" + ">" * (len(_WIDTHS) - 2)
+    columns = zip(texts, signs, _WIDTHS, strict=True)
+    return f"| {' | '.join(f'{text:{sign}{w}}' for text, sign, w in columns)} |"
 
 
 def main(
@@ -226,8 +238,8 @@ def _run(options: argparse.Namespace) -> None:
         )
     index = torch.cuda.current_device() if options.device == "cuda" else None
     device = torch.device(options.device, index)
-    console = terminal.make_console()
-    console.print(make_table(sizes, device, options.repeats, count))
+    for row in make_rows(sizes, device, options.repeats, count):
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

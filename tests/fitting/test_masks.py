@@ -1,12 +1,21 @@
 """Meshes of masks: where they lie, their colours, and masks of every kind."""
 
+import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras import VertexColors, config, load_mesh, terminal
+from jaxsoftras import (
+    VertexColors,
+    config,
+    icosphere,
+    load_mesh,
+    perspective_camera,
+    terminal,
+)
 from jaxsoftras.data import carving
 from jaxsoftras.fitting import Options, fit_run, masks, pairing, turntable, views
 from jaxsoftras.fitting.masks import check_out
@@ -103,6 +112,26 @@ class TestProgram:
         error = capsys.readouterr().err
         assert code == 2 and message in error.splitlines()[-1]
         assert not (tmp_path / "a.glb").exists()
+
+
+@pytest.mark.parametrize(
+    ("steps", "iou", "advice"),
+    [
+        (5, 0.3, "0.png: 5 steps are few; take the 1000 of the default,"),
+        (1000, 0.3, "0.png: check the masks and cameras, or fit without."),
+        (5, 0.9, None),
+    ],
+)
+def test_advice_on_views_that_do_not_fit(steps, iou, advice):
+    mesh, cameras = icosphere(0), perspective_camera((0.0, 0.0, 3.0))
+    values = np.array([iou, 0.9])
+    paths = [Path("0.png"), Path("1.png")]
+    fit = masks.MaskFit(mesh, paths, values, cameras, ["A note."])
+    console = terminal.make_console(file=(printed := io.StringIO()), width=200)
+    fit_run._print_fit(fit, steps, console)
+    text = printed.getvalue()
+    assert "A note." in text
+    assert advice in text if advice else "does not fit" not in text
 
 
 class TestCheckOut:

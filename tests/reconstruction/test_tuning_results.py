@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -73,7 +75,8 @@ class TestConfig:
         path = tmp_path / "best.py"
         path.write_text(results.write_config(settings, found))
         point = found["trials"][0]["values"]
-        assert config.load(path) == spaces.apply(settings, point)
+        best = spaces.apply(settings, point)
+        assert config.load(path) == results.with_absolute_paths(best)
         assert path.read_text().startswith('"""Trial 0, the best of 3: iou 0.6000')
 
     def test_any_text_of_a_field_is_kept(self, found, tmp_path):
@@ -81,7 +84,20 @@ class TestConfig:
         settings = config.override(config.Config(), [f"data.root={root!r}"])
         path = tmp_path / "best.py"
         path.write_text(results.write_config(settings, found), encoding="utf-8")
-        assert config.load(path).data.root == root
+        assert config.load(path).data.root == os.path.abspath(root)
+
+    def test_paths_are_those_of_the_folder_of_the_search(
+        self, found, tmp_path, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        settings = config.override(config.load("mixed"), ["init_from=runs/a:40"])
+        (tmp_path / "best.py").write_text(results.write_config(settings, found))
+        monkeypatch.chdir("/")
+        best = config.load(tmp_path / "best.py")
+        assert best.init_from == str(tmp_path / "runs" / "a:40")
+        assert best.data.root == str(tmp_path / settings.data.root)
+        roots = [str(Path(each.root).parent) for each in best.data.sources]
+        assert str(tmp_path / "data") in roots
 
 
 class TestFormats:

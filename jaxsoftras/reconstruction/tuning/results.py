@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pprint
 from collections.abc import Iterable
 from typing import Any
@@ -97,13 +98,16 @@ def rank(results: Results) -> list[dict[str, Any]]:
 def write_config(settings: config.Config, results: Results) -> str:
     """Writes the configuration with the values of the best trial, as a Python file.
 
+    Paths in it are absolute, for the file is used from any folder.
+
     Args:
         settings: configuration of the search, of the whole run.
         results: results with a best trial.
     """
     best = find_best(results)
     assert best is not None
-    values = dataclasses.asdict(spaces.apply(settings, best["values"]))
+    chosen = spaces.apply(settings, best["values"])
+    values = dataclasses.asdict(with_absolute_paths(chosen))
     body = pprint.pformat(values, indent=1, width=76, sort_dicts=False)
     indented = body.replace("\n", "\n        ")
     return _CONFIG.format(
@@ -113,6 +117,26 @@ def write_config(settings: config.Config, results: Results) -> str:
         score=best["score"],
         step=best["step"],
         values=indented,
+    )
+
+
+def with_absolute_paths(settings: config.Config) -> config.Config:
+    """Makes the paths of data sets and of ``init_from`` absolute.
+
+    Args:
+        settings: configuration whose relative paths are those of the current folder.
+    """
+    data = settings.data
+    sources = tuple(
+        dataclasses.replace(source, root=os.path.abspath(source.root))
+        for source in data.sources
+    )
+    return dataclasses.replace(
+        settings,
+        data=dataclasses.replace(
+            data, root=os.path.abspath(data.root), sources=sources
+        ),
+        init_from=settings.init_from and os.path.abspath(settings.init_from),
     )
 
 
