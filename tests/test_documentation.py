@@ -281,7 +281,11 @@ def test_navigation_has_every_page():
     own = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")}
     assert drafts <= own
     assert len(listed) == len(set(listed))
-    assert set(listed) == own - drafts | {"readme.md", "changelog.md", "contributing.md"}
+    assert set(listed) == own - drafts | {
+        "readme.md",
+        "changelog.md",
+        "contributing.md",
+    }
 
 
 @functools.cache
