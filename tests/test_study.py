@@ -152,8 +152,11 @@ class TestTables:
     def test_what_is_left_out_is_named(self, printed):
         notes = [line for line in printed.splitlines() if line.startswith("* ")]
         text = "\n".join(notes)
-        assert "* Missing: embedded-baseline-0.\n" in text
-        assert text.count("Missing: ") == 9 + 3  # mixed: baseline 1, 2, resnet 2
+        (line,) = (note for note in notes if note.startswith("* Missing: "))
+        # mixed: baseline 1 and 2, resnet 2
+        assert "embedded-baseline-0, " in line and line.count(",") == 9 + 3 - 1
+        assert "* mixed: Differences are to resnet; p: " in text
+        assert "\n* In brackets: " in text  # of all data sets
         assert "Left out: mixed-resnet-1 (" in text and "scores.npz" in text
         assert (
             "Left out: mixed-attention-1 (its configuration has the encoder baseline "
@@ -171,6 +174,23 @@ class TestTables:
         text = program.study_tables.describe_study(study)
         assert "The runs of real13 differ in more than encoder and seed: " in text
         assert "optim.batch_size=32" in text
+
+    def test_runs_without_curves_and_finite_losses(self, program, tmp_path):
+        make_cell(tmp_path, "real13", "baseline", (0, 1))
+        make_cell(tmp_path, "real13", "resnet", (0, 1))
+        scores = make_scores({"a": 3, "b": 2}, iou=0.5, loss=np.inf)
+        folder = tmp_path / "real13-resnet-0"
+        evaluation_scores.write(scores, folder / "eval" / "test" / "scores.npz")
+        (folder / "metrics.jsonl").write_text('{"step": 1, "loss": NaN}\n[')
+        study = program.study_runs.read_study(tmp_path, "test")
+        text = program.study_tables.describe_study(study)
+        assert "Unreadable lines in the metrics.jsonl of real13-resnet-0: 1." in text
+        assert "No curve of the loss: real13-resnet-0" in text
+        assert "No curve of IoU: real13-resnet-0" in text
+        assert "inf ± nan (2 runs)" in text
+        figure = program.study_plots.draw_curves(study)
+        assert [len(axes.lines) for axes in figure.axes] == [4, 3]
+        program.study_plots.plt.close(figure)
 
     def test_runs_on_different_objects_are_refused(
         self, program, tmp_path, monkeypatch, capsys
@@ -218,6 +238,21 @@ class TestAblation:
         assert "| a | 1 | 0.2500 |" in text
         assert "| b | 1 | – |" in text  # validated at half of the steps alone
         assert "Validations are of different parts: all; some." in text
+
+    def test_rows_that_differ_in_other_things_than_seeds_are_noted(
+        self, program, tmp_path
+    ):
+        for name, *words in (
+            ("a0", "seed=0"),
+            ("a1", "seed=1", "optim.batch_size=32"),
+            ("b0", "seed=5"),
+            ("b1", "seed=5"),
+        ):
+            make_run(tmp_path / name, *words)
+        rows = [f"{r}={tmp_path / f'{r}0'},{tmp_path / f'{r}1'}" for r in "ab"]
+        text = program.study_tables.describe_ablation(rows, "test")
+        assert "The runs of a differ in more than their seed: 64; 32." in text
+        assert "± of b is not of different seeds: its runs have 5, 5." in text
 
     @pytest.mark.parametrize(
         ("words", "message"),

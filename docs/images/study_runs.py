@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from jaxsoftras import terminal
 from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, run_folder
@@ -113,15 +116,20 @@ def read_study(folder: Path, split: str) -> Study:
             found[match[1], match[2], int(match[3])] = path
         else:
             study.notes.append(f"Not of the study by its name: {path.name}.")
+    missing = []
     for key in _list_keys(found):
         name = "-".join(map(str, key))
         if key not in found:
-            study.notes.append(f"Missing: {name}.")
+            missing.append(name)
             continue
         try:
-            study.runs[key] = _check(read_run(found[key], split, name), key)
+            run = _check(read_run(found[key], split, name), key)
+            study.notes += _check_history(run)
+            study.runs[key] = run
         except terminal.REPORTED as error:
             study.notes.append(f"Left out: {name} ({str(error).rstrip('.')}).")
+    if missing:
+        study.notes.append(f"Missing: {', '.join(missing)}.")
     if not study.runs:
         raise terminal.ProgramError(
             f"{folder} holds no evaluated run with a name such as real13-resnet-0. "
@@ -138,6 +146,17 @@ def _list_keys(found: dict[Key, Path]) -> list[Key]:
         {*expected, *found},
         key=lambda key: (DATA_SETS.index(key[0]), encoders.index(key[1]), key[2]),
     )
+
+
+def _check_history(run: Run) -> Iterator[str]:
+    """Notes on what the curves of a run lack."""
+    course, name = run.history, run.candidate.name
+    if course.unread:
+        yield f"Unreadable lines in the {history.FILE} of {name}: {course.unread}."
+    if not np.any(np.isfinite(course.training.values.get("loss", np.array([])))):
+        yield f"No curve of the loss: {name}, whose {history.FILE} has none."
+    if course.measure != "iou":
+        yield f"No curve of IoU: {name}, whose {history.FILE} has no validation by it."
 
 
 def _check(run: Run, key: Key) -> Run:

@@ -12,7 +12,7 @@ from study_runs import DATA_SETS, ENCODERS, SEEDS, Run, Study, read_run
 
 from jaxsoftras import terminal
 from jaxsoftras.reconstruction import comparison, evaluation_scores
-from jaxsoftras.reconstruction.comparison import Row
+from jaxsoftras.reconstruction.comparison import Candidate, Row
 
 _COLUMNS = {"loss": "mean loss", "iou": "mean IoU"}
 _NONE = "–"
@@ -32,10 +32,13 @@ def describe_study(study: Study) -> str:
     """
     found = {name: _list_rows(study, name) for name in DATA_SETS}
     found = {name: rows for name, rows in found.items() if rows}
-    tables, notes = {}, [*study.notes]
+    tables = {
+        name: comparison.compare(rows, list(_COLUMNS)) for name, rows in found.items()
+    }
+    notes = [*study.notes]
     for data_set, rows in found.items():
-        tables[data_set] = comparison.compare(rows, list(_COLUMNS))
-        notes += [*_check_settings(data_set, rows), *tables[data_set]["notes"]]
+        notes += _check_settings(data_set, rows)
+    notes += _list_notes(tables)
     notes.append("Over seeds: Welch's t-test of the means of the runs.")
     sections = [_tabulate_means(tables, column) for column in _COLUMNS]
     return _join([*sections, _tabulate_differences(tables, found)], notes)
@@ -44,6 +47,14 @@ def describe_study(study: Study) -> str:
 def _list_rows(study: Study, data_set: str) -> list[Row]:
     found = {encoder: study.select(data_set, encoder) for encoder in ENCODERS}
     return [Row(name, tuple(members)) for name, members in found.items() if members]
+
+
+def _list_notes(tables: Mapping[str, Table]) -> Iterator[str]:
+    """Notes on the tables, with the data set's name unless they are on all of them."""
+    for data_set, table in tables.items():
+        for note in table["notes"]:
+            shared = all(note in other["notes"] for other in tables.values())
+            yield note if shared else f"{data_set}: {note}"
 
 
 def _check_settings(data_set: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -108,8 +119,10 @@ def _test_seeds(first: Row, other: Row, column: str) -> str:
         for row in (first, other)
     ]
     values = [np.array(each, float) for each in means]  # None becomes NaN
-    if min(map(len, values)) < 2 or not sum(map(np.ptp, values)) > 0:
+    if min(map(len, values)) < 2 or not np.all(np.isfinite(np.concatenate(values))):
         return ""
+    if not sum(map(np.ptp, values)) > 0:
+        return ""  # equal to the last bit
     _, p = scipy.stats.ttest_ind(*values, equal_var=False)
     return f", over seeds p = {p:.3f}"
 
@@ -142,6 +155,8 @@ def describe_ablation(specifications: Sequence[str], split: str) -> str:
         ],
         ["iou"],
     )
+    for label, members in rows.items():
+        notes += _check_row(label, [run.candidate for run in members])
     parts = {run.history.part: None for members in rows.values() for run in members}
     parts.pop("", None)
     if len(parts) > 1:
@@ -171,7 +186,7 @@ def _read_rows(
     notes, places = [], set()
     for text in specifications:
         label, equals, words = text.partition("=")
-        names = [name for name in words.split(",") if name]
+        names = [name for name in map(str.strip, words.split(",")) if name]
         if not (equals and label and names):
             raise ValueError(f"--ablation {text}: write LABEL=RUN,RUN,RUN.")
         if label in rows:
@@ -186,6 +201,19 @@ def _read_rows(
             except terminal.REPORTED as error:
                 notes.append(f"Left out: {name} ({str(error).rstrip('.')}).")
     return rows, notes
+
+
+def _check_row(label: str, candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Notes that the runs of a row differ in more, or less, than their seed."""
+    seeds = [candidate.settings.seed for candidate in candidates]
+    if len(set(seeds)) < len(seeds):
+        listed = ", ".join(map(str, seeds))
+        yield f"± of {label} is not of different seeds: its runs have {listed}."
+    else:
+        groups = comparison.group_by_seed(candidates)
+        if len(groups) > 1:
+            names = "; ".join(group.name for group in groups)
+            yield f"The runs of {label} differ in more than their seed: {names}."
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
