@@ -217,14 +217,14 @@ class TestAblation:
         monkeypatch.chdir(tmp_path)
         for name, iou in (("a0", 0.3), ("a1", 0.34), ("b0", 0.42)):
             make_run(tmp_path / name, f"seed={name[1]}", iou=iou, val_iou=iou - 0.1)
-        words = "the |paper|=a0,a1", "more=b0,gone", "none=gone2"
+        words = "the |paper|=a0, a1", "mo\nre=b0,gone", "none=gone2"
         assert run(program, monkeypatch, "--ablation", *words) == 0
         printed = capsys.readouterr().out
         rows = [line for line in printed.splitlines() if line.startswith("|")]
         assert rows[2].startswith(
             "| the \\|paper\\| | 2 | 0.2200 | 0.3425 ± 0.0283 | –"
         )
-        assert rows[3].startswith("| more | 1 | 0.3200 | 0.4425 | +0.1000 [")
+        assert rows[3].startswith("| mo\\nre | 1 | 0.3200 | 0.4425 | +0.1000 [")
         assert rows[4] == "| none | 0 | – | – | – |"
         assert "Left out: gone (" in printed and "Left out: gone2 (" in printed
 

@@ -256,10 +256,12 @@ def _format_difference(cell: Mapping[str, Any] | None) -> str:
 
 def _make_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
-    return "".join(
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n"
-        for line in lines
-    )
+    return "".join(f"| {' | '.join(map(_escape, line))} |\n" for line in lines)
+
+
+def _escape(cell: str) -> str:
+    """Text of a label in a cell of Markdown."""
+    return terminal.printable(cell).replace("|", "\\|")
 
 
 def _join(sections: Sequence[str], notes: Sequence[str]) -> str:
