@@ -3,7 +3,8 @@
     python train.py --config configs/color.py --workdir runs/color
     python eval.py --workdir runs/color --split test
 
-The data set is that of configs/demo.py. docs/color.md states the results to expect.
+The data set, procedural shapes, is made in data/embedded100 when it is absent: about a
+minute. docs/color.md states the results to expect.
 """
 
 from jaxsoftras.config import Config, Data, Log, Loss, Model, Optim
@@ -12,7 +13,7 @@ from jaxsoftras.config import Config, Data, Log, Loss, Model, Optim
 def get_config() -> Config:
     """The network of configs/demo.py with a palette of 8 colours for each object."""
     return Config(
-        data=Data(source="embedded", root="data/embedded", embedded_objects=24),
+        data=Data(source="embedded", root="data/embedded100", embedded_objects=100),
         model=Model(
             channels=(16, 32, 64, 64),
             hidden=(256,),
@@ -22,7 +23,7 @@ def get_config() -> Config:
             color="palette",
             palette_size=8,
         ),
-        loss=Loss(color=1.0),
+        loss=Loss(color=5.0, color_norm="l2"),
         optim=Optim(
             steps=1_000,
             batch_size=16,

@@ -2,13 +2,16 @@
 
 Meshes are rendered over white, anti-aliased, and compared with the images over white.
 Two plain baselines colour the same mesh from the same input: with the mean colour of
-its pixels, and with the pixel nearest to the projection of each vertex.
+its pixels, and with the pixel nearest to the projection of each vertex. All three have
+the same outline, whose error is the larger part of that of a whole image where meshes
+are coarse: scores of the pixels that mesh and object share are of the colours alone.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +20,14 @@ from jaxsoftras import camera, losses
 from jaxsoftras.data import rig
 from jaxsoftras.models import Reconstruction, color, to_network_input
 from jaxsoftras.reconstruction import coloring, training
-from jaxsoftras.reconstruction.evaluation_scores import Scores, mean
+from jaxsoftras.reconstruction.evaluation_scores import COLOR_BASELINES
 
 INPUTS = 4
 """Input views of each object that are scored, evenly chosen."""
 
 _LEAST_SSIM = 11  # pixels, the size of a window
 _COVERED = 128  # coverage from which on a pixel belongs to the object
+_WHOLE = 250  # from which on nothing is seen of what is behind
 
 
 class Quality(NamedTuple):
@@ -33,13 +37,18 @@ class Quality(NamedTuple):
         psnr: peak signal-to-noise ratio of the whole images, dB.
         object_psnr: the same of the pixels of the object in the image; NaN if no view
             has any.
+        shared_psnr: the same of the pixels that object and mesh both cover entirely,
+            where outlines play no part; NaN if no view has any.
         ssim: structural similarity of the whole images; None of images that are smaller
             than its window.
+        shared_ssim: the same of the windows around the pixels of ``shared_psnr``.
     """
 
     psnr: jax.Array
     object_psnr: jax.Array
+    shared_psnr: jax.Array
     ssim: jax.Array | None
+    shared_ssim: jax.Array | None
 
 
 class ColorScores(NamedTuple):
@@ -56,7 +65,7 @@ class ColorScores(NamedTuple):
     nearest_pixel: Quality
 
 
-_ENDINGS = ("", *(f"_{baseline}" for baseline in ColorScores._fields[1:]))
+_ENDINGS = ("", *(f"_{baseline}" for baseline in COLOR_BASELINES))
 NAMES = tuple(name + ending for ending in _ENDINGS for name in Quality._fields)
 """Names of the columns of `score_columns`."""
 
@@ -126,10 +135,10 @@ def score_columns(
         counts: see `score`.
 
     Returns:
-        ``[g, N]`` by name, those of `NAMES` that there are: of the model ``"psnr"``,
-        ``"object_psnr"`` and ``"ssim"``, and of the baselines with ``"_mean_color"``
-        and ``"_nearest_pixel"`` behind. NaN for input views that are not scored.
-        Nothing if the meshes have no colours.
+        ``[g, N]`` by name, those of `NAMES` that there are: the fields of `Quality` of
+        the model, and of the baselines with ``"_mean_color"`` and ``"_nearest_pixel"``
+        behind. NaN for input views that are not scored. Nothing if the meshes have no
+        colours.
     """
     if meshes.colors is None:
         return {}
@@ -156,7 +165,7 @@ def score(
 ) -> ColorScores:
     """Scores the colours of objects in the views that the network did not see.
 
-    Takes 3 N renders for each mesh.
+    Takes 4 N renders for each mesh.
 
     Args:
         experiment: functions of the configuration.
@@ -176,6 +185,7 @@ def score(
         targets[..., :3] + coloring.BACKGROUND * (1 - targets[..., 3:]),
         images[:, :, 3] >= _COVERED,
     )
+    whole = images[:, :, 3] >= _WHOLE
     views = jnp.arange(images.shape[1])
 
     def compare(column: tuple[Reconstruction, jax.Array]) -> ColorScores:
@@ -186,10 +196,11 @@ def score(
         mean = jnp.broadcast_to(average_color(shown)[:, None], mesh.vertices.shape)
         nearest = project_pixels(shown, mesh.vertices, seen_by)
         assert mesh.colors is not None
+        shared = whole & _find_covered(experiment, mesh.vertices, cameras)
 
         def measure(colors: jax.Array, lit: bool | None = None) -> Quality:
             drawn = _draw_views(experiment, mesh.vertices, colors, cameras, lit)
-            return _measure(drawn, *targets, others)
+            return _measure(drawn, *targets, shared, others)
 
         # the light of the input is in its pixels
         baselines = jax.lax.map(
@@ -213,18 +224,38 @@ def _draw_views(
     lit: bool | None,
 ) -> jax.Array:
     """Renders meshes ``[g, ...]`` from all views: ``[g, N, S, S, 3]``."""
+    (vertices, colors), flat = _match_views((vertices, colors), cameras)
+    drawn = experiment.colors.draw(vertices, colors, flat, lit=lit)
+    return _group_views(drawn, cameras)
+
+
+def _find_covered(
+    experiment: training.Experiment, vertices: jax.Array, cameras: rig.Viewpoints
+) -> jax.Array:
+    """Pixels ``[g, N, S, S]`` that meshes ``[g, V, 3]`` cover entirely in all views."""
+    black = _draw_views(experiment, vertices, jnp.zeros_like(vertices), cameras, False)
+    return jnp.all(black < 1 - _WHOLE / 255, axis=-1)
+
+
+def _match_views(parts: Any, cameras: rig.Viewpoints) -> tuple[Any, rig.Viewpoints]:
+    """Arrays ``[g, ...]`` repeated for each of N views, and the g * N cameras."""
     count = jax.tree.leaves(cameras)[0].shape[1]
-
-    def repeat(part: jax.Array) -> jax.Array:
-        return jnp.repeat(part, count, axis=0)
-
+    repeated = jax.tree.map(lambda part: jnp.repeat(part, count, axis=0), parts)
     flat = jax.tree.map(lambda part: part.reshape(-1, *part.shape[2:]), cameras)
-    drawn = experiment.colors.draw(repeat(vertices), repeat(colors), flat, lit=lit)
-    return drawn.reshape(len(vertices), count, *drawn.shape[1:])
+    return repeated, flat
+
+
+def _group_views(images: jax.Array, cameras: rig.Viewpoints) -> jax.Array:
+    """Images ``[g * N, ...]`` by mesh and view, ``[g, N, ...]``."""
+    return images.reshape(*jax.tree.leaves(cameras)[0].shape[:2], *images.shape[1:])
 
 
 def _measure(
-    drawn: jax.Array, target: jax.Array, covered: jax.Array, others: jax.Array
+    drawn: jax.Array,
+    target: jax.Array,
+    covered: jax.Array,
+    shared: jax.Array,
+    others: jax.Array,
 ) -> Quality:
     """Means over views ``[g]`` of the qualities of images ``[g, N, S, S, 3]``.
 
@@ -232,38 +263,27 @@ def _measure(
         drawn: the renders.
         target: what they should be.
         covered: ``[g, N, S, S]`` bool, pixels of the object.
+        shared: ``[g, N, S, S]`` bool, pixels that object and mesh cover entirely.
         others: ``[g, N]`` bool, the views that count.
     """
 
-    def average(values: jax.Array, counted: jax.Array = others) -> jax.Array:
+    def average(score: Callable[..., jax.Array], mask: jax.Array | None) -> jax.Array:
+        if mask is None:
+            counted, values = others, score(drawn, target)
+        else:
+            counted = others & jnp.any(mask, axis=(2, 3))
+            values = score(drawn, target, mask=mask)
         total = jnp.sum(jnp.where(counted, values, 0), axis=1)
         return total / jnp.sum(counted, axis=1)
 
-    shown = others & jnp.any(covered, axis=(2, 3))
+    large = drawn.shape[-2] >= _LEAST_SSIM
+    # windows lie within the image, so that none is around a pixel of its margin
+    margin = _LEAST_SSIM // 2
+    inner = jnp.zeros_like(shared).at[..., margin:-margin, margin:-margin].set(True)
     return Quality(
-        psnr=average(losses.psnr(drawn, target)),
-        object_psnr=average(losses.psnr(drawn, target, mask=covered), shown),
-        ssim=(
-            average(losses.ssim(drawn, target))
-            if drawn.shape[-2] >= _LEAST_SSIM
-            else None
-        ),
-    )
-
-
-def describe(scores: Scores) -> str:
-    """Compares a model with the baselines in a sentence.
-
-    Args:
-        scores: scores of a split, with colours.
-    """
-
-    def compare(name: str) -> str:
-        means = (mean(scores.object_means(name + ending)) for ending in _ENDINGS)
-        return ", ".join("none" if x is None else f"{x:.3f}" for x in means)
-
-    return (
-        "Colours in unseen views, of the model, of the input's mean colour and of its "
-        f"nearest pixels on the same meshes: PSNR {compare('psnr')} dB, within the "
-        f"object {compare('object_psnr')} dB, SSIM {compare('ssim')}."
+        psnr=average(losses.psnr, None),
+        object_psnr=average(losses.psnr, covered),
+        shared_psnr=average(losses.psnr, shared),
+        ssim=average(losses.ssim, None) if large else None,
+        shared_ssim=average(losses.ssim, shared & inner) if large else None,
     )

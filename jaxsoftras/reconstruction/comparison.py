@@ -186,9 +186,11 @@ def _summarize(
         for candidate in row.candidates
     ]
     values = [value for value in each if value is not None]
+    with np.errstate(invalid="ignore"):  # of losses that are not finite
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
     cell = {
         "mean": evaluation_scores.mean(strata),
-        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "spread": spread,
         "interval": _as_list(resampling.intervals(strata)[0]),
         "difference": None,
         "difference_interval": None,

@@ -17,18 +17,14 @@ from jaxsoftras import (
     config,
     data,
     extras,
-    meshfile,
     report,
     terminal,
 )
-from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import (
-    color_scores,
-    coloring,
+    evaluation_pictures,
     evaluation_scores,
     evaluation_summary,
     evaluation_table,
-    gallery,
     processes,
     run_folder,
     showcase,
@@ -58,14 +54,15 @@ def evaluate(
     model: Path | None = None,
     surfaces: SurfaceOptions = DEFAULT_SURFACES,
     by: evaluation_table.By = "category",
+    color_count: int | None = None,
     console: rich.console.Console | None = None,
 ) -> dict[str, Any]:
     """Evaluates a checkpoint and writes the results to the run folder.
 
     The results are ``metrics.json``, ``scores.npz``, ``gallery.png`` and an OBJ file
-    for each row of the gallery, in ``eval/<split>/`` of the run folder, and a GLB file
-    beside it if the model has colours; and ``report.html``, with the files that
-    `jaxsoftras.report` makes it from.
+    for each row of the gallery, in ``eval/<split>/`` of the run folder; ``colors.png``
+    and a GLB file beside each OBJ file if the model has colours; and ``report.html``,
+    with the files that `jaxsoftras.report` makes it from.
 
     Args:
         workdir: the run folder.
@@ -80,6 +77,8 @@ def evaluate(
             folder then.
         surfaces: how reconstructions are compared with true meshes.
         by: what a row of the printed table is.
+        color_count: number of objects in the gallery of a model with colours, evenly
+            chosen; the best, the median and the worst if None.
         console: where to print; stdout if None.
 
     Returns:
@@ -95,18 +94,25 @@ def evaluate(
     first = processes.is_first()
     console = console or terminal.make_console(quiet=not first)
     surfaces.check()
+    if color_count is not None and color_count < 1:
+        raise ValueError(f"--color-gallery must be 1 or more, not {color_count}.")
     subject = Subject(workdir, split_name, step, overrides, model)
+    if color_count is not None and subject.settings.model.color == "none":
+        raise ValueError(
+            "--color-gallery is for a network with colours, and this one has none: "
+            "leave the option out."
+        )
     scores, notes = score(subject, surfaces)
     metrics = evaluation_summary.summarize(scores, notes)
     console.print(evaluation_table.make_table(metrics, by))
+    if metrics["mean_psnr"] is not None:
+        console.print(evaluation_table.make_color_table(metrics))
     for note in notes:
         console.print(note, markup=False, highlight=False)
     if untrained:
         console.print(_compare_untrained(subject, metrics))
 
-    examples = gallery.reconstruct(
-        subject.experiment, subject.variables, subject.split, subject.sigma
-    )
+    pictures = evaluation_pictures.make(subject, scores, color_count)
     shown = showcase.reconstruct(subject, scores)
     if not first:
         return metrics
@@ -115,19 +121,10 @@ def evaluate(
     save(folder, metrics, scores, None if model is None else subject.settings)
     showcase.write(folder, shown, subject.settings)
     faces = subject.experiment.network.faces
-    with atomic.file(folder / "gallery.png") as path:
-        gallery.sheet(examples, faces).save(path)
-    files = f"{len(examples)} OBJ files"
-    for example in examples:
-        mesh = Mesh(example.vertices, faces)
-        meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
-        if example.colors is not None:
-            mesh = mesh._replace(texture=coloring.make_texture(example.colors))
-            meshfile.save_mesh(folder / f"{example.name}.glb", mesh)
-            files = f"{len(examples)} OBJ files, the same in colour as GLB"
+    files = evaluation_pictures.write(folder, pictures, faces)
     lines = [
         f"Written to {folder}: {evaluation_summary.FILE}, {evaluation_scores.FILE}, "
-        f"gallery.png, {files}.",
+        f"{files}.",
         _write_report(workdir, split_name),
     ]
     for line in lines:
@@ -193,8 +190,6 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
             "The network takes inverted colours, and images as they are stored: the "
             "scores are right for data of inverted colours alone."
         )
-    if scores.object_means("psnr"):
-        notes.append(color_scores.describe(scores))
     if truths is None:
         notes.append(f"{missing}: no chamfer distance, F-score and thin IoU.")
     else:
@@ -318,6 +313,13 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         help="rows of the table: categories, or azimuths of the input view",
     )
     parser.add_argument(
+        "--color-gallery",
+        type=int,
+        metavar="N",
+        help="objects, evenly chosen, that colors.png shows of a model with colours "
+        "(default: the best, the median and the worst)",
+    )
+    parser.add_argument(
         "--untrained",
         action="store_true",
         help="print the mean IoU of the initial parameters as well",
@@ -344,6 +346,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
                     options.meshes, options.points, options.threshold
                 ),
                 by=options.by,
+                color_count=options.color_gallery,
             )
 
     return terminal.run(prog, command)

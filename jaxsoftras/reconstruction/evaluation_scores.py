@@ -36,26 +36,29 @@ class Column(NamedTuple):
     listed: bool = True
 
 
+COLOR_BASELINES = {"mean_color": "mean colour", "nearest_pixel": "nearest pixel"}
+"""Labels of the colours that those of a model are compared with, by name."""
+COLOR_COLUMNS = {
+    "psnr": Column("PSNR", "higher"),
+    "object_psnr": Column("object PSNR", "higher"),
+    "shared_psnr": Column("shared PSNR", "higher"),
+    "ssim": Column("SSIM", "higher"),
+    "shared_ssim": Column("shared SSIM", "higher"),
+}
+"""Columns of colours; those of a baseline have its name behind."""
 COLUMNS = {
     "iou": Column("mean IoU", "higher"),
     "thin_iou": Column("thin IoU", "higher"),
     "silhouette_iou": Column("silhouette IoU", "higher"),
     "chamfer": Column("chamfer", "lower"),
     "f_score": Column("F-score", "higher"),
-    "psnr": Column("PSNR", "higher"),
-    "object_psnr": Column("object PSNR", "higher"),
-    "ssim": Column("SSIM", "higher"),
+    **COLOR_COLUMNS,
     **{
-        f"{name}_{baseline}": Column(f"{label}, {text}", "higher", listed=False)
-        for baseline, text in (
-            ("mean_color", "mean colour"),
-            ("nearest_pixel", "nearest pixel"),
+        f"{name}_{baseline}": column._replace(
+            label=f"{column.label}, {text}", listed=False
         )
-        for name, label in (
-            ("psnr", "PSNR"),
-            ("object_psnr", "object PSNR"),
-            ("ssim", "SSIM"),
-        )
+        for baseline, text in COLOR_BASELINES.items()
+        for name, column in COLOR_COLUMNS.items()
     },
     "loss": Column("mean loss", "lower", always=True),
 }

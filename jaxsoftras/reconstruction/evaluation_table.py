@@ -9,7 +9,12 @@ import rich.box
 import rich.markup
 import rich.table
 
-from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, LISTED
+from jaxsoftras.reconstruction.evaluation_scores import (
+    COLOR_BASELINES,
+    COLOR_COLUMNS,
+    COLUMNS,
+    LISTED,
+)
 
 By = Literal["category", "azimuth"]
 CHOICES: tuple[By, ...] = get_args(By)
@@ -21,10 +26,14 @@ def format_score(number: float | None) -> str:
 
 
 def list_columns(metrics: dict[str, Any]) -> list[str]:
-    """Columns that anything has a number in, and those that are always shown."""
+    """Columns that anything has a number in, and those that are always shown.
+
+    Those of colours have a table of their own, `make_color_table`.
+    """
     return [
         name
         for name in LISTED
+        if name not in COLOR_COLUMNS
         if name in ("iou", "silhouette_iou", "loss")
         or metrics[f"mean_{name}"] is not None
     ]
@@ -65,6 +74,32 @@ def make_table(metrics: dict[str, Any], by: By = "category") -> rich.table.Table
             "",
             *(_format_bound(metrics["intervals"][name], which) for name in columns),
         )
+    return table
+
+
+def make_color_table(metrics: dict[str, Any]) -> rich.table.Table:
+    """Makes a table of the colours of a network and of plain ones on the same meshes.
+
+    Args:
+        metrics: contents of ``metrics.json``, of a network with colours.
+    """
+    columns = {
+        name: column
+        for name, column in COLOR_COLUMNS.items()
+        if metrics[f"mean_{name}"] is not None
+    }
+    table = rich.table.Table(
+        title="colours in unseen views", box=rich.box.SIMPLE, padding=(0, 0, 0, 1)
+    )
+    table.add_column("colours of the meshes")
+    for column in columns.values():
+        table.add_column(column.label.replace(" ", "\n"), justify="right")
+    rows = {"": "the network's"} | {
+        f"_{name}": f"{label} of the input" for name, label in COLOR_BASELINES.items()
+    }
+    for ending, label in rows.items():
+        scores = (format_score(metrics[f"mean_{name}{ending}"]) for name in columns)
+        table.add_row(label, *scores)
     return table
 
 

@@ -65,14 +65,18 @@ def choose(scores: Scores, category: str) -> list[Choice]:
     means = np.nanmean(values[numbers], axis=1)
     order = np.argsort(-means, kind="stable")
     choices = []
-    for rank, place in _rank(len(numbers)):
+    for rank, place in list_ranks(len(numbers)):
         number, mean = numbers[order[place]], means[order[place]]
         choices.append(Choice(rank, int(number), measure, float(mean), values[number]))
     return choices
 
 
-def _rank(count: int) -> list[tuple[str, int]]:
-    """Ranks of a number of objects, and their places in descending order."""
+def list_ranks(count: int) -> list[tuple[str, int]]:
+    """Best, median and worst of a number of objects: their places in descending order.
+
+    Args:
+        count: number of objects, at least 1; see `choose` for one and two.
+    """
     if count == 1:
         return [("only", 0)]
     if count == 2:

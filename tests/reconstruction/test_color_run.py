@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import jaxsoftras
 from jaxsoftras import config
-from jaxsoftras.reconstruction import evaluation_run
+from jaxsoftras.reconstruction import evaluation_run, gallery
 from tests.support import small_run
 
 COLORED = ("model.color=direct", "loss.color=1")
@@ -70,11 +71,16 @@ def test_trains_resumes_and_evaluates(texture_size, cabinets, tmp_path, capsys):
     assert [each["step"] for each in metrics] == [1, 2, 3]
     assert all(0 < each["color"] < 1 for each in metrics)
 
-    assert evaluation_run.main(["--workdir", str(tmp_path)]) == 0
-    assert "PSNR" in capsys.readouterr().out
+    words = ["--workdir", str(tmp_path), "--color-gallery", "1"]
+    assert evaluation_run.main(words) == 0
+    printed = capsys.readouterr().out
+    assert "nearest pixel of the input" in printed and "colors.png" in printed
     folder = tmp_path / "eval" / "test"
     scores = json.loads((folder / "metrics.json").read_text())
     assert 5 < scores["mean_psnr"] < 40 and -1 < scores["mean_ssim"] < 1
+    with Image.open(folder / "colors.png") as sheet:
+        assert sheet.height < 2 * gallery.CELL < sheet.width  # a row of seven
+        assert np.asarray(sheet).std() > 10
     mesh = jaxsoftras.load_mesh(folder / "cabinet.glb")
     kind = jaxsoftras.UVTexture if texture_size else jaxsoftras.VertexColors
     assert isinstance(mesh.texture, kind) and len(mesh.faces) == 80

@@ -13,7 +13,6 @@ import jaxsoftras
 from jaxsoftras import losses, models
 from jaxsoftras.data import rig
 from jaxsoftras.reconstruction import color_scores
-from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
 from tests.reconstruction.test_coloring import make_balls, make_experiment
 
 VIEWS = 3
@@ -74,16 +73,22 @@ class TestScore:
                     np.repeat(part[row, view][None], VIEWS, axis=0) for part in meshes
                 ]
                 drawn = draw(*repeated, every)
+                black = draw(repeated[0], 0 * repeated[1], every)
                 found = []
                 for other in range(COUNTS[row]):
                     if other != view:
                         target = composite(images[row, other])
                         mask = images[row, other, 3] >= 128
+                        both = (images[row, other, 3] == 255) & (
+                            black[other, ..., 0] == 0
+                        )
                         found.append(
                             [
                                 losses.psnr(drawn[other], target),
                                 losses.psnr(drawn[other], target, mask=mask),
+                                losses.psnr(drawn[other], target, mask=both),
                                 losses.ssim(drawn[other], target),
+                                losses.ssim(drawn[other], target, mask=both),
                             ]
                         )
                 expected = np.mean(found, axis=0)
@@ -112,6 +117,30 @@ class TestScore:
         for baseline in got[1:]:
             assert np.all(baseline.object_psnr < 25) and np.all(baseline.ssim < 0.95)
             assert np.all(baseline.object_psnr > 8)
+
+    def test_shared_pixels_know_nothing_of_outlines(self):
+        """Objects of one colour that are larger, smaller and beside their meshes."""
+        meshes, images, cameras = make_scene()
+        colors = np.full_like(meshes.colors, 0.25)
+        yy, xx = np.mgrid[-1:1:16j, -1:1:16j]
+        for radius, shift in ((0.9, 0.0), (0.2, 0.0), (0.4, 0.3)):
+            covered = 1.0 * (np.hypot(xx - shift, yy) < radius)
+            covered = np.broadcast_to(covered, (2, VIEWS, 16, 16))
+            drawn = np.full((2, VIEWS, 16, 16, 3), 0.25)
+            images = paint_images(drawn * covered[..., None], covered)
+            scene = meshes._replace(colors=colors), images, cameras
+            quality = make_scorer()(*scene, COUNTS).model
+            assert np.all(quality.shared_psnr > 50)
+            assert np.all(quality.psnr < quality.shared_psnr)
+
+    def test_nothing_shared_is_no_score(self):
+        meshes, images, cameras = make_scene()
+        corner = np.zeros((2, VIEWS, 16, 16))
+        corner[..., 0, 0] = 1
+        images = paint_images(np.ones((2, VIEWS, 16, 16, 3)), corner)
+        quality = make_scorer()(meshes, images, cameras, COUNTS).model
+        assert np.all(np.isnan(quality.shared_psnr) & np.isnan(quality.shared_ssim))
+        assert np.all(np.isfinite(quality.psnr) & np.isfinite(quality.object_psnr))
 
     def test_a_single_view_has_no_score(self):
         got = make_scorer()(*make_scene(), np.array([1, 2]))
@@ -177,15 +206,3 @@ class TestBaselines:
         got = color_scores.project_pixels(jnp.asarray(images), vertices, views)
         np.testing.assert_allclose(got[0], 0.5)
         np.testing.assert_allclose(got[1], 1)
-
-
-def test_describes_means_over_objects():
-    values = np.array([[10.0, 20.0], [np.nan, np.nan]], np.float32)
-    columns = {name: np.full((2, 2), np.nan, np.float32) for name in COLUMNS}
-    columns |= {"psnr": values, "psnr_nearest_pixel": values + 1}
-    names = np.array(["a", "a"])
-    scores = Scores(
-        "test", 1, names, names, names, np.array([2, 2]), np.zeros((2, 2)), columns
-    )
-    text = color_scores.describe(scores)
-    assert "PSNR 15.000, none, 16.000 dB" in text and "SSIM none, none, none" in text

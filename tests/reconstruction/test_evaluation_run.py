@@ -95,6 +95,15 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
         np.testing.assert_array_equal(first.columns[name], second.columns[name])
 
 
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [("0", "--color-gallery must be 1 or more, not 0"), ("3", "this one has none")],
+)
+def test_galleries_of_colours_that_cannot_be(count, message, trained, capsys):
+    assert evaluate("--workdir", trained, "--color-gallery", count) == 2
+    assert message in small_run.error_line(capsys)
+
+
 @pytest.fixture(scope="module")
 def model(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "model.zip"

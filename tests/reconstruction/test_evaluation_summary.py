@@ -116,3 +116,14 @@ def test_table_shows_columns_that_have_numbers():
     table = render(evaluation_table.make_table(metrics))
     assert "name of a[b]" in table and "none" in table and "0.1250" in table
     assert COLUMNS["f_score"].label in table and COLUMNS["chamfer"].label not in table
+
+
+def test_colours_have_a_table_with_both_baselines():
+    columns = {"psnr": 10, "ssim": 0.5, "psnr_mean_color": 11, "ssim_mean_color": 0.25}
+    columns |= {"psnr_nearest_pixel": 12, "ssim_nearest_pixel": 0.125}
+    metrics = evaluation_summary.summarize(make_scores({"a": 2}, loss=1, **columns))
+    lines = render(evaluation_table.make_color_table(metrics)).splitlines()
+    rows = [line.split()[-2:] for line in lines if "1" in line]
+    assert rows == [["10.0000", "0.5000"], ["11.0000", "0.2500"], ["12.0000", "0.1250"]]
+    assert "shared" not in "".join(lines)  # which nothing has a number in
+    assert "PSNR" not in render(evaluation_table.make_table(metrics))
