@@ -142,9 +142,7 @@ def take(values: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
         flat = cotangent.reshape(*batch, index.size, channels)
         # XLA would compute the sums again in whatever uses them; on a GPU, by the few
         # threads of a sum over all vertices
-        return lax.optimization_barrier(
-            _sum_segments(flat, index.reshape(-1), size)
-        )
+        return lax.optimization_barrier(_sum_segments(flat, index.reshape(-1), size))
 
     return _linear(
         lambda values, index: values[..., index, :], transposed, values, index
