@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import rich.console
 
 from jaxsoftras import (
@@ -102,13 +104,20 @@ def evaluate(
             "--color-gallery is for a network with colours, and this one has none: "
             "leave the option out."
         )
+    begun = time.monotonic()
     scores, notes = score(subject, surfaces)
+    seconds = time.monotonic() - begun
     metrics = evaluation_summary.summarize(scores, notes)
     console.print(evaluation_table.make_table(metrics, by))
     if metrics["mean_psnr"] is not None:
         console.print(evaluation_table.make_color_table(metrics))
     for note in notes:
         console.print(note, markup=False, highlight=False)
+    console.print(
+        f"Scored {int(np.sum(scores.views)):,} images of {len(scores.views):,} objects "
+        f"in {seconds:.1f} s, compilation included.",
+        highlight=False,
+    )
     if untrained:
         console.print(_compare_untrained(subject, metrics))
 

@@ -50,6 +50,7 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert f"{row['iou']:.4f}" in evaluated and "untrained" in evaluated
     assert f"{row['silhouette_iou']:.4f}" in evaluated
     assert "no IoU of voxels" not in evaluated
+    assert "Scored 24 images of 1 objects in " in evaluated
     with Image.open(folder / "gallery.png") as gallery:
         assert gallery.width > 8 * 128 and gallery.height > 128
         assert np.asarray(gallery).std() > 10
