@@ -12,7 +12,6 @@ import runpy
 import subprocess
 import sys
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +28,6 @@ SITE = (ROOT / "mkdocs.yml").read_text()
 QUICK = {"docs/tpu.md", "docs/installation.md"}
 COMMANDS = sorted({c for page in PAGES.values() for c in page.commands}, key=str)
 PROGRAMS = sorted({(command.module, command.words) for command in COMMANDS})
-README = "README.md"
 HISTORY = "CHANGELOG.md"  # may name what is no more
 # runs each program with --help, all in one process, which imports JAX once
 ASK_FOR_HELP = """
@@ -67,43 +65,14 @@ def python_pages() -> list:
         pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
         for name, page in PAGES.items()
         if any(b.language == "python" and not b.needs for b in page.blocks)
-        and name != README
+        and name != "README.md"  # see test_readme.py
     ]
-
-
-def run_python(name: str) -> dict[str, Any]:
-    """Runs the Python of a page; returns the names that it defines."""
-    names = {"__name__": "page"}  # a block may use the names of those before it
-    for block in PAGES[name].blocks:
-        if block.language == "python" and not block.needs:
-            code = "\n" * (block.line - 1) + block.text
-            exec(compile(code, name, "exec"), names)
-    return names
 
 
 @pytest.mark.parametrize("name", python_pages())
 def test_python_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_python(name)
-
-
-@pytest.mark.parametrize("size", [64, pytest.param(256, marks=pytest.mark.slow)])
-def test_the_lines_of_the_readme_fit_a_mesh(size, monkeypatch):
-    settings = jaxsoftras.Settings(image_size=size)
-    small = functools.partial(jaxsoftras.render, settings=settings)
-    monkeypatch.setattr(jaxsoftras, "render", small)
-    names = run_python(README)
-    assert names["target"].shape == (size, size, 4)
-    start = 0.4 * np.asarray(names["sphere"].vertices)
-    image, target = names["draw"](names["vertices"]), names["target"]
-    before = np.mean((names["draw"](start) - target) ** 2)
-    assert np.mean((image - target) ** 2) < 0.2 * before
-
-
-def test_the_readme_is_short():
-    assert len(PAGES[README].text.splitlines()) < 150
-    (block,) = (b for b in PAGES[README].blocks if b.language == "python")
-    assert len([line for line in block.text.splitlines() if line]) == 12
+    PAGES[name].run_python()
 
 
 @pytest.mark.slow

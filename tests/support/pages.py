@@ -12,6 +12,7 @@ import functools
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,6 +132,15 @@ class Page:
             if (start := re.match(r"(?:cd \S+ |srun )?(?=python3? |jaxsoftras )", part))
             or (start := _PROGRAM.match(part))
         ]
+
+    def run_python(self) -> dict[str, Any]:
+        """Runs its Python, without blocks that need something; returns the names."""
+        names = {"__name__": "page"}  # a block may use the names of those before it
+        for block in self.blocks:
+            if block.language == "python" and not block.needs:
+                code = "\n" * (block.line - 1) + block.text
+                exec(compile(code, self.path, "exec"), names)
+        return names
 
 
 def parse(command: str) -> Command:
