@@ -94,6 +94,16 @@ def test_rows_are_meshes_and_images_of_unseen_views(subject):
     assert np.abs(row.drawn - expected).max() <= 1
 
 
+@pytest.mark.parametrize("views", [[], [5]])
+def test_objects_of_few_views_have_fewer_cells(views, subject, monkeypatch):
+    monkeypatch.setattr(color_gallery, "choose_views", lambda _: (0, views))
+    scores = make_scores({small_run.CABINET: subject.split.count(small_run.CABINET)})
+    choices = color_gallery.choose(scores, 2)
+    for row in color_gallery.reconstruct(subject, scores, choices):
+        assert len(row.drawn) == len(row.references) == len(views)
+        assert row.label[-1] == "no PSNR"
+
+
 class TestSheet:
     def make_row(self, views, label=("best", "chair")):
         image = np.full((4, 8, 8), 255, np.uint8)
