@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsoftras import camera, mesh, models, terminal
-from jaxsoftras.prediction import pictures, refinement, viewpoints
+from jaxsoftras.prediction import arguments, pictures, refinement, viewpoints
 from jaxsoftras.prediction.pictures import Picture
 from jaxsoftras.prediction.viewpoints import AZIMUTHS, Orbit
 
@@ -68,19 +68,18 @@ class Predictor:
                 has the same size in the image.
 
         Raises:
+            TypeError: a model that is none, or a number that is none.
             ValueError: a number out of range.
         """
+        arguments.check_model(model)
         cameras = model.config.data
         elevation = cameras.elevation if elevation is None else elevation
-        if not -90 <= elevation <= 90:
-            raise ValueError(
-                f"The elevation must be from -90 to 90 degrees, not {elevation}."
-            )
+        elevation = arguments.check_number("elevation", elevation, -90, 90, " degrees")
         usual = cameras.distance * np.tan(np.deg2rad(cameras.half_fov))
         if distance is None:
             distance = cameras.distance
-        elif not 1 <= distance <= 1e3:
-            raise ValueError(f"The distance must be from 1 to 1000, not {distance}.")
+        else:
+            distance = arguments.check_number("distance", distance, 1, 1e3, "")
         self.model = model
         self.orbit = Orbit(
             distance, elevation, float(np.rad2deg(np.arctan(usual / distance)))
@@ -103,11 +102,13 @@ class Predictor:
             refine: steps that fit the mesh to the silhouette afterwards.
 
         Raises:
-            ValueError: a picture without an object, or a negative number of steps.
+            TypeError: a picture or a number of steps that is none.
+            ValueError: a picture of another shape, type or range, or without an object;
+                or a negative number of steps.
             ProgramError: the network returns numbers that are not finite.
         """
-        if refine < 0:
-            raise ValueError(f"The number of steps must not be negative, not {refine}.")
+        refine = arguments.check_steps(refine)
+        arguments.check_picture(picture)
         size = self.model.config.model.image_size
         image = pictures.crop(picture, size, self.extent)
         vertices, scores = self._reconstruct(
@@ -198,7 +199,9 @@ def predict(
         refine: see `Predictor.__call__`.
 
     Raises:
+        TypeError: an argument of another type.
         ValueError: an unusable picture, or a number out of range.
+        OSError: a file that cannot be read.
         ProgramError: see `Predictor.__call__`.
 
     Example:
@@ -225,5 +228,6 @@ def predict(
     """
     predictor = Predictor(model, elevation=elevation, distance=distance)
     if not isinstance(picture, Picture):
+        arguments.check_file(picture)
         picture = pictures.read_picture(picture, mask)
     return predictor(picture, refine=refine)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 """Coverage of the intervals."""
@@ -94,7 +94,7 @@ def _expand(tail: float, strata: Sequence[np.ndarray]) -> float:
         return tail
     freedom = np.array([len(values) - 1 for values in several])
     effective = variances.sum() ** 2 / np.sum(variances**2 / freedom)
-    return float(stats.norm.cdf(stats.t.ppf(tail, effective)))
+    return float(special.ndtr(special.stdtrit(effective, tail)))
 
 
 def sign_flip_test(

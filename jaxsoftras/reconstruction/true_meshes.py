@@ -105,6 +105,12 @@ def find_meshes(
     if folder is None and shapes is not None:
         return TrueMeshes(split, objects, _make_from_shapes(split, shapes))
     make = _make_from_files(read_description(source), split, folder)
+    recipe = Path(source.root) / dataset.DESCRIPTION
+    if make is None and folder is None and recipe.is_file():
+        raise NoMeshes(
+            f"{recipe} is damaged or of another version, and its shapes cannot be made "
+            "again"
+        )
     if make is None and folder is None:
         raise NoMeshes("The data set holds no meshes to compare with")
     if make is None:

@@ -161,6 +161,8 @@ def test_names_with_colons(runs, capsys):
         (["resnet0:best"], "No sound checkpoint"),
         (["resnet0", "--split", "val"], "no checkpoint in"),
         (["resnet0", "resnet0"], "resnet0 is named twice"),
+        (["resnet0:10", "./resnet0:10"], "resnet0:10 is named twice, also as resnet0"),
+        (["resnet0", "resnet0/"], "resnet0/ is named twice, also as resnet0"),
         (["resnet0", "resnet0:10", "--group-seeds"], "have the same configuration and"),
         (["resnet0", "--label", "x=y"], "there is no row 'x'; the rows are resnet0"),
         (["resnet0", "--label", "x"], "write NAME=LABEL"),

@@ -53,6 +53,9 @@ class TestEmbedded:
         root = tmp_path / "data"
         shutil.copytree(cabinets, root)
         (root / "embedded.json").write_text(text)
+        with pytest.raises(true_meshes.NoMeshes, match="embedded.json is damaged or"):
+            open_truths(root)
+        (root / "embedded.json").unlink()
         with pytest.raises(true_meshes.NoMeshes, match="holds no meshes"):
             open_truths(root)
 
