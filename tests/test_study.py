@@ -192,6 +192,19 @@ class TestTables:
         assert [len(axes.lines) for axes in figure.axes] == [4, 3]
         program.study_plots.plt.close(figure)
 
+    def test_columns_that_are_left_out_have_no_tests(self, program, tmp_path):
+        for encoder in ("baseline", "resnet"):
+            make_cell(tmp_path, "real13", encoder, (0, 1))
+        path = tmp_path / "real13-resnet-0" / "eval" / "test" / "scores.npz"
+        scores = evaluation_scores.load(path)
+        scores.columns["iou"][0] = np.nan  # the means are of different objects
+        evaluation_scores.write(scores, path)
+        study = program.study_runs.read_study(tmp_path, "test")
+        text = program.study_tables.describe_study(study)
+        assert "mean IoU is left out" in text
+        loss, iou = read_tables(text)[-1][2:]
+        assert "over seeds p = " in loss and iou == "–"
+
     def test_runs_on_different_objects_are_refused(
         self, program, tmp_path, monkeypatch, capsys
     ):
@@ -259,8 +272,9 @@ class TestAblation:
         [
             (["a"], "write LABEL=RUN,RUN,RUN"),
             (["=runs/a"], "write LABEL=RUN,RUN,RUN"),
+            ([" =runs/a"], "write LABEL=RUN,RUN,RUN"),
             (["a=,"], "write LABEL=RUN,RUN,RUN"),
-            (["a=x", "a=y"], "two rows have the label a"),
+            (["a=x", " a =y"], "two rows have the label a"),
             (["a=x", "b=./x"], "x is named twice"),
             (["a=x", "b=y"], "The row a, which the others are compared with, has no"),
         ],

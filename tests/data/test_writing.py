@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,22 @@ def test_failure_leaves_nothing_behind(tmp_path, name, monkeypatch):
         write(tmp_path / name, version=2)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     assert read_version(tmp_path / "set") == 1
+
+
+def test_no_more_objects_are_made_when_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "b_train_voxels.npz").mkdir()
+    made = []
+
+    def make():
+        for number in range(5000):
+            made.append(number)
+            time.sleep(0.001)  # the thread of b fails at its first object
+            yield writing.Example(*make_object("", 0, 0, 2, False))
+
+    places = [("a", "train"), *[("b", "train")] * 4999]
+    with pytest.raises(IsADirectoryError):
+        writing.write_in_order(tmp_path, places, make())
+    assert len(made) < 5000
 
 
 @pytest.mark.parametrize(
