@@ -19,6 +19,11 @@ from jaxsoftras.reconstruction import evaluation_scores, resampling
 from tests.support.scores import make_scores
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SOURCES = {
+    "real13": (),
+    "embedded": ("data.source=embedded",),
+    "mixed": ('data.sources=[{"root": "a"}, {"root": "b", "source": "embedded"}]',),
+}
 OFFSETS = {"baseline": 0.0, "resnet": 0.1, "attention": -0.05}
 
 
@@ -57,7 +62,7 @@ def make_run(folder, *settings, iou=0.3, val_iou=0.25, step=10, part="all", **fi
 
 def make_cell(folder, data_set, encoder, seeds=(0, 1, 2), **fields):
     for seed in seeds:
-        words = f"model.encoder={encoder}", f"seed={seed}"
+        words = *SOURCES[data_set], f"model.encoder={encoder}", f"seed={seed}"
         iou = 0.3 + OFFSETS[encoder] + 0.02 * seed
         make_run(folder / f"{data_set}-{encoder}-{seed}", *words, iou=iou, **fields)
 
@@ -159,12 +164,21 @@ class TestTables:
         assert "\n* In brackets: " in text  # of all data sets
         assert "Left out: mixed-resnet-1 (" in text and "scores.npz" in text
         assert (
-            "Left out: mixed-attention-1 (its configuration has the encoder baseline "
-            "and the seed 1)." in text
+            "Left out: mixed-attention-1 (its configuration has the data set real13, "
+            "the encoder baseline and the seed 1)." in text
         )
         assert "Left out: mixed-baseline-0 (" in text and "no config.json" in text
         assert "* Not of the study by its name: notes." in text
         assert len(set(notes)) == len(notes)
+
+    @pytest.mark.parametrize("name", SOURCES)
+    def test_runs_on_another_data_set_are_left_out(self, name, program, tmp_path):
+        for data_set in SOURCES:
+            make_run(tmp_path / f"{data_set}-baseline-0", *SOURCES[name])
+        study = program.study_runs.read_study(tmp_path, "test")
+        assert set(study.runs) == {(name, "baseline", 0)}
+        found = [note for note in study.notes if f"has the data set {name}, " in note]
+        assert len(found) == 2
 
     def test_other_differences_than_encoder_and_seed_are_noted(self, program, tmp_path):
         make_cell(tmp_path, "real13", "baseline", (0,))

@@ -20,7 +20,7 @@ def sum_in_pairs(rows: list[np.ndarray]) -> np.ndarray:
     half = (len(rows) + 1) // 2
     zeros = [np.zeros_like(rows[0])] * (2 * half - len(rows))
     return sum_in_pairs(
-        [a + b for a, b in zip(rows, rows[half:] + zeros, strict=False)]
+        [a + b for a, b in zip(rows[:half], rows[half:] + zeros, strict=True)]
     )
 
 
