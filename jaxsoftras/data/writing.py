@@ -121,20 +121,6 @@ def read_description(
     return description
 
 
-def write_category(
-    folder: Path, synset: str, split: str, examples: Sequence[Example]
-) -> None:
-    """Writes the two files of one category and split.
-
-    Args:
-        folder: existing folder.
-        synset: key of the category.
-        split: ``"train"``, ``"val"`` or ``"test"``.
-        examples: the objects in order, at least one.
-    """
-    write_one_by_one(folder, synset, split, examples, len(examples))
-
-
 def write_one_by_one(
     folder: Path, key: str, split: str, examples: Iterable[Example], count: int
 ) -> None:

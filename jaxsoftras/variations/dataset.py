@@ -96,8 +96,9 @@ def write_dataset(
     }
     content = _describe(fits, jobs, image_size, made_by)
     root = Path(root)
-    description.parse(content, root)
-    description.check_distinct(fits.categories, root)
+    where = "The data set of the fits"
+    description.parse(content, where)
+    description.check_distinct(fits.categories, where)
     description.check_replaceable(
         root, _PROGRAM, writing.pair_names, kind="of variations"
     )
