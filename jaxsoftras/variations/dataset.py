@@ -83,7 +83,7 @@ def write_dataset(
             f"Each category can have from 1 to {_MOST_OBJECTS} objects, not "
             f"{objects_per_category}."
         )
-    production.check_options(seed, image_size, renderer)
+    seed, image_size = production.check_options(seed, image_size, renderer)
     jobs = list(list_jobs(fits, objects_per_category, seed))
     made_by = {
         "program": _PROGRAM,

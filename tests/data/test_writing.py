@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +65,14 @@ def test_files_follow_the_format(tmp_path):
     assert {path.name for path in (tmp_path / "set").iterdir()} == expected
     description = json.loads((tmp_path / "set" / dataset.DESCRIPTION).read_text())
     assert description["objects"] == {"03001627": 4, "04379243": 3}
+
+
+def test_integers_of_numpy_are_described(tmp_path):
+    seed: Any = np.int64(5)
+    write(tmp_path / "set", np.int64(3), version=seed, image_size=np.int32(2))
+    description = json.loads((tmp_path / "set" / dataset.DESCRIPTION).read_text())
+    assert description["seed"] == 5 and description["image_size"] == 2
+    assert set(description["objects"].values()) == {3}
 
 
 def test_splits_grow_together():
