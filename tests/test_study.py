@@ -19,6 +19,11 @@ from jaxsoftras.reconstruction import evaluation_scores, resampling
 from tests.support.scores import make_scores
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SOURCES = {
+    "real13": (),
+    "embedded": ("data.source=embedded",),
+    "mixed": ('data.sources=[{"root": "a"}, {"root": "b", "source": "embedded"}]',),
+}
 OFFSETS = {"baseline": 0.0, "resnet": 0.1, "attention": -0.05}
 
 
@@ -57,7 +62,7 @@ def make_run(folder, *settings, iou=0.3, val_iou=0.25, step=10, part="all", **fi
 
 def make_cell(folder, data_set, encoder, seeds=(0, 1, 2), **fields):
     for seed in seeds:
-        words = f"model.encoder={encoder}", f"seed={seed}"
+        words = *SOURCES[data_set], f"model.encoder={encoder}", f"seed={seed}"
         iou = 0.3 + OFFSETS[encoder] + 0.02 * seed
         make_run(folder / f"{data_set}-{encoder}-{seed}", *words, iou=iou, **fields)
 
@@ -159,12 +164,21 @@ class TestTables:
         assert "\n* In brackets: " in text  # of all data sets
         assert "Left out: mixed-resnet-1 (" in text and "scores.npz" in text
         assert (
-            "Left out: mixed-attention-1 (its configuration has the encoder baseline "
-            "and the seed 1)." in text
+            "Left out: mixed-attention-1 (its configuration has the data set real13, "
+            "the encoder baseline and the seed 1)." in text
         )
         assert "Left out: mixed-baseline-0 (" in text and "no config.json" in text
         assert "* Not of the study by its name: notes." in text
         assert len(set(notes)) == len(notes)
+
+    @pytest.mark.parametrize("name", SOURCES)
+    def test_runs_on_another_data_set_are_left_out(self, name, program, tmp_path):
+        for data_set in SOURCES:
+            make_run(tmp_path / f"{data_set}-baseline-0", *SOURCES[name])
+        study = program.study_runs.read_study(tmp_path, "test")
+        assert set(study.runs) == {(name, "baseline", 0)}
+        found = [note for note in study.notes if f"has the data set {name}, " in note]
+        assert len(found) == 2
 
     def test_other_differences_than_encoder_and_seed_are_noted(self, program, tmp_path):
         make_cell(tmp_path, "real13", "baseline", (0,))
@@ -191,6 +205,19 @@ class TestTables:
         figure = program.study_plots.draw_curves(study)
         assert [len(axes.lines) for axes in figure.axes] == [4, 3]
         program.study_plots.plt.close(figure)
+
+    def test_columns_that_are_left_out_have_no_tests(self, program, tmp_path):
+        for encoder in ("baseline", "resnet"):
+            make_cell(tmp_path, "real13", encoder, (0, 1))
+        path = tmp_path / "real13-resnet-0" / "eval" / "test" / "scores.npz"
+        scores = evaluation_scores.load(path)
+        scores.columns["iou"][0] = np.nan  # the means are of different objects
+        evaluation_scores.write(scores, path)
+        study = program.study_runs.read_study(tmp_path, "test")
+        text = program.study_tables.describe_study(study)
+        assert "mean IoU is left out" in text
+        loss, iou = read_tables(text)[-1][2:]
+        assert "over seeds p = " in loss and iou == "–"
 
     def test_runs_on_different_objects_are_refused(
         self, program, tmp_path, monkeypatch, capsys
@@ -259,8 +286,9 @@ class TestAblation:
         [
             (["a"], "write LABEL=RUN,RUN,RUN"),
             (["=runs/a"], "write LABEL=RUN,RUN,RUN"),
+            ([" =runs/a"], "write LABEL=RUN,RUN,RUN"),
             (["a=,"], "write LABEL=RUN,RUN,RUN"),
-            (["a=x", "a=y"], "two rows have the label a"),
+            (["a=x", " a =y"], "two rows have the label a"),
             (["a=x", "b=./x"], "x is named twice"),
             (["a=x", "b=y"], "The row a, which the others are compared with, has no"),
         ],

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsoftras import terminal
+from jaxsoftras import config, terminal
 from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, run_folder
 from jaxsoftras.reconstruction.comparison import Candidate
 from jaxsoftras.report import history
@@ -162,9 +162,17 @@ def _check_history(run: Run) -> Iterator[str]:
 def _check(run: Run, key: Key) -> Run:
     """Raises ValueError for a run that is another one than its folder says."""
     settings = run.candidate.settings
-    if (settings.model.encoder, settings.seed) != key[1:]:
+    data_set = _name_data_set(settings.data)
+    if (data_set, settings.model.encoder, settings.seed) != key:
         raise ValueError(
-            f"its configuration has the encoder {settings.model.encoder} and the seed "
-            f"{settings.seed}"
+            f"its configuration has the data set {data_set}, the encoder "
+            f"{settings.model.encoder} and the seed {settings.seed}"
         )
     return run
+
+
+def _name_data_set(data: config.Data) -> str:
+    """Which of the data sets a configuration has, by the kind of its sources."""
+    if data.sources:
+        return "mixed"
+    return "embedded" if data.source == "embedded" else "real13"

@@ -95,7 +95,9 @@ def _tabulate_differences(
                 data_set,
                 f"{row.name} − {first.name}",
                 *(
-                    _format_difference(cells.get(name)) + _test_seeds(first, row, name)
+                    _format_difference(cells[name]) + _test_seeds(first, row, name)
+                    if name in cells
+                    else _NONE
                     for name in _COLUMNS
                 ),
             ]
@@ -185,7 +187,7 @@ def _read_rows(
     rows: dict[str, list[Run]] = {}
     notes, places = [], set()
     for text in specifications:
-        label, equals, words = text.partition("=")
+        label, equals, words = (part.strip() for part in text.partition("="))
         names = [name for name in map(str.strip, words.split(",")) if name]
         if not (equals and label and names):
             raise ValueError(f"--ablation {text}: write LABEL=RUN,RUN,RUN.")

@@ -7,6 +7,7 @@ that of JAX this process makes the images, on its default device.
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -19,20 +20,29 @@ _LARGEST_IMAGE = 8192  # pixels
 _OBJECTS_PER_PROCESS = 32  # fewer do not repay the start of a process
 
 
-def check_options(seed: int, image_size: int, renderer: str) -> None:
-    """Raises ValueError for options that no data set can be made with.
+def check_options(seed: int, image_size: int, renderer: str) -> tuple[int, int]:
+    """Checks options of a data set before it is made.
 
     Args:
-        seed: seed of the objects.
-        image_size: width and height of the images, pixels.
+        seed: seed of the objects; any type of integer.
+        image_size: width and height of the images, pixels; any type of integer.
         renderer: name of the renderer.
+
+    Returns:
+        The seed and the image size as int, which JSON can hold.
+
+    Raises:
+        TypeError: the seed or the image size is no integer.
+        ValueError: no data set can be made with the options.
     """
+    seed, image_size = operator.index(seed), operator.index(image_size)
     if seed < 0 or not 1 <= image_size <= _LARGEST_IMAGE:
         raise ValueError(
             "The seed must not be negative and the image size must be from 1 to "
             f"{_LARGEST_IMAGE}, not {seed} and {image_size}."
         )
     checks.check_choice("renderer", renderer, Renderer)
+    return seed, image_size
 
 
 def choose_processes(wanted: int | None, objects: int) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from jaxsoftras import terminal
+from jaxsoftras import extras, terminal
 from jaxsoftras.cores import count_cores
 from jaxsoftras.data import description
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 _ROWS = 40  # of a table of files
 _ALIKE = 5  # rows of the same text; more are joined
 
@@ -53,6 +55,30 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
         help="numpy gives the same images on every machine; jax is faster with a GPU, "
         "but slow without, and a few pixels on edges differ (default: %(default)s)",
     )
+
+
+def check_sheet(file: Path, folder: Path | None = None) -> None:
+    """Checks the file of a contact sheet, before anything is made.
+
+    Args:
+        file: the file.
+        folder: folder of a data set that the program writes as well, which could not be
+            replaced any more if the sheet were in it; None without one.
+
+    Raises:
+        ValueError: the file has another suffix, or it is the folder or in it.
+        MissingExtraError: Pillow is not installed.
+    """
+    if file.suffix.lower() not in _SHEETS:
+        raise ValueError(
+            f"A contact sheet is one of {', '.join(_SHEETS)}, not {file.name}."
+        )
+    if folder and file.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"The contact sheet {file} cannot be in the folder of the data set, which "
+            "holds nothing else: choose another place."
+        )
+    extras.require("draw contact sheets", "PIL")
 
 
 def as_text(word: str) -> Text:

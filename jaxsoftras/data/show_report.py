@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from jaxsoftras import atomic, terminal
 from jaxsoftras.data import show, source
-from jaxsoftras.data.reporting import as_text, say
+from jaxsoftras.data.reporting import as_text, check_sheet, say
 from jaxsoftras.data.show import CHECKS, Finding, Summary
 from jaxsoftras.data.show_sheet import Sheet
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_FORMATS = (".png", ".jpg", ".jpeg", ".webp")
 _LICENCES = 8  # that are printed
 
 
@@ -70,10 +69,8 @@ def run_info(options: argparse.Namespace) -> None:
 
 def run_show(options: argparse.Namespace) -> None:
     """Reads all objects, draws a contact sheet and prints what deserves a look."""
-    if options.out and options.out.suffix.lower() not in _FORMATS:
-        raise ValueError(
-            f"A contact sheet is one of {', '.join(_FORMATS)}, not {options.out.name}."
-        )
+    if options.out:
+        check_sheet(options.out)
     contents = source.describe(options.folder)
     split = show.check_split(contents, options.folder, options.split)
     summary = show.summarize(contents)

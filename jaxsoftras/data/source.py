@@ -92,7 +92,11 @@ def open_training_set(settings: config.Data) -> Split | Mixture:
     """
     if not settings.sources:
         return open_split(settings, "train")
-    splits = [open_split(each, "train") for each in _each_source(settings)]
+    sources = _each_source(settings)
+    # embedded shapes last: making them can take long, and others may be missing
+    order = sorted(range(len(sources)), key=lambda k: sources[k].source == "embedded")
+    opened = {k: open_split(sources[k], "train") for k in order}
+    splits = [opened[k] for k in range(len(sources))]
     return Mixture(splits, [source.weight for source in settings.sources])
 
 

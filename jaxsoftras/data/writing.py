@@ -121,20 +121,6 @@ def read_description(
     return description
 
 
-def write_category(
-    folder: Path, synset: str, split: str, examples: Sequence[Example]
-) -> None:
-    """Writes the two files of one category and split.
-
-    Args:
-        folder: existing folder.
-        synset: key of the category.
-        split: ``"train"``, ``"val"`` or ``"test"``.
-        examples: the objects in order, at least one.
-    """
-    write_one_by_one(folder, synset, split, examples, len(examples))
-
-
 def write_one_by_one(
     folder: Path, key: str, split: str, examples: Iterable[Example], count: int
 ) -> None:
@@ -174,28 +160,34 @@ def write_in_order(
     Args:
         folder: existing folder.
         places: key of the category and split of each object.
-        examples: the objects in the same order.
+        examples: the objects in the same order. None is asked for when a file could not
+            be written.
         progress: called with the number of objects that came, and that of all.
+
+    Raises:
+        OSError: a file cannot be written.
     """
     counts = collections.Counter(places)
     queues = {place: queue.SimpleQueue() for place in counts}
     with ThreadPoolExecutor(len(queues)) as packers:
-        written = [
-            packers.submit(
+        written = {
+            place: packers.submit(
                 write_one_by_one, folder, *place, iter(some.get, None), counts[place]
             )
             for place, some in queues.items()
-        ]
+        }
         try:
             numbered = enumerate(zip(places, examples, strict=True), 1)
             for done, (place, example) in numbered:
+                if written[place].done():
+                    written[place].result()  # raises: only an error ends it early
                 queues[place].put(example)
                 if progress:
                     progress(done, len(places))
         finally:
             for some in queues.values():
                 some.put(None)  # the end, also after an error
-        for future in written:
+        for future in written.values():
             future.result()
 
 

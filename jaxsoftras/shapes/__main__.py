@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxsoftras import atomic, terminal
-from jaxsoftras.data.reporting import add_renderer
+from jaxsoftras.data.production import check_options
+from jaxsoftras.data.reporting import add_renderer, check_sheet
 from jaxsoftras.shapes.dataset import write_dataset
 from jaxsoftras.shapes.sheet import contact_sheet
 
@@ -82,6 +83,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _make(options: argparse.Namespace) -> None:
+    check_options(options.seed, options.image_size, options.renderer)
+    if options.sheet:
+        check_sheet(options.sheet, options.out)
     if options.out:
         with terminal.progress_bar("Making objects") as progress:
             write_dataset(

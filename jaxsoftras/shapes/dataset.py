@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -171,14 +172,16 @@ def _describe(
     else:
         counts = dict.fromkeys(CATEGORIES, objects_per_category)
     writing.check_counts(counts)
-    production.check_options(seed, image_size, renderer)
+    seed, image_size = production.check_options(seed, image_size, renderer)
     return {
         "format": "jaxsoftras embedded shapes",
         "version": _VERSION,
         "seed": seed,
         "image_size": image_size,
         "objects": {
-            synset: counts[synset] for synset in CATEGORIES if synset in counts
+            synset: operator.index(counts[synset])
+            for synset in CATEGORIES
+            if synset in counts
         },
         **({} if renderer == "numpy" else {"renderer": renderer}),
     }

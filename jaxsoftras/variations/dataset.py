@@ -83,7 +83,7 @@ def write_dataset(
             f"Each category can have from 1 to {_MOST_OBJECTS} objects, not "
             f"{objects_per_category}."
         )
-    production.check_options(seed, image_size, renderer)
+    seed, image_size = production.check_options(seed, image_size, renderer)
     jobs = list(list_jobs(fits, objects_per_category, seed))
     made_by = {
         "program": _PROGRAM,
@@ -96,8 +96,9 @@ def write_dataset(
     }
     content = _describe(fits, jobs, image_size, made_by)
     root = Path(root)
-    description.parse(content, root)
-    description.check_distinct(fits.categories, root)
+    where = "The data set of the fits"
+    description.parse(content, where)
+    description.check_distinct(fits.categories, where)
     description.check_replaceable(
         root, _PROGRAM, writing.pair_names, kind="of variations"
     )

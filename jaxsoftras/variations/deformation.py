@@ -12,7 +12,7 @@ from jaxsoftras.shapes.placement import Solid, mirror, normalize
 
 _STRETCH = 0.15  # standard deviation of the logarithm, of each axis
 _WAVES = 4  # of the random field
-_FIELD = 0.02  # standard deviation of its displacement, model frame
+_FIELD = 0.02  # standard deviation of its displacement before it is made symmetric
 _FREQUENCY = 0.7  # standard deviation of a wave's frequency along each axis, 1 / length
 _SYMMETRIC = 0.75  # share of random fields that are symmetric in x = 0
 

@@ -16,7 +16,7 @@ from jaxsoftras.data.split import ALL_SPLITS
 
 _FOLDER = "fits"
 _SCORES = "eval"  # written when all objects have been fitted
-_NAME = re.compile(r"(.+)_(\d{5,})\.npz", re.DOTALL | re.ASCII)
+_NAME = re.compile(r"(.+)_(\d{5}|[1-9]\d{5,})\.npz", re.DOTALL | re.ASCII)
 _LEVELS = {10 * 4**level + 2: level for level in range(8)}  # by number of vertices
 _LARGEST = 1.0  # coordinate; the unit box ends at 0.5
 _FLATTEST = 0.01  # shortest side of the bounding box, relative to the longest

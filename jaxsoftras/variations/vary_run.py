@@ -9,7 +9,8 @@ from pathlib import Path
 
 from jaxsoftras import atomic, terminal
 from jaxsoftras.data.categories import label, name_keys
-from jaxsoftras.data.reporting import add_renderer
+from jaxsoftras.data.production import check_options
+from jaxsoftras.data.reporting import add_renderer, check_sheet
 from jaxsoftras.data.split import ALL_SPLITS
 from jaxsoftras.shapes.sheet import draw_sheet
 from jaxsoftras.variations import dataset
@@ -111,6 +112,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _make(options: argparse.Namespace) -> None:
+    check_options(options.seed, options.image_size, options.renderer)
+    if options.sheet:
+        check_sheet(options.sheet, options.out)
     fits = read_fits(options.fits, options.split, options.min_iou)
     for note in _list_notes(fits):
         terminal.complain(terminal.printable(note))

@@ -11,7 +11,7 @@ import pytest
 from jaxsoftras import config, cores
 from jaxsoftras.data import ALL_SPLITS, SPLITS, open_split
 from jaxsoftras.data.npz import open_npz
-from jaxsoftras.data.source import describe
+from jaxsoftras.data.source import describe, open_training_set
 from jaxsoftras.shapes import making
 from tests.support.npz_files import COUNTS, configure, write_folder
 
@@ -93,3 +93,13 @@ def test_describe_refuses_other_folders(tmp_path):
     for name in ("loop", "file", "nowhere"):
         with pytest.raises(FileNotFoundError, match=f"no folder .*{name}"):
             describe(tmp_path / name)
+
+
+def test_missing_sources_are_noticed_before_shapes_are_made(tmp_path):
+    shapes = config.Source(
+        root=str(tmp_path / "shapes"), source="embedded", embedded_objects=3
+    )
+    sources = shapes, config.Source(root=str(tmp_path / "missing"))
+    with pytest.raises(FileNotFoundError, match="missing"):
+        open_training_set(config.Data(sources=sources))
+    assert not list(tmp_path.iterdir())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,6 +65,14 @@ def test_files_follow_the_format(tmp_path):
     assert {path.name for path in (tmp_path / "set").iterdir()} == expected
     description = json.loads((tmp_path / "set" / dataset.DESCRIPTION).read_text())
     assert description["objects"] == {"03001627": 4, "04379243": 3}
+
+
+def test_integers_of_numpy_are_described(tmp_path):
+    seed: Any = np.int64(5)
+    write(tmp_path / "set", np.int64(3), version=seed, image_size=np.int32(2))
+    description = json.loads((tmp_path / "set" / dataset.DESCRIPTION).read_text())
+    assert description["seed"] == 5 and description["image_size"] == 2
+    assert set(description["objects"].values()) == {3}
 
 
 def test_splits_grow_together():
@@ -132,6 +142,22 @@ def test_failure_leaves_nothing_behind(tmp_path, name, monkeypatch):
         write(tmp_path / name, version=2)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     assert read_version(tmp_path / "set") == 1
+
+
+def test_no_more_objects_are_made_when_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "b_train_voxels.npz").mkdir()
+    made = []
+
+    def make():
+        for number in range(5000):
+            made.append(number)
+            time.sleep(0.001)  # the thread of b fails at its first object
+            yield writing.Example(*make_object("", 0, 0, 2, False))
+
+    places = [("a", "train"), *[("b", "train")] * 4999]
+    with pytest.raises(IsADirectoryError):
+        writing.write_in_order(tmp_path, places, make())
+    assert len(made) < 5000
 
 
 @pytest.mark.parametrize(

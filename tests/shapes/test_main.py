@@ -36,6 +36,23 @@ def test_errors_are_one_line(tmp_path, capsys):
     assert line.startswith("jaxsoftras shapes: ") and "at least 3 objects" in line
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sheet", "a.png", "--seed", "-1"], "must not be negative"),
+        (["--sheet", "a.txt", "--out", "set"], "one of .png, .jpg, .jpeg, .webp"),
+        (["--sheet", "set/a.png", "--out", "set"], "cannot be in the folder"),
+    ],
+)
+def test_sheets_are_refused_before_anything_is_made(
+    words, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert command.main(words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line and not list(tmp_path.iterdir())
+
+
 def test_nothing_to_do(capsys):
     with pytest.raises(SystemExit):
         command.main([])

@@ -171,10 +171,18 @@ def test_bad_arguments_are_refused(fits, options, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_integers_of_numpy_give_the_same(fits, written, tmp_path):
+    numbers: Any = {"objects": 4, "seed": 1, "image_size": SIZE}
+    numbers = {name: np.int64(number) for name, number in numbers.items()}
+    root = write(fits, tmp_path / "set", **numbers)
+    for path in written.iterdir():
+        assert (root / path.name).read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("keys", [("mug", "Mug"), (".mug",), ("m" * 201,)])
 def test_categories_that_no_file_can_be_named_after_are_refused(fits, keys, tmp_path):
     category = fits.categories[TABLE]
-    with pytest.raises(ValueError, match="categor"):
+    with pytest.raises(ValueError, match="^The data set of the fits has .* categor"):
         write(fits._replace(categories=dict.fromkeys(keys, category)), tmp_path / "set")
     assert not list(tmp_path.iterdir())
 

@@ -58,7 +58,8 @@ def test_folders_that_fit_writes(tmp_path):
 def test_numbers_are_those_of_the_files(folder):
     write_fit(folder, CHAIR, 123456, BALL)
     write_fit(folder, "a_b", 7, BALL)
-    (folder / "fits" / "train" / "notes.npz").write_text("not a fit")
+    for name in ("notes.npz", f"{CHAIR}_000003.npz"):  # chair 3 has five digits
+        (folder / "fits" / "train" / name).write_text("not a fit")
     fits = read_fits(folder, "train", 0.6)
     assert fits.categories[CHAIR].numbers[-1] == 123456
     assert fits.categories["a_b"].numbers.tolist() == [7]

@@ -74,3 +74,23 @@ def test_nothing_to_do(folder, capsys):
     with pytest.raises(SystemExit):
         run(folder)
     assert "give --out FOLDER, --sheet PNG or both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--seed", "-1"], "must not be negative"),
+        (["--sheet", "sheet"], "one of .png, .jpg, .jpeg, .webp, not sheet."),
+        (["--sheet", "sheet.txt"], "one of .png, .jpg, .jpeg, .webp, not sheet.txt."),
+        (["--sheet", "sheet.png", "--out", "sheet.png"], "cannot be in the folder"),
+        (["--sheet", "set/a/sheet.png"], "cannot be in the folder of the data set"),
+    ],
+)
+def test_sheets_are_refused_before_anything_is_made(
+    folder, words, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(folder, "--out", "set", "--sheet", "sheet.png", *words) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["fits"]
