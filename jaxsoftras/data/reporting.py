@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+SHEET_COLUMNS = 8
+"""Objects of each category on a contact sheet of `add_seeded_objects`."""
+
 _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 _ROWS = 40  # of a table of files
 _ALIKE = 5  # rows of the same text; more are joined
@@ -54,6 +57,60 @@ def add_renderer(parser: argparse.ArgumentParser) -> None:
         default="numpy",
         help="numpy gives the same images on every machine; jax is faster with a GPU, "
         "but slow without, and a few pixels on edges differ (default: %(default)s)",
+    )
+
+
+def add_seeded_objects(
+    parser: argparse.ArgumentParser, *, replaced: str, objects: str, default: int
+) -> None:
+    """Adds the options of programs that make objects by a seed, or show some of them.
+
+    Args:
+        parser: the parser.
+        replaced: what a data set in the folder of ``--out`` must be to be replaced.
+        objects: description of the number of objects.
+        default: number of objects of each category.
+    """
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help=f"write the data set to this folder, replacing {replaced} there",
+    )
+    parser.add_argument(
+        "--objects",
+        type=int,
+        default=default,
+        metavar="N",
+        help=f"{objects} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of shapes and colours, 0 or more (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=64,
+        metavar="PIXELS",
+        help="width and height of the images (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="processes that make objects, which plays no part in the result (default: "
+        "one for each core)",
+    )
+    add_renderer(parser)
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="PNG",
+        help=f"render the first {SHEET_COLUMNS} objects of every category to this "
+        "image file",
     )
 
 

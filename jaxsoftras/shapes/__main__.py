@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from jaxsoftras import atomic, terminal
+from jaxsoftras.data import reporting
 from jaxsoftras.data.production import check_options
-from jaxsoftras.data.reporting import add_renderer, check_sheet
 from jaxsoftras.shapes.dataset import write_dataset
 from jaxsoftras.shapes.sheet import contact_sheet
 
@@ -39,45 +38,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         description="Make a data set of procedural shapes of the 13 categories in the "
         "file format of the SoftRas data sets, with no download.",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="write the data set to this folder, replacing an embedded data set there",
-    )
-    parser.add_argument(
-        "--objects",
-        type=int,
+    reporting.add_seeded_objects(
+        parser,
+        replaced="an embedded data set",
+        objects="objects of each category, at least 3",
         default=24,
-        metavar="N",
-        help="objects of each category, at least 3 (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="seed of shapes and colours, 0 or more (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        default=64,
-        metavar="PIXELS",
-        help="width and height of the images (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        metavar="N",
-        help="processes that make objects, which plays no part in the result (default: "
-        "one for each core)",
-    )
-    add_renderer(parser)
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="PNG",
-        help="render the first 8 objects of every category to this image file",
     )
     return parser
 
@@ -85,7 +50,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 def _make(options: argparse.Namespace) -> None:
     check_options(options.seed, options.image_size, options.renderer)
     if options.sheet:
-        check_sheet(options.sheet, options.out)
+        reporting.check_sheet(options.sheet, options.out)
     if options.out:
         with terminal.progress_bar("Making objects") as progress:
             write_dataset(
@@ -100,7 +65,7 @@ def _make(options: argparse.Namespace) -> None:
         print(f"The data set is in {options.out}.")
     if options.sheet:
         with atomic.file(options.sheet) as partial:
-            contact_sheet(8, seed=options.seed).save(partial)
+            contact_sheet(reporting.SHEET_COLUMNS, seed=options.seed).save(partial)
         print(f"The contact sheet is in {options.sheet}.")
 
 

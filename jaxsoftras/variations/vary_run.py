@@ -8,15 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jaxsoftras import atomic, terminal
+from jaxsoftras.data import reporting
 from jaxsoftras.data.categories import label, name_keys
 from jaxsoftras.data.production import check_options
-from jaxsoftras.data.reporting import add_renderer, check_sheet
 from jaxsoftras.data.split import ALL_SPLITS
 from jaxsoftras.shapes.sheet import draw_sheet
 from jaxsoftras.variations import dataset
 from jaxsoftras.variations.fits import Fits, parse_name, read_fits
-
-_COLUMNS = 8  # of a contact sheet
 
 
 def main(
@@ -52,24 +50,11 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         metavar="FITS",
         help="folder that jaxsoftras fit --config wrote with --out",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="write the data set to this folder, replacing one of variations there",
-    )
-    parser.add_argument(
-        "--objects",
-        type=int,
+    reporting.add_seeded_objects(
+        parser,
+        replaced="one of variations",
+        objects="objects of each category",
         default=100,
-        metavar="N",
-        help="objects of each category (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="seed of shapes and colours, 0 or more (default: %(default)s)",
     )
     parser.add_argument(
         "--split",
@@ -86,35 +71,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="leave out fits whose silhouettes have a lower IoU, in the mean over the "
         "views (default: %(default)s)",
     )
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        default=64,
-        metavar="PIXELS",
-        help="width and height of the images (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        metavar="N",
-        help="processes that make objects, which plays no part in the result (default: "
-        "one for each core)",
-    )
-    add_renderer(parser)
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="PNG",
-        help=f"render the first {_COLUMNS} objects of every category to this image "
-        "file",
-    )
     return parser
 
 
 def _make(options: argparse.Namespace) -> None:
     check_options(options.seed, options.image_size, options.renderer)
     if options.sheet:
-        check_sheet(options.sheet, options.out)
+        reporting.check_sheet(options.sheet, options.out)
     fits = read_fits(options.fits, options.split, options.min_iou)
     for note in _list_notes(fits):
         terminal.complain(terminal.printable(note))
@@ -132,7 +95,7 @@ def _make(options: argparse.Namespace) -> None:
             )
         print(terminal.printable(f"The data set is in {options.out}."))
     if options.sheet:
-        rows = dataset.make_rows(fits, _COLUMNS, options.seed)
+        rows = dataset.make_rows(fits, reporting.SHEET_COLUMNS, options.seed)
         with atomic.file(options.sheet) as partial:
             draw_sheet(rows).save(partial)
         print(terminal.printable(f"The contact sheet is in {options.sheet}."))
