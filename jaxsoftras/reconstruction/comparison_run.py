@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -155,9 +156,7 @@ def compare(
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
             what is wrong.
     """
-    twice = [run for number, run in enumerate(runs) if run in runs[:number]]
-    if twice:
-        raise ValueError(f"{twice[0]} is named twice: leave one out.")
+    _check_different(runs)
     candidates = [obtain(run, split, root) for run in runs]
     if group_seeds:
         rows = comparison.group_by_seed(candidates)
@@ -169,6 +168,18 @@ def compare(
         _check_name(base, names, "--base")
         rows = [rows.pop(names.index(base)), *rows]
     return comparison.compare(rows, columns)
+
+
+def _check_different(runs: Sequence[str]) -> None:
+    """Raises ValueError if two words name one run, also by different paths."""
+    known: dict[tuple[str, Step], str] = {}
+    for run in runs:
+        workdir, step = split_run(run)
+        key = os.path.realpath(workdir), step
+        if key in known:
+            also = "" if known[key] == run else f", also as {known[key]}"
+            raise ValueError(f"{run} is named twice{also}: leave one out.")
+        known[key] = run
 
 
 def _rename(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
