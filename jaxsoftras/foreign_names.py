@@ -18,11 +18,12 @@ _LOSSES = {
     "sided_distance nearest_neighbors",
     "losses.point_mesh_distance(points, vertices, faces)": "point_mesh_distance "
     "point_mesh_face_distance point_to_mesh_distance",
-    "losses.silhouette_iou(predicted, target)": "silhouette_iou iou iou_loss "
-    "neg_iou_loss mask_iou",
+    "losses.silhouette_iou(predicted, target)": "silhouette_iou iou",
+    "1 - losses.silhouette_iou(predicted, target)": "iou_loss neg_iou_loss mask_iou",
     "losses.f_score(predicted, target, threshold)": "f_score fscore",
     "losses.psnr(predicted, target)": "psnr PSNR peak_signal_noise_ratio",
-    "losses.ssim(predicted, target)": "ssim SSIM ssim_loss structural_similarity",
+    "losses.ssim(predicted, target)": "ssim SSIM structural_similarity",
+    "1 - losses.ssim(predicted, target)": "ssim_loss",
     "jnp.mean((image - target) ** 2)": "mse mse_loss MSELoss l2_loss",
     "jnp.mean(jnp.abs(image - target))": "mae l1_loss L1Loss",
     "voxels.iou(predicted, target)": "voxel_iou",

@@ -145,6 +145,7 @@ class TestOverride:
         [
             ("optim.lr=1", "no configuration field 'optim.lr'; optim has steps"),
             ("learning_rate=1", "'learning_rate'; did you mean optim.learning_rate?"),
+            ("color=1", "did you mean model.color or loss.color?"),
             ("optim.beta_1=1", "did you mean optim.beta1?"),
             ("data.sources.0.root=a", "data.sources is one field, which is set as a"),
             ("optimiser.lr=1", "'optimiser.lr'; the configuration has data, "),

@@ -200,3 +200,16 @@ def test_features_name_their_extra_and_write_nothing(
     assert sentence.endswith(f': pip install "jaxsoftras[{package.extra}]".')
     written = {path.name for path in tmp_path.iterdir()}
     assert not written if feature is save_textured else written <= there
+
+
+@pytest.mark.parametrize("names", ["base,io", "nothing", "io,nothing"])
+def test_figures_are_of_extras_that_there_are(names):
+    """pip would only warn, and the row would be of a smaller installation."""
+    done = subprocess.run(
+        [sys.executable, ROOT / ".ci/install_figures.py", ROOT, "--extras", names],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and not done.stdout
+    unknown = "base" if "base" in names else "nothing"
+    assert f"there is no extra {unknown}\n" in done.stderr

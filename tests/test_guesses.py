@@ -43,6 +43,10 @@ def test_module(name, message, monkeypatch):
     [
         ("mesh_laplacian_smoothing", "use losses.laplacian(vertices, faces)."),
         ("chamfer", "use losses.chamfer_distance(first, second)."),
+        ("neg_iou_loss", "use 1 - losses.silhouette_iou(predicted, target)."),
+        ("mask_iou", "use 1 - losses.silhouette_iou(predicted, target)."),
+        ("iou", "use losses.silhouette_iou(predicted, target)."),
+        ("ssim_loss", "use 1 - losses.ssim(predicted, target)."),
         ("mse_loss", "use jnp.mean((image - target) ** 2)."),
         ("normal_consistancy", "did you mean normal_consistency?"),
         ("ssimm", "did you mean ssim?"),

@@ -27,6 +27,12 @@ class TestHelp:
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: jaxsoftras {name} ")
 
+    def test_documentation_lists_every_command(self):
+        text = (ROOT / "docs" / "installation.md").read_text()
+        rows = {line for line in text.splitlines() if line.startswith("| `jaxsoftras ")}
+        for name in program.COMMANDS:
+            assert any(f"`jaxsoftras {name}`" in row for row in rows), name
+
     def test_needs_none_of_the_packages_of_training(self):
         code = (
             "import sys\n"

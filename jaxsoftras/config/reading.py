@@ -171,7 +171,7 @@ def find_type(path: str) -> Any:
 
 
 def _unknown(path: str, group: str, names: Iterable[str]) -> ConfigError:
-    """An error that names a similar field, or those of the group that was asked."""
+    """An error that names similar fields, or those of the group that was asked."""
     start, names = f"There is no configuration field {path!r}", list(names)
     if not names:
         return ConfigError(f"{start}; {group} is one field, which is set as a whole.")
@@ -180,9 +180,10 @@ def _unknown(path: str, group: str, names: Iterable[str]) -> ConfigError:
     fields = list(flat(Config())) if is_path else names
     last = path.rpartition(".")[2]
     similar = [field for field in fields if field.rpartition(".")[2] == last]
-    similar += difflib.get_close_matches(path, fields, 1, 0.8) if last else []
+    if not similar and last:
+        similar = difflib.get_close_matches(path, fields, 1, 0.8)
     if similar:
-        return ConfigError(f"{start}; did you mean {similar[0]}?")
+        return ConfigError(f"{start}; did you mean {' or '.join(similar)}?")
     return ConfigError(
         f"{start}; {group or 'the configuration'} has {', '.join(names)}."
     )

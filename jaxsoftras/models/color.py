@@ -45,7 +45,7 @@ def average_pixels(images: jax.Array, logits: jax.Array) -> jax.Array:
         ``[N, K, 3]`` in [0, 1], within the convex hull of the pixels' colours; grey for
         an image without coverage.
     """
-    pixels = images.reshape(len(images), -1, 4)
+    pixels = images.reshape(images.shape[0], -1, 4)
     covered = pixels[:, None, :, 3] > 0
     logits = jnp.where(covered, logits, -jnp.inf)
     largest = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
@@ -87,8 +87,8 @@ class PaletteHead(nnx.Module):
     def __call__(self, codes: jax.Array, images: jax.Array) -> jax.Array:
         """Maps codes and images to colours ``[N, sites, 3]``."""
         hidden = self.body(codes)
-        shape = (len(codes), self.palette_size, _FEATURES)
-        pixels = self.pixels(images).reshape(len(codes), -1, _FEATURES)
+        shape = (codes.shape[0], self.palette_size, _FEATURES)
+        pixels = self.pixels(images).reshape(codes.shape[0], -1, _FEATURES)
         picked = jnp.einsum(
             "nkd,npd->nkp",
             self.pixel_queries(hidden).reshape(shape),
@@ -116,7 +116,8 @@ class DirectHead(nnx.Module):
     def __call__(self, codes: jax.Array, images: jax.Array) -> jax.Array:
         """Maps codes to colours ``[N, sites, 3]``; the images play no further part."""
         del images
-        return jax.nn.sigmoid(self.colors(self.body(codes))).reshape(len(codes), -1, 3)
+        colors = jax.nn.sigmoid(self.colors(self.body(codes)))
+        return colors.reshape(codes.shape[0], -1, 3)
 
 
 HEADS = {"palette": PaletteHead, "direct": DirectHead}
@@ -140,4 +141,4 @@ class Colors(nnx.Module):
         colors = self.head(codes, images)
         if not self.texels:
             return colors
-        return colors.reshape(len(codes), -1, self.texels, 3)
+        return colors.reshape(codes.shape[0], -1, self.texels, 3)

@@ -151,7 +151,7 @@ def flow(
         field = []
         for shape in _shapes(n, symmetric):
             end = begin + math.prod(shape)
-            field.append(controls[:, begin:end].reshape(len(controls), *shape))
+            field.append(controls[:, begin:end].reshape(controls.shape[0], *shape))
             begin = end
         points = _move(points, field, n, symmetric)
     return points

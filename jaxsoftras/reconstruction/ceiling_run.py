@@ -268,10 +268,12 @@ def describe_fits(workdir: Path, scores: Scores) -> str:
     if not path.is_file():
         return ""
     record = _read_record(path)
-    views = record.get("views")
-    if not isinstance(views, int) or views >= scores.views.max():
+    views, parametrization = record.get("views"), record.get("parametrization")
+    if not (isinstance(parametrization, str) and type(views) is int and views >= 0):
+        raise _report_damage(path, "it does not say what was fitted")
+    if views >= scores.views.max():
         views = 0  # all
-    return _explain("a mesh", str(record.get("parametrization")), views)
+    return _explain("a mesh", parametrization, views)
 
 
 def _read_record(path: Path) -> dict[str, Any]:
@@ -279,10 +281,14 @@ def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise run_folder.RunError(
-            f"{path} is damaged ({error}): fit again, into another folder."
-        ) from None
+        raise _report_damage(path, error) from None
     return record if isinstance(record, dict) else {}
+
+
+def _report_damage(path: Path, reason: object) -> run_folder.RunError:
+    return run_folder.RunError(
+        f"{path} is damaged ({reason}): fit again, into another folder."
+    )
 
 
 def _compare_surfaces(

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxsoftras import atomic, meshfile
+from jaxsoftras import atomic, config, meshfile
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.reconstruction import color_gallery, coloring, gallery
 from jaxsoftras.reconstruction.evaluation_scores import Scores
 from jaxsoftras.reconstruction.evaluation_subject import Subject
+
+MOST_ROWS = 100
+"""Rows that ``colors.png`` has at most: all are drawn at once, and kept in memory."""
 
 
 class Pictures(NamedTuple):
@@ -24,6 +27,24 @@ class Pictures(NamedTuple):
 
     examples: list[gallery.Example]
     colored: list[color_gallery.Row]
+
+
+def check_count(count: int | None, settings: config.Config) -> None:
+    """Raises ValueError unless ``colors.png`` can have a number of rows.
+
+    Args:
+        count: see `color_gallery.choose`.
+        settings: configuration of the network.
+    """
+    if count is None:
+        return
+    if not 1 <= count <= MOST_ROWS:
+        raise ValueError(f"--color-gallery must be from 1 to {MOST_ROWS}, not {count}.")
+    if settings.model.color == "none":
+        raise ValueError(
+            "--color-gallery is for a network with colours, and this one has none: "
+            "leave the option out."
+        )
 
 
 def make(subject: Subject, scores: Scores, color_count: int | None) -> Pictures:
@@ -46,6 +67,8 @@ def make(subject: Subject, scores: Scores, color_count: int | None) -> Pictures:
 def write(folder: Path, pictures: Pictures, faces: np.ndarray) -> str:
     """Writes the galleries, and the meshes of ``gallery.png``.
 
+    Those in colour of an evaluation before are removed if there are none now.
+
     Args:
         folder: ``eval/<split>/`` of the run.
         pictures: what the galleries show.
@@ -59,11 +82,15 @@ def write(folder: Path, pictures: Pictures, faces: np.ndarray) -> str:
     for example in pictures.examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
-        if example.colors is not None:
+        colored = folder / f"{example.name}.glb"
+        if example.colors is None:
+            colored.unlink(missing_ok=True)
+        else:
             mesh = mesh._replace(texture=coloring.make_texture(example.colors))
-            meshfile.save_mesh(folder / f"{example.name}.glb", mesh)
+            meshfile.save_mesh(colored, mesh)
     files = f"gallery.png, {len(pictures.examples)} OBJ files"
     if not pictures.colored:
+        (folder / "colors.png").unlink(missing_ok=True)
         return files
     with atomic.file(folder / "colors.png") as path:
         color_gallery.sheet(pictures.colored).save(path)

@@ -79,8 +79,8 @@ def evaluate(
             folder then.
         surfaces: how reconstructions are compared with true meshes.
         by: what a row of the printed table is.
-        color_count: number of objects in the gallery of a model with colours, evenly
-            chosen; the best, the median and the worst if None.
+        color_count: number of objects in the gallery of a model with colours, up to
+            100, evenly chosen; the best, the median and the worst if None.
         console: where to print; stdout if None.
 
     Returns:
@@ -96,14 +96,8 @@ def evaluate(
     first = processes.is_first()
     console = console or terminal.make_console(quiet=not first)
     surfaces.check()
-    if color_count is not None and color_count < 1:
-        raise ValueError(f"--color-gallery must be 1 or more, not {color_count}.")
     subject = Subject(workdir, split_name, step, overrides, model)
-    if color_count is not None and subject.settings.model.color == "none":
-        raise ValueError(
-            "--color-gallery is for a network with colours, and this one has none: "
-            "leave the option out."
-        )
+    evaluation_pictures.check_count(color_count, subject.settings)
     begun = time.monotonic()
     scores, notes = score(subject, surfaces)
     seconds = time.monotonic() - begun
@@ -325,8 +319,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
         "--color-gallery",
         type=int,
         metavar="N",
-        help="objects, evenly chosen, that colors.png shows of a model with colours "
-        "(default: the best, the median and the worst)",
+        help="objects, evenly chosen, up to 100, that colors.png shows of a model with "
+        "colours (default: the best, the median and the worst)",
     )
     parser.add_argument(
         "--untrained",

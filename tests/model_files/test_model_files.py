@@ -7,6 +7,7 @@ import re
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.export
@@ -17,6 +18,7 @@ import safetensors.numpy
 
 from jaxsoftras import config, model_files, models
 from jaxsoftras.model_files import contents
+from jaxsoftras.model_files.exporting import serialize
 from tests.support import tiny_models
 
 ROOT = Path(__file__).parents[2]
@@ -124,6 +126,24 @@ class TestSave:
         for count in (1, 3):
             found = function.call(arrays, tiny_models.images()[:count])
             np.testing.assert_allclose(found, infer(model)[:count], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            ["model.decoder=multilevel"],
+            ["model.decoder=flow"],
+            ["model.color=palette", "loss.color=1"],
+            ["model.color=direct", "model.texture_size=2", "loss.color=1"],
+        ],
+    )
+    def test_every_kind_of_network_has_a_function(self, settings):
+        changed = config.override(tiny_models.CONFIG, settings)
+        network = models.Network(changed.model)
+        arrays: dict[str, Any] = models.flatten(network.shapes)  # without numbers
+        model = models.Trained(changed, network, network.shapes, 0)
+        function = jax.export.deserialize(bytearray(serialize(model, arrays)))
+        (vertices,) = function.out_avals
+        assert str(vertices.shape[0]) == "n" and vertices.shape[2] == 3
 
     @pytest.mark.slow  # the same for another encoder
     def test_other_encoders_have_a_function(self, tmp_path):

@@ -30,6 +30,12 @@ def test_pictures_have_their_size_and_background():
         assert picture.mode == ("RGBA" if shot.background is None else "RGB")
         middle = np.asarray(picture)[shot.size[1] // 2, shot.size[0] // 2]
         np.testing.assert_allclose(middle[:3], (128, 64, 0), atol=1)
+        corner = np.asarray(picture)[0, 0]
+        if shot.background is None:
+            assert corner[3] == 0
+        else:
+            behind = 255 * shot.background(*reversed(shot.size))[0, 0]
+            np.testing.assert_allclose(corner, behind, atol=1)
         covered = np.mean(np.asarray(mask)) / 255 * np.prod(shot.size)
         sides = np.minimum(shot.size, max(shot.size) / 2)  # beyond, it is cut off
         assert covered == pytest.approx(sides.prod(), rel=0.05)

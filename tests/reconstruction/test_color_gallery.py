@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from jaxsoftras import config, data
 from jaxsoftras.reconstruction import color_gallery, evaluation_pictures, gallery
@@ -144,3 +144,24 @@ def test_networks_without_colours_have_no_gallery_of_colours(subject, monkeypatc
     plain.settings = config.Config()
     monkeypatch.setattr(gallery, "reconstruct", lambda *_: [])
     assert evaluation_pictures.make(plain, make_psnr(1), None) == ([], [])
+
+
+def test_meshes_in_colour_of_a_network_before_are_removed(tmp_path, monkeypatch):
+    """They would be taken for those of a network without colours."""
+    page = Image.new("RGB", (1, 1))
+    monkeypatch.setattr(gallery, "sheet", lambda *_: page)
+    monkeypatch.setattr(color_gallery, "sheet", lambda _: page)
+    image = np.zeros((4, 8, 8), np.uint8)
+    vertices, faces = np.eye(3), np.array([[0, 1, 2]])
+    parts = image, image[3], image, vertices, None
+    colored = gallery.Example("a", *parts, colors=vertices)
+    plain = colored._replace(colors=None)
+    for pictures, names in (
+        (([colored], ["a row"]), {"gallery.png", "colors.png", "a.obj", "a.glb"}),
+        (([plain], []), {"gallery.png", "a.obj"}),
+    ):
+        (tmp_path / "mine.glb").touch()
+        pictures = evaluation_pictures.Pictures(*pictures)
+        said = evaluation_pictures.write(tmp_path, pictures, faces)
+        assert {path.name for path in tmp_path.iterdir()} == names | {"mine.glb"}
+        assert ("GLB" in said) == ("a.glb" in names)

@@ -127,9 +127,10 @@ def test_fits_are_said_to_be_no_network(views, which, runs, capsys):
         if note.startswith("fits: No network")
     ]
     assert which in note and ("not" in note.rpartition("IoU")[2]) == (views == 2)
-    (runs / "fits" / "fit.json").write_text("{")
-    assert compare("fits") == 2
-    assert "fit.json is damaged" in small_run.error_line(capsys)
+    for text in ("{", "[]", '{"views": 2}', json.dumps(record | {"views": -1})):
+        (runs / "fits" / "fit.json").write_text(text)
+        assert compare("fits") == 2
+        assert "fit.json is damaged" in small_run.error_line(capsys)
 
 
 def test_runs_by_option(runs, capsys):
@@ -163,6 +164,7 @@ def test_names_with_colons(runs, capsys):
         (["resnet0", "resnet0"], "resnet0 is named twice"),
         (["resnet0:10", "./resnet0:10"], "resnet0:10 is named twice, also as resnet0"),
         (["resnet0", "resnet0/"], "resnet0/ is named twice, also as resnet0"),
+        (["resnet0", "x/../resnet0"], "resnet0 is named twice, also as resnet0: "),
         (["resnet0", "resnet0:10", "--group-seeds"], "have the same configuration and"),
         (["resnet0", "--label", "x=y"], "there is no row 'x'; the rows are resnet0"),
         (["resnet0", "--label", "x"], "write NAME=LABEL"),

@@ -98,7 +98,11 @@ def test_prepared_data_give_the_same_run(trained, evaluated, cabinets, tmp_path)
 
 @pytest.mark.parametrize(
     ("count", "message"),
-    [("0", "--color-gallery must be 1 or more, not 0"), ("3", "this one has none")],
+    [
+        ("0", "--color-gallery must be from 1 to 100, not 0"),
+        ("101", "--color-gallery must be from 1 to 100, not 101"),
+        ("3", "this one has none"),
+    ],
 )
 def test_galleries_of_colours_that_cannot_be(count, message, trained, capsys):
     assert evaluate("--workdir", trained, "--color-gallery", count) == 2
