@@ -156,11 +156,7 @@ def compare(
         ConfigError, RunError, ValueError, OSError: the message says in one sentence
             what is wrong.
     """
-<<<<<<< HEAD
     _check_named_once(runs)
-=======
-    _check_different(runs)
->>>>>>> helper-revd
     candidates = [obtain(run, split, root) for run in runs]
     if group_seeds:
         rows = comparison.group_by_seed(candidates)
@@ -174,7 +170,6 @@ def compare(
     return comparison.compare(rows, columns)
 
 
-<<<<<<< HEAD
 def _check_named_once(runs: Sequence[str]) -> None:
     first: dict[tuple[str, Step], str] = {}
     for run in runs:
@@ -184,18 +179,6 @@ def _check_named_once(runs: Sequence[str]) -> None:
             also = "" if first[place] == run else f", also as {first[place]}"
             raise ValueError(f"{run} is named twice{also}: leave one out.")
         first[place] = run
-=======
-def _check_different(runs: Sequence[str]) -> None:
-    """Raises ValueError if two words name one run, also by different paths."""
-    known: dict[tuple[str, Step], str] = {}
-    for run in runs:
-        workdir, step = split_run(run)
-        key = os.path.realpath(workdir), step
-        if key in known:
-            also = "" if known[key] == run else f", also as {known[key]}"
-            raise ValueError(f"{run} is named twice{also}: leave one out.")
-        known[key] = run
->>>>>>> helper-revd
 
 
 def _rename(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
