@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -34,16 +33,17 @@ def render_shaded(solid: mesh.Mesh, view: camera.Camera) -> np.ndarray:
     """Renders a shaded mesh over white, ``[192, 192, 3]`` uint8.
 
     Args:
-        solid: vertices ``[V, 3]`` and faces.
+        solid: vertices ``[V, 3]`` and faces; of clay if it has no texture.
         view: one camera.
     """
-    return np.asarray(_render(solid.vertices, solid.faces, view))
+    if solid.texture is None:
+        clay_colors = np.tile(np.array(clay.COLOR, np.float32), (len(solid.faces), 1))
+        solid = solid._replace(texture=texture.FaceColors(clay_colors))
+    return np.asarray(_render(solid, view))
 
 
 @jax.jit
-def _render(vertices: jax.Array, faces: jax.Array, view: camera.Camera) -> jax.Array:
-    colors = jnp.broadcast_to(jnp.array(clay.COLOR), (len(faces), 3))
-    solid = mesh.Mesh(vertices, faces, texture.FaceColors(colors))
+def _render(solid: mesh.Mesh, view: camera.Camera) -> jax.Array:
     return clay.render(solid, view, SIZE, _TO_LIGHT)
 
 

@@ -15,10 +15,12 @@ import rich.table
 from jaxsoftras import (
     atomic,
     compilation_cache,
+    mesh,
     meshfile,
     model_files,
     models,
     terminal,
+    texture,
 )
 from jaxsoftras.prediction import drawing, inputs, pictures
 from jaxsoftras.prediction.predictor import Prediction, Predictor
@@ -126,10 +128,16 @@ def _predict_one(
     sheet = drawing.sheet(prediction, picture, predictor.orbit, predictor.extent)
     frames = drawing.turntable(prediction, predictor.orbit)
     with atomic.files(files) as (solid, animation, views):
-        meshfile.save_mesh(solid, prediction.mesh)
+        meshfile.save_mesh(solid, _without_texels(prediction.mesh, solid.suffix))
         drawing.save_turntable(frames, animation)
         sheet.save(views, "PNG")
     return Outcome(path, name, picture.mask, prediction, picture.notes)
+
+
+def _without_texels(solid: mesh.Mesh, suffix: str) -> mesh.Mesh:
+    """Leaves out texels where they would need further files, or cannot be held."""
+    texels = isinstance(solid.texture, texture.SurfaceTexture)
+    return solid._replace(texture=None) if texels and suffix != ".glb" else solid
 
 
 def _write_summary(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import camera, mesh, models, terminal
+from jaxsoftras import camera, mesh, models, terminal, texture
 from jaxsoftras.prediction import arguments, pictures, refinement, viewpoints
 from jaxsoftras.prediction.pictures import Picture
 from jaxsoftras.prediction.viewpoints import AZIMUTHS, Orbit
+from jaxsoftras.reconstruction import coloring
 
 _MIRROR = np.array([1, 1, -1], np.float32)  # from the model frame
 
@@ -23,7 +25,8 @@ class Prediction(NamedTuple):
 
     Attributes:
         mesh: vertices ``[V, 3]``, longest side about 1, and faces: right-handed, +y up,
-            the front at +z, as glTF has it.
+            the front at +z, as glTF has it. Its texture is what the network predicts, a
+            `VertexColors` or `SurfaceTexture`; None if that has no colours.
         image: ``[4, S, S]`` uint8, the network's input: colours, not inverted,
             multiplied by coverage, and coverage.
         iou: intersection over union of the picture's silhouette and the mesh's, from
@@ -111,7 +114,7 @@ class Predictor:
         arguments.check_picture(picture)
         size = self.model.config.model.image_size
         image = pictures.crop(picture, size, self.extent)
-        vertices, scores = self._reconstruct(
+        vertices, colors, scores = self._reconstruct(
             self.model.variables, self._to_input(image), self.orbit
         )
         if not np.all(np.isfinite(vertices)):
@@ -125,7 +128,7 @@ class Predictor:
         if refine:
             vertices, refined_iou = self._improve(vertices, image, view, refine, iou)
         return Prediction(
-            mesh.Mesh(np.asarray(vertices), self._faces),
+            mesh.Mesh(np.asarray(vertices), self._faces, self._make_texture(colors)),
             image,
             refined_iou,
             azimuth,
@@ -143,9 +146,10 @@ class Predictor:
 
     def _reconstruct_and_search(
         self, variables: models.Variables, images: jax.Array, orbit: Orbit
-    ) -> tuple[jax.Array, jax.Array]:
-        """Vertices ``[V, 3]``, and IoU at all azimuths."""
-        vertices = self.model.network.infer(variables, images)[0] * _MIRROR
+    ) -> tuple[jax.Array, jax.Array | None, jax.Array]:
+        """Vertices ``[V, 3]``, colours if any, and IoU at all azimuths."""
+        found = self.model.network.reconstruct(variables, images)
+        vertices = found.vertices[0] * _MIRROR
         scores = viewpoints.score_azimuths(
             vertices,
             self._faces,
@@ -153,7 +157,20 @@ class Predictor:
             images[0, ..., 3] >= 0.5,
             self.model.config.render.implementation,
         )
-        return vertices, scores
+        return vertices, None if found.colors is None else found.colors[0], scores
+
+    def _make_texture(
+        self, colors: jax.Array | None
+    ) -> texture.VertexColors | texture.SurfaceTexture | None:
+        """Makes a texture of the network's colours, for the mirrored faces."""
+        if colors is None:
+            return None
+        values = np.asarray(colors)
+        if self.model.inverted:
+            values = 1 - values
+        if values.ndim == 3:
+            values = values[:, _reverse_texels(values.shape[1])]
+        return coloring.make_texture(values)
 
     def _improve(
         self,
@@ -177,6 +194,13 @@ class Predictor:
         if np.all(np.isfinite(refined)) and better >= iou:
             return refined, better
         return vertices, iou
+
+
+def _reverse_texels(count: int) -> np.ndarray:
+    """Places of the ``count`` texels of a face whose corners are listed backwards."""
+    centers = texture.texel_centers(math.isqrt(count))
+    apart = np.abs(centers[:, None, ::-1] - centers[None]).max(-1)
+    return np.argmin(apart, axis=1)
 
 
 def predict(

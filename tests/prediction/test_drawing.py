@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras import mesh, prediction
+from jaxsoftras import mesh, prediction, texture
 from jaxsoftras.prediction import drawing, viewpoints
 from jaxsoftras.prediction.viewpoints import Orbit
 
@@ -49,6 +49,16 @@ def test_sheet(plain, ball, picture):
     np.testing.assert_array_equal(cells[2][100, 52], drawing._BEYOND)
     np.testing.assert_array_equal(cells[2][2, 2], 255)
     assert np.any(np.all(cells[2] == drawing._MISSING, axis=-1))
+
+
+def test_meshes_of_the_network_s_colours(ball):
+    green = np.tile(np.array([0, 1, 0], np.float32), (len(ball.mesh.vertices), 1))
+    solid = ball.mesh._replace(texture=texture.VertexColors(green))
+    clay, colored = (
+        drawing.render_shaded(each, ball.view)[96, 96] for each in (ball.mesh, solid)
+    )
+    assert clay.min() > 50
+    assert colored[1] > 100 and colored[0] == colored[2] == 0
 
 
 def test_turntable(plain, ball, tmp_path):

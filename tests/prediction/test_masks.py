@@ -153,6 +153,14 @@ class TestCutOut:
         for image in (horizon, horizon.swapaxes(0, 1), noise() / 255):
             assert masks.cut_out(image.astype(np.float32)) is None
 
+    def test_the_middle_of_a_vignette_is_no_object(self):
+        x, y = np.meshgrid(np.linspace(-1, 1, 400), np.linspace(-1, 1, 300))
+        level = np.clip(0.9 - 0.2 * (x**2 + y**2) ** 2, 0, 1)
+        image = np.repeat(level[..., None], 3, -1).astype(np.float32)
+        assert masks.cut_out(image) is None
+        image[100:200, 150:250] = 0.1  # its mask would have a ring around it
+        assert masks.cut_out(image) is None
+
     @pytest.mark.parametrize("shape", [(8, 8), (1, 30), (30, 1), (2, 3)])
     def test_small_pictures(self, shape):
         image = np.ones((*shape, 3), np.float32)

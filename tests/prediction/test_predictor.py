@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import jaxsoftras
-from jaxsoftras import camera, losses, mesh, models, prediction, rasterization, terminal
+from jaxsoftras import (
+    camera,
+    losses,
+    mesh,
+    models,
+    prediction,
+    rasterization,
+    terminal,
+    texture,
+)
 from jaxsoftras.data import rig
 from jaxsoftras.prediction import predictor as predictors
 from jaxsoftras.prediction import refinement, viewpoints
@@ -142,6 +151,36 @@ class TestPredictor:
         expected = plain[..., 3:] - plain[..., :3]
         np.testing.assert_allclose(changed[..., :3], expected, atol=1e-6)
         assert np.abs(changed - plain).max() > 0.5
+
+    @pytest.mark.parametrize("inverted", [False, True])
+    def test_colours_are_those_of_the_network(self, predictor, picture, inverted):
+        settings = predictor.model.config
+        settings = dataclasses.replace(
+            settings,
+            model=dataclasses.replace(settings.model, color="direct"),
+            loss=dataclasses.replace(settings.loss, color=1.0),
+        )
+        network = models.Network(settings.model)
+        variables = network.init(jax.random.key(0))
+        model = models.Trained(settings, network, variables, 3, inverted)
+        colored = prediction.Predictor(model)
+        found = colored(picture)
+        expected = network.reconstruct(variables, colored._to_input(found.image)).colors
+        assert expected is not None
+        expected = 1 - expected[0] if inverted else expected[0]
+        assert isinstance(found.mesh.texture, texture.VertexColors)
+        np.testing.assert_allclose(found.mesh.texture.values, expected, atol=1e-5)
+
+    @pytest.mark.parametrize("resolution", [1, 2, 3, 4])
+    def test_texels_stay_in_place(self, resolution, predictor):
+        """The colours are the places of the texels on the network's own mesh."""
+        sphere = mesh.icosphere(1)
+        centers = texture.texel_centers(resolution)
+        places = np.einsum("tk,fkc->ftc", centers, sphere.vertices[sphere.faces])
+        found = predictor._make_texture(jnp.asarray(places))
+        corners = sphere.vertices[predictor._faces]
+        expected = np.einsum("tk,fkc->ftc", centers, corners)
+        np.testing.assert_allclose(found.texels, expected, atol=1e-6)
 
     def test_refinement_raises_the_iou(self, predictor, picture):
         before, after = predictor(picture), predictor(picture, refine=60)
