@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
-from jaxsoftras import config, mesh
+from jaxsoftras import config, mesh, texture
 from jaxsoftras.models import layers
 
 _FEATURES = 32
@@ -32,6 +33,12 @@ def count_sites(settings: config.Model) -> int:
     if settings.texture_size:
         return len(template.faces) * settings.texture_size**2
     return len(template.vertices)
+
+
+def make_texture(colors: np.ndarray) -> texture.VertexColors | texture.SurfaceTexture:
+    """Makes a texture of colours ``[V, 3]`` or texels ``[F, R * R, 3]``."""
+    kind = texture.VertexColors if colors.ndim == 2 else texture.SurfaceTexture
+    return kind(colors)
 
 
 def average_pixels(images: jax.Array, logits: jax.Array) -> jax.Array:

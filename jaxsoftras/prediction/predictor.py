@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxsoftras import camera, mesh, models, terminal, texture
+from jaxsoftras.models import color
 from jaxsoftras.prediction import arguments, pictures, refinement, viewpoints
 from jaxsoftras.prediction.pictures import Picture
 from jaxsoftras.prediction.viewpoints import AZIMUTHS, Orbit
-from jaxsoftras.reconstruction import coloring
 
 _MIRROR = np.array([1, 1, -1], np.float32)  # from the model frame
 
@@ -170,7 +170,7 @@ class Predictor:
             values = 1 - values
         if values.ndim == 3:
             values = values[:, _reverse_texels(values.shape[1])]
-        return coloring.make_texture(values)
+        return color.make_texture(values)
 
     def _improve(
         self,

@@ -33,12 +33,6 @@ BACKGROUND = 1.0
 _SAMPLES = 2  # along each side of a pixel, of images that are looked at or scored
 
 
-def make_texture(colors: np.ndarray) -> texture.VertexColors | texture.SurfaceTexture:
-    """Makes a texture of colours ``[V, 3]`` or texels ``[F, R * R, 3]``."""
-    kind = texture.VertexColors if colors.ndim == 2 else texture.SurfaceTexture
-    return kind(colors)
-
-
 def to_bytes(image: np.ndarray) -> np.ndarray:
     """Converts colours from 0 to 1 to uint8."""
     return np.round(255 * np.clip(image, 0, 1)).astype(np.uint8)

@@ -9,7 +9,8 @@ import numpy as np
 
 from jaxsoftras import atomic, config, meshfile
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.reconstruction import color_gallery, coloring, gallery
+from jaxsoftras.models import color
+from jaxsoftras.reconstruction import color_gallery, gallery
 from jaxsoftras.reconstruction.evaluation_scores import Scores
 from jaxsoftras.reconstruction.evaluation_subject import Subject
 
@@ -86,7 +87,7 @@ def write(folder: Path, pictures: Pictures, faces: np.ndarray) -> str:
         if example.colors is None:
             colored.unlink(missing_ok=True)
         else:
-            mesh = mesh._replace(texture=coloring.make_texture(example.colors))
+            mesh = mesh._replace(texture=color.make_texture(example.colors))
             meshfile.save_mesh(colored, mesh)
     files = f"gallery.png, {len(pictures.examples)} OBJ files"
     if not pictures.colored:

@@ -21,6 +21,7 @@ from jaxsoftras import (
     terminal,
     voxels,
 )
+from jaxsoftras.models import color
 from jaxsoftras.reconstruction import (
     coloring,
     evaluation_groups,
@@ -248,7 +249,7 @@ def make_exhibit(
         solid = mesh.Mesh(np.asarray(found.vertices[0]), reconstructor.faces)
         if found.colors is not None:
             colors = np.asarray(found.colors[0])
-            solid = solid._replace(texture=coloring.make_texture(colors))
+            solid = solid._replace(texture=color.make_texture(colors))
         solids.append(Solid("reconstruction", solid))
         facts = reconstructor.score(found.vertices[0], image, view, truth)
     if truth.mesh is not None:
