@@ -84,7 +84,7 @@ def address(tmp_path):
             super().__init__(*arguments, directory=str(tmp_path))
 
         def log_message(self, *_):
-            pass
+            """Prints nothing."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
