@@ -19,7 +19,7 @@ MOST_ROWS = 100
 
 
 class Pictures(NamedTuple):
-    """What the galleries show.
+    """Rows of the galleries.
 
     Attributes:
         examples: rows of ``gallery.png``.
