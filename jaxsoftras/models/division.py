@@ -7,14 +7,21 @@ exchange images for features, each then multiplies its part of the features of a
 their images, and the sums go back to where the images are. For the paper's largest
 layer, 16,384 x 1,024, two devices and 64 objects on each, a device sends about 9 MiB
 in a step, where the sum of whole gradients sends 64 MiB.
+
+Layers call the functions here wherever they run: on one device, in a program that XLA
+divides, or within `jax.shard_map`, where each device has its own images and its parts
+of the kernels, and what is of all devices is asked for by name.
 """
 
 from __future__ import annotations
 
+import functools
 import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import AbstractMesh, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -46,14 +53,13 @@ def place(state: Any, mesh: Mesh) -> Any:
     )
 
 
-def check(placement: Any, mesh: Mesh) -> None:
+def check(placement: Any, parts: int) -> None:
     """Warns if devices are set apart to divide layers, and no layer is divided.
 
     Args:
         placement: shardings of a state; see `place`.
-        mesh: see `place`.
+        parts: number of devices that are to divide a layer.
     """
-    parts = mesh.shape["model"]
     shardings = jax.tree.leaves(placement)
     if parts > 1 and all(each.is_fully_replicated for each in shardings):
         warnings.warn(
@@ -64,24 +70,114 @@ def check(placement: Any, mesh: Mesh) -> None:
         )
 
 
-def exchange(features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Gives each device its part of the features ``[N, ..., C]`` before a layer.
+def multiply(
+    features: jax.Array, kernel: jax.Array, *args: Any, **options: Any
+) -> jax.Array:
+    """Multiplies features by the kernel of a layer, which may be divided.
 
-    The mesh is that of `jax.sharding.use_abstract_mesh`. Where there is none, or the
-    layer is not divided, nothing happens.
+    The mesh is that of `jax.sharding.use_abstract_mesh`, or of `jax.shard_map`, within
+    which features and kernel are those of one device.
+
+    Args:
+        features: ``[N, ..., C]``, of the images of each device.
+        kernel: ``[C, D]``.
+        *args: further arguments of `jax.lax.dot_general`.
+        **options: options of `jax.lax.dot_general`.
+
+    Returns:
+        ``[N, ..., D]``, of the images of each device.
     """
-    # otherwise XLA divides the convolution before the layer as well, by rows of pixels
-    features = _constrain(features, kernel, BATCH)
-    between = [None] * (features.ndim - 2)
-    return _constrain(features, kernel, P("data", *between, "model"))
-
-
-def give_back(features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Gives each device the features ``[N, ..., D]`` of its images behind a layer."""
-    return _constrain(features, kernel, BATCH)
-
-
-def _constrain(features: jax.Array, kernel: jax.Array, spec: P) -> jax.Array:
+    product = functools.partial(_multiply, args=args, options=tuple(options.items()))
+    if own_axes():
+        if features.shape[-1] == kernel.shape[0]:
+            return product(features, kernel)
+        part = _multiply_part(features, kernel, args, tuple(options.items()))
+        return cast(jax.Array, part)
     if not is_divided(kernel.shape, jax.sharding.get_abstract_mesh()):
-        return features
-    return jax.lax.with_sharding_constraint(features, spec)
+        return product(features, kernel)
+    constrain = jax.lax.with_sharding_constraint
+    # otherwise XLA divides the convolution before the layer as well, by rows of pixels
+    features = constrain(features, BATCH)
+    between = [None] * (features.ndim - 2)
+    features = constrain(features, P("data", *between, "model"))
+    return constrain(product(features, kernel), BATCH)
+
+
+def _multiply(features: jax.Array, kernel: jax.Array, args, options) -> jax.Array:
+    return jax.lax.dot_general(features, kernel, *args, **dict(options))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _multiply_part(features: jax.Array, kernel: jax.Array, args, options) -> jax.Array:
+    """`multiply` by a device's part of a kernel, within `jax.shard_map`."""
+    return _multiply_part_forward(features, kernel, args, options)[0]
+
+
+def _multiply_part_forward(features: jax.Array, kernel: jax.Array, args, options):
+    part = _exchange(jnp.stack(jnp.split(features, _parts(), axis=-1)))
+    part = part.reshape(-1, *part.shape[2:])
+    product = _multiply(part, kernel, args, options)
+    return jax.lax.psum_scatter(product, "model", tiled=True), (part, kernel)
+
+
+def _multiply_part_backward(args, options, residuals, cotangent: jax.Array):
+    whole = jax.lax.all_gather(cotangent, "model", tiled=True)
+    product = functools.partial(_multiply, args=args, options=options)
+    by_part, by_kernel = jax.vjp(product, *residuals)[1](whole)
+    given_back = _exchange(by_part.reshape(_parts(), -1, *by_part.shape[1:]))
+    # a barrier, so that the devices exchange the one while they compute the other
+    given_back, by_kernel = jax.lax.optimization_barrier((given_back, by_kernel))
+    return jnp.concatenate(given_back, axis=-1), by_kernel
+
+
+def _exchange(parts: jax.Array) -> jax.Array:
+    """Sends ``parts[k]`` to device k along ``"model"``, and returns what they send."""
+    return jax.lax.all_to_all(parts, "model", 0, 0)
+
+
+def _parts() -> int:
+    return jax.lax.axis_size("model")
+
+
+_multiply_part.defvjp(_multiply_part_forward, _multiply_part_backward)
+
+
+def by_device(
+    function: Callable[..., jax.Array], mesh: Mesh, batch: Sequence[Any], *shared: Any
+) -> jax.Array:
+    """Calls a function of a batch on each device, with the items that it has.
+
+    Args:
+        function: maps arrays ``[N, ...]``, and what is shared, to ``[N, ...]``.
+        mesh: the devices, with the axes ``("data", "model")``.
+        batch: its first arguments, pytrees of arrays ``[N, ...]``.
+        *shared: its further arguments, pytrees of arrays that all devices have.
+    """
+    if own_axes():
+        return function(*batch, *shared)
+    specs = (*(BATCH for _ in batch), *(P() for _ in shared))
+    divided = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=BATCH)
+    return divided(*batch, *shared)
+
+
+def own_axes() -> tuple[str, ...]:
+    """Axes of the devices, within a `jax.shard_map` over them; none elsewhere."""
+    return tuple(jax.sharding.get_abstract_mesh().manual_axes)
+
+
+def average(moments: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """Means over the devices within `jax.shard_map`; the same elsewhere."""
+    axes = own_axes()
+    return tuple(jax.lax.pmean(jnp.stack(moments), axes)) if axes else moments
+
+
+def own(moments: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    """Marks what the devices have in common as each device's own.
+
+    Within `jax.shard_map`, derivatives by it are then those of one device, and are
+    summed where it is marked.
+    """
+    axes = own_axes()
+    if not axes:
+        return moments
+    return tuple(jax.lax.pcast(jnp.stack(moments), axes, to="varying"))

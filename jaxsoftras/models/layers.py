@@ -26,20 +26,15 @@ def _bias(fan_in: int) -> nnx.Initializer:
     return init
 
 
-class Linear(nnx.Linear):
+def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
     """A fully connected layer, whose kernel may be divided among devices."""
-
-    def __call__(self, inputs: jax.Array, **options: Any) -> jax.Array:
-        """Maps ``[N, ..., C]`` to ``[N, ..., D]``."""
-        kernel = self.kernel[...]
-        outputs = super().__call__(division.exchange(inputs, kernel), **options)
-        return division.give_back(outputs, kernel)
-
-
-def linear(inputs: int, outputs: int, rngs: nnx.Rngs) -> Linear:
-    """A fully connected layer."""
-    return Linear(
-        inputs, outputs, kernel_init=_KERNEL, bias_init=_bias(inputs), rngs=rngs
+    return nnx.Linear(
+        inputs,
+        outputs,
+        kernel_init=_KERNEL,
+        bias_init=_bias(inputs),
+        dot_general=division.multiply,
+        rngs=rngs,
     )
 
 
@@ -72,6 +67,12 @@ def _to_first(arrays: Any, /, **_: Any) -> Any:
     )
 
 
+def _spread(mean: jax.Array, square: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and variance of values whose means, and squares' means, are given."""
+    # a difference of roundings may be negative
+    return mean, jnp.maximum(square - mean * mean, 0)
+
+
 class BatchNorm(nnx.BatchNorm):
     """Batch normalisation that returns the type of its inputs, ``[..., C]``.
 
@@ -84,12 +85,13 @@ class BatchNorm(nnx.BatchNorm):
         mean, variance = self.mean[...], self.var[...]
         if not self.use_running_average:
             axes = tuple(range(x.ndim - 1))
-            now, square = jnp.mean(wide, axes), jnp.mean(wide * wide, axes)
-            # a difference of roundings may be negative
-            spread = jnp.maximum(square - now * now, 0)
+            moments = jnp.mean(wide, axes), jnp.mean(wide * wide, axes)
+            moments = division.average(moments)
+            now, spread = _spread(*moments)
             self.mean[...] = self.momentum * mean + (1 - self.momentum) * now
             self.var[...] = self.momentum * variance + (1 - self.momentum) * spread
-            mean, variance = now, spread
+            # marked first: the derivatives of all devices are then summed together
+            mean, variance = _spread(*division.own(moments))
         assert self.scale is not None and self.bias is not None
         factor = jax.lax.rsqrt(variance + self.epsilon) * self.scale[...]
         return ((wide - mean) * factor + self.bias[...]).astype(x.dtype)

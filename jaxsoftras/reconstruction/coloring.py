@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh as DeviceMesh
 from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import (
     camera,
@@ -191,12 +190,10 @@ class ColorRenderer:
             )[..., :3]
 
         # each device its own images; see `training.Experiment`
-        return jax.shard_map(
-            rasterize,
-            mesh=self._devices,
-            in_specs=(division.BATCH, division.BATCH, P()),
-            out_specs=division.BATCH,
-        )(mesh.face_vertices(points, self._faces), attributes, sigma)
+        corners = mesh.face_vertices(points, self._faces)
+        return division.by_device(
+            rasterize, self._devices, [corners, attributes], sigma
+        )
 
 
 _LIT_ALIKE = {

@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import config, data
 from jaxsoftras.data import resident
+from jaxsoftras.models import division
 from jaxsoftras.reconstruction import training
 
 _SHARE = 0.5
@@ -245,7 +246,7 @@ def make_feed(
             return ResidentFeed(experiment, source, P(), "on each device")
         case "devices":
             divided = "divided among the devices"
-            return ResidentFeed(experiment, source, P("data"), divided)
+            return ResidentFeed(experiment, source, division.BATCH, divided)
     return HostFeed(experiment, source, start)
 
 

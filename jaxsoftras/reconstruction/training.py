@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
     augmentation,
     coloring,
+    data_parallel,
     objective,
     optimization,
     untuned,
@@ -45,6 +47,9 @@ class TrainState(NamedTuple):
         if isinstance(self.opt_state, optimization.Averaged):
             return self.opt_state.average
         return self.variables
+
+
+_MEASURED = ("loss", *objective.Losses._fields)
 
 
 class Metrics(NamedTuple):
@@ -87,13 +92,15 @@ def device_mesh(
     Args:
         batch_size: number of objects in a batch.
         devices: devices to use; all if None.
-        model: number of devices along ``"model"``; see `config.Devices`.
+        model: number of devices along ``"model"``; 0 for all devices of a process, if
+            all processes have as many, else 1. See `config.Devices`.
 
     Raises:
         ValueError: a batch, or the devices along ``"model"``, do not divide evenly.
     """
     devices = find_devices() if devices is None else devices
     count = len(devices)
+    model = model or _count_alike(devices)
     if count % model:
         raise ValueError(
             f"devices.model={model} does not divide the number of devices, {count}: "
@@ -110,6 +117,12 @@ def device_mesh(
         axis_types=(AxisType.Auto, AxisType.Auto),
         devices=devices,
     )
+
+
+def _count_alike(devices: Sequence[Any]) -> int:
+    """Number of devices that every process has; 1 if not all have as many."""
+    counts = set(collections.Counter(d.process_index for d in devices).values())
+    return counts.pop() if len(counts) == 1 else 1
 
 
 def check_image_size(settings: config.Config, split: data.Split | data.Mixture) -> None:
@@ -236,17 +249,12 @@ class Experiment:
     ) -> jax.Array:
         points = camera.project(rig.as_cameras(cameras), vertices)
         faces = mesh.face_vertices(points, self.network.faces)
-        # Each device renders its own images. Under plain jit, the loop over the items
-        # of a sharded batch would first gather the whole batch.
-        silhouette = jax.shard_map(
-            functools.partial(
-                _silhouette, image_size=self.config.model.image_size, **options
-            ),
-            mesh=self.devices,
-            in_specs=(division.BATCH, P()),
-            out_specs=division.BATCH,
+        silhouette = functools.partial(
+            _silhouette, image_size=self.config.model.image_size, **options
         )
-        return silhouette(faces, sigma)
+        # Under plain jit, the loop over the items of a sharded batch would first gather
+        # the whole batch.
+        return division.by_device(silhouette, self.devices, [faces], sigma)
 
     def _view_losses(
         self,
@@ -308,43 +316,52 @@ class Experiment:
         batch = augmentation.augment(
             batch, self.config.augment, seed=self.config.seed, step=state.step
         )
-        images = jnp.asarray(batch.images)
-
-        def loss(params: nnx.State):
-            # all views of all objects share the batch normalisation
-            with jax.sharding.use_abstract_mesh(self.devices.abstract_mesh):
-                found, batch_stats = self.network.train(
-                    state.variables._replace(params=params),
-                    models.to_network_input(images.reshape(-1, *images.shape[2:])),
-                )
-            # by object and view
-            meshes = jax.tree.map(
-                lambda part: part.reshape(*images.shape[:2], *part.shape[1:]), found
-            )
-            terms = self._view_losses(
-                meshes.vertices,
-                images[:, :, 3],
-                batch.cameras,
-                sigma,
-                meshes.colors,
-                images,
-            )
-            return jnp.mean(self.total(terms)), (batch_stats, terms)
-
-        (value, (batch_stats, terms)), gradient = jax.value_and_grad(
-            loss, has_aux=True
-        )(state.variables.params)
+        found = data_parallel.differentiate(
+            self._measure, state.variables, self.placement.variables, batch, sigma
+        )
         variables, opt_state = self._optimizer.update(
-            gradient, state.opt_state, state.variables, batch_stats, state.step
+            found.gradient,
+            state.opt_state,
+            state.variables,
+            found.batch_stats,
+            state.step,
         )
         metrics = Metrics(
-            loss=value,
-            **{name: jnp.mean(term) for name, term in terms._asdict().items()},
-            gradient_norm=optax.tree.norm(gradient),
+            **dict(zip(_MEASURED, found.measured, strict=True)),
+            gradient_norm=found.norm,
             learning_rate=jnp.asarray(self._learning_rate(state.step), jnp.float32),
             sigma=sigma,
         )
         return TrainState(state.step + 1, variables, opt_state), metrics
+
+    def _measure(
+        self, variables: models.Variables, batch: data.ViewBatch, sigma: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, nnx.State]]:
+        """Computes the mean loss of objects, and what is measured beside it.
+
+        Returns:
+            The loss, its value and the means of its terms, and the batch statistics
+            after the step.
+        """
+        images = jnp.asarray(batch.images)
+        # all views of all objects share the batch normalisation
+        found, batch_stats = self.network.train(
+            variables, models.to_network_input(images.reshape(-1, *images.shape[2:]))
+        )
+        # by object and view
+        meshes = jax.tree.map(
+            lambda part: part.reshape(*images.shape[:2], *part.shape[1:]), found
+        )
+        terms = self._view_losses(
+            meshes.vertices,
+            images[:, :, 3],
+            batch.cameras,
+            sigma,
+            meshes.colors,
+            images,
+        )
+        loss = jnp.mean(self.total(terms))
+        return loss, (jnp.stack([loss, *map(jnp.mean, terms)]), batch_stats)
 
     def _reconstruct(
         self, variables: models.Variables, images: jax.Array

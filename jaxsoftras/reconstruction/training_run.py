@@ -85,7 +85,7 @@ def train(
         coloring.check_light(settings)
         optimization.check_end(settings)
         experiment = training.Experiment(settings, devices)
-        division.check(experiment.placement, devices)
+        division.check(experiment.placement, settings.devices.model)
         try:
             state, step = _take_steps(
                 settings,

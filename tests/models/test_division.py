@@ -28,6 +28,7 @@ def test_rule(shape, model, divided):
 
 def test_warns_where_nothing_is_divided():
     mesh = training.device_mesh(4, jax.devices()[:4], model=2)
-    division.check(division.place({"kernel": KERNEL}, mesh), mesh)
+    division.check(division.place({"kernel": KERNEL}, mesh), 2)
     with pytest.warns(UserWarning, match="devices.model=2 divides no layer: none has"):
-        division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), mesh)
+        division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 2)
+    division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 0)

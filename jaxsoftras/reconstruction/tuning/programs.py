@@ -241,7 +241,7 @@ class Programs:
             common.optim.batch_size, model=common.devices.model
         )
         experiment = Experiment(common, devices)
-        division.check(experiment.placement, devices)
+        division.check(experiment.placement, common.devices.model)
         return Program(experiment, self._find_validator(experiment))
 
     def _find_validator(self, experiment: Experiment) -> validation.Validator:

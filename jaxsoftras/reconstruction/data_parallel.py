@@ -1,0 +1,182 @@
+"""Gradients of a loss over a batch whose objects are divided among devices.
+
+Each device differentiates the loss of its own objects, within `jax.shard_map`, and the
+gradients are summed over the devices in an order of our own: those of a stage of the
+encoder travel as one vector as soon as they are there, the last stage first, together
+with those of all that comes behind it. Left to XLA, they would be joined otherwise, and
+the backward pass of the batch normalisation, whose sums share a queue with them, would
+wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from jaxsoftras import models
+from jaxsoftras.models import division
+
+_AXES = ("data", "model")
+
+
+class Differentiated(NamedTuple):
+    """A loss over a batch, and its gradient.
+
+    Attributes:
+        measured: ``[M]`` what the loss function measures, means over the batch.
+        batch_stats: batch statistics after the step.
+        gradient: of the loss by the parameters, divided as these are.
+        norm: Euclidean norm of the whole gradient.
+    """
+
+    measured: jax.Array
+    batch_stats: nnx.State
+    gradient: nnx.State
+    norm: jax.Array
+
+
+def differentiate(
+    measure: Callable[..., tuple[jax.Array, tuple[jax.Array, nnx.State]]],
+    variables: models.Variables,
+    placement: models.Variables,
+    batch: Any,
+    *shared: jax.Array,
+) -> Differentiated:
+    """Differentiates a loss by the parameters, for `jax.jit`.
+
+    Args:
+        measure: maps variables, objects of a batch and what is shared to the mean loss
+            of these objects, and to ``[M]`` means over them and batch statistics.
+        variables: parameters and batch statistics before the step.
+        placement: shardings of the variables on devices with the axes ``("data",
+            "model")``.
+        batch: pytree of arrays with a leading axis of objects, which is divided along
+            both axes of the devices.
+        *shared: arrays that all devices have.
+    """
+    specs = jax.tree.map(lambda sharding: sharding.spec, placement)
+    mesh: Mesh = jax.tree.leaves(placement)[0].mesh
+    if mesh.size == 1:
+        return _differentiate_alone(measure, variables, batch, *shared)
+
+    def work(variables, batch, *shared):
+        params = jax.tree.map(_own, variables.params, specs.params)
+
+        def loss(params):
+            mine = variables._replace(params=params)
+            value, rest = measure(mine, batch, *shared)
+            # the sum of the devices' parts is the mean over the batch
+            return value / mesh.size, rest
+
+        gradient, (measured, batch_stats) = jax.grad(loss, has_aux=True)(params)
+        measured, gradient, norm = _sum(
+            measured / mesh.size, gradient, specs.params, mesh
+        )
+        return measured, batch_stats, gradient, norm
+
+    divided = jax.shard_map(
+        work,
+        mesh=mesh,
+        in_specs=(specs, division.BATCH, *(P() for _ in shared)),
+        out_specs=(P(), P(), specs.params, P()),
+    )
+    return Differentiated(*divided(variables, batch, *shared))
+
+
+def _differentiate_alone(
+    measure: Callable[..., tuple[jax.Array, tuple[jax.Array, nnx.State]]],
+    variables: models.Variables,
+    *arguments: Any,
+) -> Differentiated:
+    """`differentiate` on one device."""
+
+    def loss(params):
+        return measure(variables._replace(params=params), *arguments)
+
+    found = jax.grad(loss, has_aux=True)(variables.params)
+    gradient, (measured, batch_stats) = found
+    return Differentiated(measured, batch_stats, gradient, optax.tree.norm(gradient))
+
+
+def _own(parameter: jax.Array, spec: P) -> jax.Array:
+    """Marks a parameter as the device's own, so that its gradient is not summed yet."""
+    missing = tuple(axis for axis in _AXES if axis not in spec)
+    return jax.lax.pcast(parameter, missing, to="varying")
+
+
+def _sum(
+    measured: jax.Array, gradient: nnx.State, specs: nnx.State, mesh: Mesh
+) -> tuple[jax.Array, nnx.State, jax.Array]:
+    """Sums what the devices have measured, and their gradients; see the module.
+
+    Returns:
+        The sum of what is measured, the gradient, and its norm.
+    """
+    paths, tree = jax.tree.flatten_with_path(gradient)
+    leaves = [leaf for _, leaf in paths]
+    divisions = tree.flatten_up_to(specs)
+    whole = [k for k, spec in enumerate(divisions) if not spec]
+    squares = jnp.zeros(())
+    for k in set(range(len(leaves))).difference(whole):
+        leaves[k] = jax.lax.psum(leaves[k], "data")
+        squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
+
+    groups = _group_by_stage([paths[k][0] for k in whole])
+    vectors = [[_flatten(leaves[whole[k]]) for k in group] for group in groups]
+    vectors[-1] += [measured, squares[None]]
+    sums: list[jax.Array] = []
+    for parts in vectors:
+        # A number of the sum before, which nobody reads, keeps their order. Otherwise
+        # XLA would join them to one sum at the end.
+        before = [sums[-1][:1]] if sums else []
+        sums.append(jax.lax.psum(jnp.concatenate([*parts, *before]), _AXES))
+
+    summed: list[jax.Array] = []
+    for group, parts, vector in zip(groups, vectors, sums, strict=True):
+        summed = jnp.split(vector, np.cumsum([part.size for part in parts]))
+        for k, part in zip(group, summed, strict=False):
+            leaves[whole[k]] = _unflatten(part, leaves[whole[k]].shape)
+    measured, squares = summed[len(groups[-1]) :][:2]
+    square = squares[0] + sum(jnp.sum(leaves[k] ** 2) for k in whole)
+    return measured, tree.unflatten(leaves), jnp.sqrt(square)
+
+
+def _group_by_stage(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
+    """Numbers of parameters by stage of the encoder, the last one first.
+
+    What lies behind the stages is with the last of them: backwards, it comes before.
+    """
+    stages = [_find_stage(path) for path in paths]
+    last = max((stage for stage in stages if stage is not None), default=0)
+    groups: list[list[int]] = [[] for _ in range(last + 1)]
+    for number, stage in enumerate(stages):
+        groups[0 if stage is None else last - stage].append(number)
+    return [group for group in groups if group]
+
+
+def _find_stage(path: jax.tree_util.KeyPath) -> int | None:
+    """Number of the stage of the encoder that a parameter is of; None for no stage."""
+    match [getattr(entry, "key", None) for entry in path]:
+        case ["encoder", "stages", int(stage), *_]:
+            return stage
+    return None
+
+
+def _flatten(array: jax.Array) -> jax.Array:
+    """Flattens a parameter; kernels of convolutions by output, as cuDNN stores them."""
+    return (jnp.moveaxis(array, -1, 0) if array.ndim > 2 else array).reshape(-1)
+
+
+def _unflatten(flat: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Inverse of `_flatten`."""
+    if len(shape) <= 2:
+        return flat.reshape(shape)
+    return jnp.moveaxis(flat.reshape(shape[-1], *shape[:-1]), 0, -1)
