@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from jaxsoftras import (
     meshfile,
     model_files,
     models,
+    strict_json,
     terminal,
     texture,
 )
@@ -166,7 +166,9 @@ def _write_summary(
         ],
     }
     with atomic.file(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+        partial.write_text(
+            strict_json.dumps(content, indent=1) + "\n", encoding="ascii"
+        )
 
 
 def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> None:
