@@ -181,7 +181,8 @@ def _check_same(out: Path, plan: Plan, settings: config.Config) -> None:
 def _fit_objects(plan: Plan, split: data.Split, folder: Path) -> list[Fitted]:
     """Fits of all objects, in the order of the split; those that are there are read."""
     objects, checksum = list_objects(split), evaluation_subject.summarize_data(split)
-    fits = ceiling.find_finished(folder, split, checksum)
+    vertices = 10 * 4**plan.settings.model.template_level + 2
+    fits = ceiling.find_finished(folder, split, checksum, vertices)
     waiting = [item for item in objects if item not in fits]
     if fits and waiting:
         print(f"{len(fits)} of {len(objects)} objects are fitted already.")
