@@ -13,6 +13,7 @@ import rich.table
 
 from jaxsoftras import (
     atomic,
+    command_line,
     compilation_cache,
     mesh,
     meshfile,
@@ -234,7 +235,11 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         "1 if some were left out, and the reasons are printed; 2 after an error.",
     )
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="picture, or a folder"
+        "images",
+        type=command_line.file_unless_config("name a run of it by --workdir FOLDER"),
+        nargs="+",
+        metavar="IMAGE",
+        help="picture, or a folder",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the results"

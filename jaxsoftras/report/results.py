@@ -85,7 +85,7 @@ def read(workdir: Path, split: str) -> Results:
 
     Raises:
         ProgramError: no such run or evaluation, or damaged results.
-        ConfigError: a damaged configuration.
+        ConfigError: a damaged configuration, or the name of one in place of a folder.
         OSError: a file cannot be read.
     """
     folder = folder_of(workdir, split)
@@ -93,6 +93,7 @@ def read(workdir: Path, split: str) -> Results:
     places = [workdir / "config.json", folder / "config.json"]
     settings = next((path for path in places if path.is_file()), None)
     if settings is None:
+        config.refuse_name(workdir)
         raise terminal.ProgramError(
             f"{workdir} is not a run folder: it holds no config.json."
         )
