@@ -38,3 +38,6 @@ from jaxsoftras.config.reading import load as load
 from jaxsoftras.config.reading import override as override
 from jaxsoftras.config.reading import read as read
 from jaxsoftras.config.reading import save as save
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxsoftras import atomic, extras
+from jaxsoftras.guesses import answer_module as _answer_module
 from jaxsoftras.report import results
 
 FILE = "report.html"
@@ -73,3 +74,6 @@ def write_search(workdir: Path, title: str, results: Mapping[str, Any]) -> Path:
     with atomic.file(path) as partial:
         partial.write_text(search.make_page(title, results), encoding="utf-8")
     return path
+
+
+_answer_module(__name__)
