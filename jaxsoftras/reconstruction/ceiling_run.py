@@ -21,6 +21,7 @@ from jaxsoftras.reconstruction import (
     evaluation_subject,
     evaluation_summary,
     evaluation_table,
+    evaluation_writing,
     run_folder,
     true_meshes,
 )
@@ -116,7 +117,7 @@ def fit_split(
         scores, notes = _score(plan, split, fits, truths)
         metrics = evaluation_summary.summarize(scores, notes)
         folder = out / evaluation_run.FOLDER / split_name
-        evaluation_run.save(folder, metrics, scores)
+        evaluation_writing.save(folder, metrics, scores)
     console.print(evaluation_table.make_table(metrics))
     written = f"Written to {folder}: scores.npz, metrics.json; meshes in {out / FITS}."
     for line in [*notes, terminal.printable(written)]:

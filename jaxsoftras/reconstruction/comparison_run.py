@@ -18,6 +18,7 @@ from jaxsoftras.reconstruction import (
     evaluation_run,
     evaluation_scores,
     evaluation_summary,
+    evaluation_writing,
     run_folder,
 )
 from jaxsoftras.reconstruction.checkpoints import Checkpoints
@@ -86,7 +87,7 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
     terminal.complain(f"{terminal.printable(text)}: step {step:,} has no scores yet.")
     scores, notes = evaluation_run.score(subject, DEFAULT_SURFACES)
     metrics = evaluation_summary.summarize(scores, notes)
-    evaluation_run.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
+    evaluation_writing.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
     return Candidate(text, settings, scores, folder=folder)
 
 
