@@ -22,10 +22,10 @@ from tests.support.small_run import CABINET
 
 FIT = ceiling.Fitted(
     vertices=np.zeros((12, 3), np.float32),
-    iou=np.float32(np.nan),
+    iou=np.array(np.nan, np.float32),
     view_iou=np.array([0, 1, 0.5, np.nan], np.float32),
     fitted=np.ones(4, bool),
-    loss=np.float32(0.5),
+    loss=np.array(0.5, np.float32),
 )
 SETS = ["render.implementation=reference", "data.categories=('02933112',)"]
 
