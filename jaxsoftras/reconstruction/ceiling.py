@@ -197,7 +197,8 @@ def load(path: Path, checksum: str, shape: tuple[int, int]) -> Fitted | None:
         with damage.explain(path), np.load(path, allow_pickle=False) as file:
             fit = Fitted(*(file[name] for name in Fitted._fields))
             found = str(file["data"])
-            _check(fit, *shape)
+            if found == checksum:
+                _check(fit, *shape)
     except ValueError as error:
         warnings.warn(
             f"The object of {path.name} is fitted again: {error}", stacklevel=2
