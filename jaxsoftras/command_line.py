@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+
+from jaxsoftras import config
 
 
 def positive(text: str) -> int:
@@ -27,6 +30,29 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return number
+
+
+def file_unless_config(advice: str) -> Callable[[str], Path]:
+    """Makes a type of files that refuses the names of configurations.
+
+    Args:
+        advice: what to write for a configuration, whose name replaces ``{}``.
+
+    Example:
+        >>> from jaxsoftras import command_line
+        >>> read = command_line.file_unless_config("write --config {}")
+        >>> read("mug.png").name
+        'mug.png'
+    """
+
+    def read(text: str) -> Path:
+        if config.is_name(text):
+            raise argparse.ArgumentTypeError(
+                f"{text} is a configuration: {advice.format(text)}"
+            )
+        return Path(text)
+
+    return read
 
 
 def add_workdir(parser: argparse.ArgumentParser, help: str) -> None:

@@ -2,7 +2,8 @@
 
 `foreign_names.TABLE` has the names that users of other libraries know. `answers` makes
 classes and functions say ours when they are given one of those, or a name that is
-nearly right; `answer_module` does so for a module.
+nearly right; `answer_module` does so for a package, and knows the names of the others
+by `places`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import functools
 import importlib.util
 import inspect
 import sys
+import types
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeVar
 
+from jaxsoftras import places
 from jaxsoftras.foreign_names import TABLE
 
 T = TypeVar("T")
 
+_ROOT = "jaxsoftras"
 # functions with an argument that has fields of its own
 _HOMES = {"render": ("settings", "Settings")}
 # names of the arguments, or fields, of all that has been given to `answers`
@@ -117,25 +121,77 @@ def answers(target: T) -> T:
     return kind  # pyright: ignore[reportReturnType]
 
 
+def _suggest(owner: str, name: str) -> str:
+    """What a package, or another one, has in place of a name; empty if not known."""
+    if ours := _inverse(owner).get(name):
+        return f"use {ours[0]}."
+    elsewhere = _find_elsewhere(owner)
+    if found := elsewhere.get(name):
+        return f"it is {' or '.join(found[:3])}."
+    own = vars(sys.modules[owner]).items()
+    known = {n: f"did you mean {n}?" for n, value in own if not _is_hidden(n, value)}
+    for other, ours in _inverse(owner).items():
+        known.setdefault(other, f"use {ours[0]}.")
+    if close := _find_near(name, known):
+        return known[close]
+    if close := difflib.get_close_matches(name, elsewhere, 1, 0.8):
+        return f"did you mean {elsewhere[close[0]][0]}?"
+    return ""
+
+
+def _find_elsewhere(owner: str) -> dict[str, list[str]]:
+    """Full names in jaxsoftras, and in the modules of it and of a package, by name."""
+    found: dict[str, list[str]] = {}
+    for package in dict.fromkeys([owner, _ROOT]):
+        for name, modules in places.find_places(package).items():
+            for module in modules:
+                if module != owner:
+                    found.setdefault(name, []).append(f"{module}.{name}")
+    exported = vars(sys.modules[_ROOT]).items()
+    return found | {n: [f"{_ROOT}.{n}"] for n, v in exported if not _is_hidden(n, v)}
+
+
+def _is_hidden(name: str, value: Any) -> bool:
+    """Whether a name of a package is private, a module, or of another library."""
+    home = ""
+    if isinstance(value, types.ModuleType):
+        home = value.__name__ if hasattr(value, "__path__") else "a module"
+    elif isinstance(value, (type, types.FunctionType)):
+        home = value.__module__
+    return name.startswith("_") or home.partition(".")[0] not in ("", _ROOT)
+
+
+def _find_near(name: str, names: Iterable[str]) -> str | None:
+    """The name that is spelt most alike, or else the shortest with the same words."""
+    spelt: dict[str, str] = {}
+    for other in names:
+        spelt.setdefault(other.lower(), other)
+    if close := difflib.get_close_matches(name.lower(), spelt, 1, 0.7):
+        return spelt[close[0]]
+    words = set(name.lower().split("_"))
+    longer = [other for other in spelt if words <= set(other.split("_"))]
+    return spelt[min(longer, key=len)] if longer and len(name) > 2 else None
+
+
 def answer_module(owner: str) -> None:
-    """Makes a package answer unknown names, those in an import statement included."""
-    module = sys.modules[owner]
+    """Makes a package answer unknown names, those in an import statement included.
+
+    Args:
+        owner: name of the package, which calls this when its names are there.
+    """
 
     def missing(name: str) -> NoReturn:
         start = f"{owner} has no {name!r}"
-        if name.startswith("_"):
+        if name.startswith("_") or not name.isidentifier():
             raise AttributeError(start)
-        known = [other for other in vars(module) if other[0] != "_"]
-        if ours := _inverse(owner).get(name):
-            message = f"{start}; use {ours[0]}."
-            # ``from package import name`` hides an AttributeError, and asks from here
-            if sys._getframe(1).f_code.co_name == "_handle_fromlist":
-                raise ImportError(message)
-            raise AttributeError(message)
         if importlib.util.find_spec(f"{owner}.{name}"):
             raise AttributeError(f"{start} yet; import {owner}.{name} first.")
-        if close := difflib.get_close_matches(name, known, 1, 0.7):
-            raise AttributeError(f"{start}; did you mean {close[0]}?")
-        raise AttributeError(f"{start}.")
+        suggestion = _suggest(owner, name)
+        if not suggestion:
+            raise AttributeError(f"{start}.")
+        # ``from package import name`` hides an AttributeError, and asks from here
+        if sys._getframe(1).f_code.co_name == "_handle_fromlist":
+            raise ImportError(f"{start}; {suggestion}")
+        raise AttributeError(f"{start}; {suggestion}")
 
-    vars(module)["__getattr__"] = missing
+    vars(sys.modules[owner])["__getattr__"] = missing

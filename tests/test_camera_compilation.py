@@ -11,7 +11,7 @@ import jaxsoftras
 from tests.support.calibrations import POINTS
 from tests.support.cameras import make_camera
 from tests.support.compilations import count_of_second
-from tests.support.public_calls import Call, gradient
+from tests.support.public_calls.inputs import Call, gradient
 
 VECTOR = np.array([1.0, 2, -3], np.float32)
 LENS = jaxsoftras.camera_from_axes(

@@ -56,6 +56,58 @@ class TestWorkdir:
         assert self.parse(find=command_line.choose_workdir) is None
 
 
+REFUSED = "is a configuration, not a run folder: name the folder of a run of it, such"
+PICTURE = (
+    "argument IMAGE: demo is a configuration: name a run of it by --workdir FOLDER"
+)
+MASK = "argument MASK: demo is a configuration: write --config demo"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["train", "demo"], "demo is a configuration: write --config demo."),
+        (["train", "--workdir", "a.py"], "a.py is a configuration: write --config a"),
+        (["tune", "demo"], "write --config demo, and name a folder for the search"),
+        (["eval", "demo"], f"demo {REFUSED} as runs/demo."),
+        (["eval", "configs/a.py"], f"configs/a.py {REFUSED} as runs/a."),
+        (["compare", "demo", "best"], f"demo {REFUSED} as runs/demo."),
+        (["compare", "demo:best"], f"demo {REFUSED} as runs/demo."),
+        (["report", "demo"], f"demo {REFUSED} as runs/demo."),
+        (["view", "demo"], f"demo {REFUSED} as runs/demo."),
+        (["export", "demo", "--out", "a.zip", "--license", "CC0-1.0"], REFUSED),
+        (["predict", "demo"], PICTURE),
+        (["predict", "a.png", "demo", "--out", "b"], PICTURE),
+        (["predict", "a.png", "--workdir", "demo", "--out", "b"], REFUSED),
+        (["fit", "demo"], MASK),
+        (["fit", "--out", "b", "demo", "--config", "demo"], MASK),
+        (["fit", "--config", "demo"], "--out is needed, for the results"),
+    ],
+)
+def test_configurations_in_the_place_of_folders(
+    words, sentence, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = program.main(words)
+    except SystemExit as exit:
+        code = exit.code
+    assert code == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert sentence in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_may_have_the_name_of_a_configuration(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "a.py"):
+        Path(name).mkdir()
+        for command in ("train", "tune", "eval", "report"):
+            assert program.main([command, name]) == 2
+            assert "configuration" not in capsys.readouterr().err
+    assert command_line.file_unless_config("{}")("demo") == Path("demo")
+
+
 @pytest.mark.parametrize("name", ["eval", "export", "report", "train", "tune", "view"])
 def test_commands_take_both_forms(name, tmp_path, capsys):
     """Each refuses the same folder in the same words."""

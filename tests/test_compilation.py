@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import jaxsoftras
-from tests.support import public_calls
 from tests.support.compilations import compilations, count_of_second
-from tests.support.public_calls import (
-    CALLS,
+from tests.support.public_calls import CALLS
+from tests.support.public_calls.inputs import (
     CORNERS,
     SETTINGS,
     SPHERE,
     VERTICES,
     camera,
+    gradient,
 )
 from tests.test_docstrings import FUNCTIONS
 
@@ -74,7 +74,7 @@ QUICK = {
 )
 def test_second_gradient_compiles_nothing(name):
     call = CALLS[name]
-    assert count_of_second(public_calls.gradient(call), call.argument) == 0
+    assert count_of_second(gradient(call), call.argument) == 0
 
 
 def test_changed_numbers_compile_nothing():

@@ -83,6 +83,15 @@ class TestNames:
             config.load(name)
         assert str(caught.value).endswith(f"are {', '.join(config.list_names())}.")
 
+    def test_words_that_are_names_or_files(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("real13").mkdir()
+        for word in ("demo", "a.py", Path("b/c.py"), "./demo.py", "\0.py"):
+            assert config.is_name(word)
+        for word in ("real13", "Demo", "./demo", "a.pyc", "", "demo\n", "py", "a/"):
+            assert not config.is_name(word)
+            config.refuse_name(word)
+
     def test_a_file_of_that_name_is_a_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         Path("demo").write_text(

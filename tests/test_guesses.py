@@ -1,8 +1,11 @@
 import copy
+import importlib
 import inspect
 import pickle
 import pkgutil
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 import jaxsoftras
-from jaxsoftras import guesses
+from jaxsoftras import guesses, places
 
 SPHERE: Any = jaxsoftras.icosphere(0)
 CAMERA: Any = jaxsoftras.perspective_camera((0.0, 0.0, 3.0))
@@ -28,6 +31,15 @@ ours: Any = jaxsoftras  # unchecked names
         ("rotate_translate_points", "use world_to_camera(points, eye, target)."),
         ("mesh_laplacian_smoothing", "use losses.laplacian(vertices, faces)."),
         ("stack_mesh", "did you mean stack_meshes?"),
+        ("meshes", "use Mesh(vertices, faces, texture)."),
+        ("knn", "use losses.nearest_points(points, targets)."),
+        ("nearest_neighbours", "use losses.nearest_points(points, targets)."),
+        ("Predictor", "it is jaxsoftras.prediction.Predictor."),
+        ("is_watertight", "it is jaxsoftras.topology.is_watertight."),
+        ("Source", "it is jaxsoftras.config.Source or jaxsoftras.data.Source."),
+        ("open_splits", "did you mean jaxsoftras.data.open_split?"),
+        ("uv", "jaxsoftras has no 'uv'."),
+        ("answer_module", "it is jaxsoftras.guesses.answer_module."),
         ("models", "yet; import jaxsoftras.models first."),
         ("entirely_unknown", "jaxsoftras has no 'entirely_unknown'."),
     ],
@@ -56,6 +68,68 @@ def test_module(name, message, monkeypatch):
 def test_losses(name, message):
     with pytest.raises(AttributeError, match=re.escape(message) + "$"):
         getattr(ours.losses, name)
+
+
+@pytest.mark.parametrize(
+    "package, name, message",
+    [
+        ("losses", "knn", "use losses.nearest_points(points, targets)."),
+        ("losses", "Camera", "it is jaxsoftras.Camera."),
+        ("data", "load_mesh", "it is jaxsoftras.load_mesh."),
+        ("data", "open_splits", "did you mean open_split?"),
+        ("data", "view_batch", "did you mean ViewBatch?"),
+        ("config", "Reconstructor", "it is jaxsoftras.models.Reconstructor."),
+        ("report", "writes", "did you mean write?"),
+        ("report", "mapping", "jaxsoftras.report has no 'mapping'."),
+        ("shapes", "write_dataset", "it is jaxsoftras.shapes.dataset.write_dataset."),
+        ("reconstruction", "evaluate", "evaluation_run.evaluate."),
+        ("viewer", "no_module", "jaxsoftras.viewer has no 'no_module'."),
+    ],
+)
+def test_sub_packages(package, name, message):
+    module = importlib.import_module(f"jaxsoftras.{package}")
+    with pytest.raises(AttributeError, match=re.escape(message) + "$"):
+        getattr(module, name)
+
+
+def test_every_sub_package_answers():
+    for path in Path(guesses.__file__).parent.glob("*/__init__.py"):
+        if path.parent.name not in ("kernels", "configs"):
+            assert path.read_text().rstrip().endswith("_answer_module(__name__)"), path
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "..", "a b", "1", "é", "x" * 9999, "%s{}"])
+def test_names_that_none_would_have(name):
+    for module in (ours, ours.losses):
+        assert not hasattr(module, name)
+
+
+def test_places_are_found_without_imports(monkeypatch):
+    before = set(sys.modules)
+    found = places.find_places.__wrapped__("jaxsoftras")
+    assert set(sys.modules) == before
+    assert found["rasterize"] == ["jaxsoftras.rasterization", "jaxsoftras.torch"]
+    assert found["Split"] == ["jaxsoftras.data"] and "_number" not in found
+    assert "extras" not in found and "Path" not in found
+
+
+def test_places_in_packages_that_cannot_be_read(tmp_path, monkeypatch):
+    (tmp_path / "pack" / "sub").mkdir(parents=True)
+    for name, text in (
+        ("__init__", ""),
+        ("good", "def f(): pass\nclass C: pass\ndef _g(): pass\nasync def h(): pass"),
+        ("broken", "def f(:"),
+        ("binary", "def f(): pass\0"),
+        ("sub/__init__", "from a import b as c\nfrom a.b import d as e, _f\nimport g"),
+        ("sub/inner", "def unseen(): pass"),
+    ):
+        (tmp_path / "pack" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert places.find_places.__wrapped__("pack") == {
+        **{"f": ["pack.good"], "C": ["pack.good"], "h": ["pack.good"]},
+        "e": ["pack.sub"],
+    }
+    assert places.find_places.__wrapped__("pack.good") == {}
 
 
 def test_import_statements_of_losses():
@@ -91,6 +165,8 @@ def test_import_statements():
         exec("from jaxsoftras import load_obj")
     with pytest.raises(ImportError, match="cannot import name 'entirely_unknown'"):
         exec("from jaxsoftras import entirely_unknown")
+    with pytest.raises(ImportError, match=r"it is jaxsoftras\.prediction\.Predictor"):
+        exec("from jaxsoftras import Predictor")
     exec("from jaxsoftras import terminal")  # a module that nothing else imports
     exec("from jaxsoftras import *")
     assert not hasattr(jaxsoftras, "load_obj")

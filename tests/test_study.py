@@ -1,24 +1,18 @@
 """Tables and figures of the study, from run folders without checkpoints."""
 
 import contextlib
-import dataclasses
-import importlib
 import io
-import json
 import re
-import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from jaxsoftras import config
 from jaxsoftras.reconstruction import evaluation_scores, resampling
 from tests.support.scores import make_scores
+from tests.support.study_runs import import_program, make_run, run
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SOURCES = {
     "real13": (),
     "embedded": ("data.source=embedded",),
@@ -29,35 +23,13 @@ OFFSETS = {"baseline": 0.0, "resnet": 0.1, "attention": -0.05}
 
 @pytest.fixture(scope="module")
 def program():
-    pytest.importorskip("matplotlib", reason="matplotlib draws the figures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(IMAGES))
-        yield importlib.import_module("study")
+    with import_program() as module:
+        yield module
 
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
     monkeypatch.setattr(resampling, "RESAMPLES", 200)
-
-
-def make_run(folder, *settings, iou=0.3, val_iou=0.25, step=10, part="all", **fields):
-    """Writes configuration, history and scores of 3 and 2 objects, views alike."""
-    folder.mkdir(parents=True)
-    values = config.override(config.Config(), settings)
-    config.save(values, folder / "config.json")
-    spread = np.arange(5)[:, None] / 100 + np.zeros((5, 4))
-    scores = make_scores({"a": 3, "b": 2}, iou=iou + spread, loss=1 - iou - spread)
-    scores = dataclasses.replace(scores, step=step, **fields)
-    path = folder / "eval" / "test" / "scores.npz"
-    path.parent.mkdir(parents=True)
-    evaluation_scores.write(scores, path)
-    lines = [{"step": k, "loss": 1 / (1 + k)} for k in range(1, step + 1)]
-    lines += [
-        {"step": k, "val_iou": value, "val_part": part}
-        for k, value in ((step // 2, 0.1), (step, val_iou))
-    ]
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (folder / "metrics.jsonl").write_text(text)
 
 
 def make_cell(folder, data_set, encoder, seeds=(0, 1, 2), **fields):
@@ -81,12 +53,6 @@ def folder(tmp_path_factory):
     (path / "notes").mkdir()
     (path / "mixed-baseline-0").mkdir()
     return path
-
-
-def run(program, monkeypatch, *words) -> int:
-    arguments = [str(word) for word in ("study.py", *words)]
-    monkeypatch.setattr(sys, "argv", arguments)
-    return program.main()
 
 
 def read_tables(text):
@@ -237,69 +203,6 @@ class TestTables:
         assert message in capsys.readouterr().err
 
 
-class TestAblation:
-    def test_rows_are_compared_with_the_first(
-        self, program, tmp_path, monkeypatch, capsys
-    ):
-        monkeypatch.chdir(tmp_path)
-        for name, iou in (("a0", 0.3), ("a1", 0.34), ("b0", 0.42)):
-            make_run(tmp_path / name, f"seed={name[1]}", iou=iou, val_iou=iou - 0.1)
-        words = "the |paper|=a0, a1", "mo\nre=b0,gone", "none=gone2"
-        assert run(program, monkeypatch, "--ablation", *words) == 0
-        printed = capsys.readouterr().out
-        rows = [line for line in printed.splitlines() if line.startswith("|")]
-        assert rows[2].startswith(
-            "| the \\|paper\\| | 2 | 0.2200 | 0.3425 ± 0.0283 | –"
-        )
-        assert rows[3].startswith("| mo\\nre | 1 | 0.3200 | 0.4425 | +0.1000 [")
-        assert rows[4] == "| none | 0 | – | – | – |"
-        assert "Left out: gone (" in printed and "Left out: gone2 (" in printed
-
-    def test_validations_of_different_steps_or_parts(self, program, tmp_path):
-        make_run(tmp_path / "a", part="all")
-        make_run(tmp_path / "b", "seed=1", part="some")
-        lines = (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()
-        (tmp_path / "b" / "metrics.jsonl").write_text("\n".join(lines[:-1]))
-        words = [f"a={tmp_path / 'a'}", f"b={tmp_path / 'b'}"]
-        text = program.study_tables.describe_ablation(words, "test")
-        assert "| a | 1 | 0.2500 |" in text
-        assert "| b | 1 | – |" in text  # validated at half of the steps alone
-        assert "Validations are of different parts: all; some." in text
-
-    def test_rows_that_differ_in_other_things_than_seeds_are_noted(
-        self, program, tmp_path
-    ):
-        for name, *words in (
-            ("a0", "seed=0"),
-            ("a1", "seed=1", "optim.batch_size=32"),
-            ("b0", "seed=5"),
-            ("b1", "seed=5"),
-        ):
-            make_run(tmp_path / name, *words)
-        rows = [f"{r}={tmp_path / f'{r}0'},{tmp_path / f'{r}1'}" for r in "ab"]
-        text = program.study_tables.describe_ablation(rows, "test")
-        assert "The runs of a differ in more than their seed: 64; 32." in text
-        assert "± of b is not of different seeds: its runs have 5, 5." in text
-
-    @pytest.mark.parametrize(
-        ("words", "message"),
-        [
-            (["a"], "write LABEL=RUN,RUN,RUN"),
-            (["=runs/a"], "write LABEL=RUN,RUN,RUN"),
-            ([" =runs/a"], "write LABEL=RUN,RUN,RUN"),
-            (["a=,"], "write LABEL=RUN,RUN,RUN"),
-            (["a=x", " a =y"], "two rows have the label a"),
-            (["a=x", "b=./x"], "x is named twice"),
-            (["a=x", "b=y"], "The row a, which the others are compared with, has no"),
-        ],
-    )
-    def test_refusals(self, words, message, program, tmp_path, monkeypatch, capsys):
-        monkeypatch.chdir(tmp_path)
-        assert run(program, monkeypatch, "--ablation", *words) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert message in line
-
-
 class TestFigures:
     def test_are_small_vector_images_with_text(self, figures):
         assert {path.name for path in figures.iterdir()} == {
@@ -343,8 +246,3 @@ class TestFigures:
         steps, means = program.study_plots._average(steps, values)
         assert len(steps) == 60 and steps[-1] == 600
         np.testing.assert_allclose(means[-1], np.mean(np.arange(590, 600)), atol=0.5)
-
-    def test_an_ablation_has_no_figures(self, program, monkeypatch, capsys):
-        with pytest.raises(SystemExit):
-            run(program, monkeypatch, "--ablation", "a=x", "--out", "there")
-        assert "an ablation has none" in capsys.readouterr().err

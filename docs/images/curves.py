@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--out", type=Path, default=Path("docs/images/long_run.png"))
     options = parser.parse_args()
-    losses, scores = map(np.array, read(options.run / "metrics.jsonl"))
+    pairs = read(options.run / "metrics.jsonl")
+    losses, scores = (np.array(each, float) for each in pairs)  # null becomes NaN
     windows = losses[:, 0] // WINDOW
     means = [losses[windows == window].mean(axis=0) for window in np.unique(windows)]
     plt.rcParams["font.size"] = 9

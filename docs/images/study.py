@@ -54,7 +54,8 @@ def main() -> int:
         "--ablation",
         nargs="+",
         metavar="LABEL=RUN,RUN",
-        help="rows of an ablation, and the runs of each",
+        help="rows of an ablation, and the runs of each; a label ends at the first "
+        "equals sign, and runs may have others in their names",
     )
     parser.add_argument("--split", default="test", choices=data.ALL_SPLITS)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="place for figures")

@@ -134,7 +134,8 @@ def describe_ablation(specifications: Sequence[str], split: str) -> str:
 
     Args:
         specifications: ``LABEL=RUN,RUN`` each; the runs of a row differ in their seed.
-            Rows are compared with the first.
+            A label ends at the first equals sign; names of runs have no commas. Rows
+            are compared with the first.
         split: name of the split.
 
     Raises:
@@ -187,10 +188,7 @@ def _read_rows(
     rows: dict[str, list[Run]] = {}
     notes, places = [], set()
     for text in specifications:
-        label, equals, words = (part.strip() for part in text.partition("="))
-        names = [name for name in map(str.strip, words.split(",")) if name]
-        if not (equals and label and names):
-            raise ValueError(f"--ablation {text}: write LABEL=RUN,RUN,RUN.")
+        label, names = _split_row(text)
         if label in rows:
             raise ValueError(f"--ablation: two rows have the label {label}.")
         rows[label] = []
@@ -203,6 +201,40 @@ def _read_rows(
             except terminal.REPORTED as error:
                 notes.append(f"Left out: {name} ({str(error).rstrip('.')}).")
     return rows, notes
+
+
+def _split_row(text: str) -> tuple[str, list[str]]:
+    """Splits ``LABEL=RUN,RUN`` at the first equals sign, and at the commas.
+
+    A path that begins with ``/``, ``./`` or ``../`` is one, with whatever signs.
+
+    Raises:
+        ValueError: a part is missing, or the label may have been meant to go on behind
+            the first equals sign, or a name behind a comma.
+    """
+    label, equals, words = (part.strip() for part in text.partition("="))
+    names = [name for name in map(str.strip, words.split(",")) if name]
+    if not (equals and label and names):
+        raise ValueError(f"--ablation {text}: write LABEL=RUN,RUN,RUN.")
+    first, *more = names[0].split("=")
+    shorter = ["=".join(more[start:]).strip() for start in range(len(more))]
+    unclear = any(map(_is_folder, shorter)) or not _is_folder(names[0])
+    if more and unclear and not names[0].startswith(("/", "./", "../")):
+        raise ValueError(
+            f"--ablation {text}: the label ends at the first equals sign, and the runs "
+            f"begin with {names[0]}; write a label without one, such as "
+            f"'{label} {first}', or ./{names[0]} for a run of that name."
+        )
+    if len(names) > 1 and _is_folder(words):
+        raise ValueError(
+            f"--ablation {text}: a comma separates runs, and {words} is one folder; "
+            "name it by a symbolic link without commas."
+        )
+    return label, names
+
+
+def _is_folder(name: str) -> bool:
+    return bool(name) and Path(name).is_dir()
 
 
 def _check_row(label: str, candidates: Sequence[Candidate]) -> Iterator[str]:

@@ -23,8 +23,10 @@ from jaxsoftras.config.fields import Optim as Optim
 from jaxsoftras.config.fields import Source as Source
 from jaxsoftras.config.model import Model as Model
 from jaxsoftras.config.model import Pooling as Pooling
+from jaxsoftras.config.named import is_name as is_name
 from jaxsoftras.config.named import list_names as list_names
 from jaxsoftras.config.named import locate as locate
+from jaxsoftras.config.named import refuse_name as refuse_name
 from jaxsoftras.config.objective import Loss as Loss
 from jaxsoftras.config.objective import Render as Render
 from jaxsoftras.config.ranges import ConfigError as ConfigError
@@ -36,3 +38,6 @@ from jaxsoftras.config.reading import load as load
 from jaxsoftras.config.reading import override as override
 from jaxsoftras.config.reading import read as read
 from jaxsoftras.config.reading import save as save
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

@@ -21,6 +21,34 @@ def list_names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("[!_]*.py"))
 
 
+def is_name(word: str | Path) -> bool:
+    """Whether a word, given in the place of a folder or a file, is a configuration.
+
+    Args:
+        word: a word of a command line. The name of a configuration, or a Python file,
+            is one, unless there is a folder of that name.
+    """
+    text = str(word)
+    known = text in list_names() or text.endswith(".py")
+    return known and not Path(text).is_dir()
+
+
+def refuse_name(word: str | Path) -> None:
+    """Refuses a configuration in the place of a run folder.
+
+    Args:
+        word: see `is_name`.
+
+    Raises:
+        ConfigError: it is a configuration; the message says what to name.
+    """
+    if is_name(word):
+        raise ConfigError(
+            f"{word} is a configuration, not a run folder: name the folder of a run "
+            f"of it, such as runs/{Path(word).stem}."
+        )
+
+
 def locate(name_or_path: str | Path) -> Path:
     """Finds the file of a configuration.
 

@@ -18,3 +18,6 @@ from jaxsoftras.conventions.opengl import from_opengl as from_opengl
 from jaxsoftras.conventions.opengl import to_opengl as to_opengl
 from jaxsoftras.conventions.pytorch3d import from_pytorch3d as from_pytorch3d
 from jaxsoftras.conventions.pytorch3d import to_pytorch3d as to_pytorch3d
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

@@ -32,6 +32,7 @@ from jaxsoftras.data.mixture import Mixture
 from jaxsoftras.data.sampling import ViewBatch, sample_views, view_batches
 from jaxsoftras.data.source import Source, open_split, open_training_set
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, Split
+from jaxsoftras.guesses import answer_module as _answer_module
 
 __all__ = [
     "ALL_SPLITS",
@@ -46,3 +47,5 @@ __all__ = [
     "view_batches",
     "sample_views",
 ]
+
+_answer_module(__name__)

@@ -14,3 +14,6 @@ from jaxsoftras.fitting.parametrizations import PARAMETRIZATIONS as PARAMETRIZAT
 from jaxsoftras.fitting.silhouettes import Fit as Fit
 from jaxsoftras.fitting.silhouettes import Options as Options
 from jaxsoftras.fitting.silhouettes import fit_silhouettes as fit_silhouettes
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

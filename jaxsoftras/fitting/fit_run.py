@@ -9,7 +9,7 @@ import numpy as np
 import rich.console
 import rich.markup
 
-from jaxsoftras import compilation_cache, config, terminal
+from jaxsoftras import command_line, compilation_cache, config, terminal
 from jaxsoftras.fitting import masks
 from jaxsoftras.fitting.masks import MaskFit
 from jaxsoftras.fitting.parametrizations import LEARNING_RATES, PARAMETRIZATIONS
@@ -26,10 +26,9 @@ def _add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        required=True,
         metavar="PATH",
-        help="folder of the results of a data set, or file of the mesh of masks: "
-        f"{', '.join(masks.SUFFIXES)}",
+        help="needed: folder of the results of a data set, or file of the mesh of "
+        f"masks: {', '.join(masks.SUFFIXES)}",
     )
     parser.add_argument(
         "--parametrization",
@@ -73,7 +72,7 @@ def _add_mask_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGr
     group = parser.add_argument_group("masks of one object")
     group.add_argument(
         "masks",
-        type=Path,
+        type=command_line.file_unless_config("write --config {}"),
         nargs="*",
         metavar="MASK",
         help="mask, picture with transparency or with a mask beside it, or a folder",
@@ -240,6 +239,9 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras fit") ->
     _add_shared_arguments(parser)
     of_masks, of_data = _add_mask_arguments(parser), _add_data_arguments(parser)
     options = parser.parse_intermixed_args(arguments)
+    # argparse would ask for it before it looks at the masks
+    if options.out is None:
+        parser.error("--out is needed, for the results")
     if options.config:
         _refuse_options(parser, options, of_masks, "is for masks, without --config")
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import platform
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 import jaxsoftras
-from jaxsoftras import atomic, models
+from jaxsoftras import atomic, models, strict_json
 from jaxsoftras.model_files import card, contents, exporting
 from jaxsoftras.model_files.contents import ModelFileError
 
@@ -105,7 +104,7 @@ def _round(
 
 
 def _to_json(values: Any) -> bytes:
-    return (json.dumps(values, indent=2) + "\n").encode("ascii")
+    return (strict_json.dumps(values, indent=2) + "\n").encode("ascii")
 
 
 def _list_versions() -> dict[str, str]:

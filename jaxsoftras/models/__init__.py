@@ -3,6 +3,7 @@
 from jaxsoftras import extras
 
 extras.require("make networks", "flax")
+from jaxsoftras.guesses import answer_module as _answer_module
 from jaxsoftras.models.decoder import MultilevelDecoder as MultilevelDecoder
 from jaxsoftras.models.decoder import SoftRasDecoder as SoftRasDecoder
 from jaxsoftras.models.decoder import deform as deform
@@ -22,3 +23,5 @@ from jaxsoftras.models.reconstructor import to_network_input as to_network_input
 from jaxsoftras.models.trained import Trained as Trained
 from jaxsoftras.models.trained import flatten as flatten
 from jaxsoftras.models.trained import unflatten as unflatten
+
+_answer_module(__name__)

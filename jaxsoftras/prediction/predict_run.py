@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +13,13 @@ import rich.table
 
 from jaxsoftras import (
     atomic,
+    command_line,
     compilation_cache,
     mesh,
     meshfile,
     model_files,
     models,
+    strict_json,
     terminal,
     texture,
 )
@@ -166,7 +167,9 @@ def _write_summary(
         ],
     }
     with atomic.file(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="ascii")
+        partial.write_text(
+            strict_json.dumps(content, indent=1) + "\n", encoding="ascii"
+        )
 
 
 def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> None:
@@ -232,7 +235,11 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         "1 if some were left out, and the reasons are printed; 2 after an error.",
     )
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGE", help="picture, or a folder"
+        "images",
+        type=command_line.file_unless_config("name a run of it by --workdir FOLDER"),
+        nargs="+",
+        metavar="IMAGE",
+        help="picture, or a folder",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the results"

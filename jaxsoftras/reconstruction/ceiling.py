@@ -6,6 +6,7 @@ scores are an estimate of what it could reach at best.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -177,8 +178,15 @@ def save(path: Path, fit: Fitted, checksum: str) -> None:
         np.savez(partial, **fit._asdict(), data=np.asarray(checksum))
 
 
-def load(path: Path, checksum: str) -> Fitted | None:
+def load(path: Path, checksum: str, shape: tuple[int, int]) -> Fitted | None:
     """Reads the fit of an object; None if there is none, or it is damaged.
+
+    A warning names a damaged one.
+
+    Args:
+        path: the file.
+        checksum: checksum of the data set.
+        shape: numbers of vertices of a mesh and of views of an object.
 
     Raises:
         ProgramError: it is of other data.
@@ -189,7 +197,12 @@ def load(path: Path, checksum: str) -> Fitted | None:
         with damage.explain(path), np.load(path, allow_pickle=False) as file:
             fit = Fitted(*(file[name] for name in Fitted._fields))
             found = str(file["data"])
-    except ValueError:
+            if found == checksum:
+                _check(fit, *shape)
+    except ValueError as error:
+        warnings.warn(
+            f"The object of {path.name} is fitted again: {error}", stacklevel=2
+        )
         return None
     if found != checksum:
         raise terminal.ProgramError(
@@ -199,12 +212,40 @@ def load(path: Path, checksum: str) -> Fitted | None:
     return fit
 
 
+def _check(fit: Fitted, vertices: int, views: int) -> None:
+    """Raises ValueError unless the arrays of a file are those of a fit."""
+    wanted = {
+        "vertices": ("f", (vertices, 3)),
+        "iou": ("f", ()),
+        "view_iou": ("f", (views,)),
+        "fitted": ("b", (views,)),
+        "loss": ("f", ()),
+    }
+    for name, (kind, shape) in wanted.items():
+        array = getattr(fit, name)
+        if array.dtype.kind != kind or array.shape != shape:
+            raise ValueError(f"{name} is {array.dtype} {list(array.shape)}")
+    if not np.all(np.isfinite(fit.vertices)):
+        raise ValueError("vertices are not finite")
+    for name in ("iou", "view_iou"):
+        if not evaluation_scores.within_unit(getattr(fit, name)):
+            raise ValueError(f"{name} is not from 0 to 1")
+
+
 def find_finished(
-    folder: Path, split: data.Split, checksum: str
+    folder: Path, split: data.Split, checksum: str, vertices: int
 ) -> dict[tuple[str, int], Fitted]:
-    """Fits of objects that were finished before, by category and number."""
+    """Fits of objects that were finished before, by category and number.
+
+    Args:
+        folder: folder of the fits.
+        split: the objects.
+        checksum: checksum of the data set.
+        vertices: number of vertices of a mesh.
+    """
+    shape = vertices, split.num_views
     found = {
-        item: load(locate(folder, split, item), checksum)
+        item: load(locate(folder, split, item), checksum, shape)
         for item in list_objects(split)
     }
     return {item: fit for item, fit in found.items() if fit is not None}

@@ -21,6 +21,7 @@ from jaxsoftras.reconstruction import (
     evaluation_subject,
     evaluation_summary,
     evaluation_table,
+    evaluation_writing,
     run_folder,
     true_meshes,
 )
@@ -116,7 +117,7 @@ def fit_split(
         scores, notes = _score(plan, split, fits, truths)
         metrics = evaluation_summary.summarize(scores, notes)
         folder = out / evaluation_run.FOLDER / split_name
-        evaluation_run.save(folder, metrics, scores)
+        evaluation_writing.save(folder, metrics, scores)
     console.print(evaluation_table.make_table(metrics))
     written = f"Written to {folder}: scores.npz, metrics.json; meshes in {out / FITS}."
     for line in [*notes, terminal.printable(written)]:
@@ -181,7 +182,8 @@ def _check_same(out: Path, plan: Plan, settings: config.Config) -> None:
 def _fit_objects(plan: Plan, split: data.Split, folder: Path) -> list[Fitted]:
     """Fits of all objects, in the order of the split; those that are there are read."""
     objects, checksum = list_objects(split), evaluation_subject.summarize_data(split)
-    fits = ceiling.find_finished(folder, split, checksum)
+    vertices = 10 * 4**plan.settings.model.template_level + 2
+    fits = ceiling.find_finished(folder, split, checksum, vertices)
     waiting = [item for item in objects if item not in fits]
     if fits and waiting:
         print(f"{len(fits)} of {len(objects)} objects are fitted already.")

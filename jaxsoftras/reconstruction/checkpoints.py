@@ -1,5 +1,6 @@
 """Checkpoints of a run: written by Orbax in the background, verified when read.
 
+`jaxsoftras.reconstruction.sound_checkpoints` chooses among them;
 `jaxsoftras.reconstruction.checkpoint_files` has the folders, and what makes them whole.
 """
 
@@ -9,9 +10,9 @@ import concurrent.futures
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +26,13 @@ from jaxsoftras.reconstruction import (
     orbax_format,
     provenance,
 )
-from jaxsoftras.reconstruction.run_folder import CHECKPOINTS, RunError
+from jaxsoftras.reconstruction.run_folder import RunError
+from jaxsoftras.reconstruction.sound_checkpoints import ITEM, SoundCheckpoints
 
 State = TypeVar("State")
 
-_ITEM = "default"  # name of Orbax's folder, also in earlier versions
 
-
-class Checkpoints:
+class Checkpoints(SoundCheckpoints):
     """Checkpoints of a run, each of which is complete or absent.
 
     Use as a context manager, which waits at the end until all are written.
@@ -48,120 +48,12 @@ class Checkpoints:
             read_only: whether to leave the folder untouched. Otherwise the caller has
                 claimed it; see `run_folder.claim`.
         """
-        self._folder = workdir / CHECKPOINTS
+        super().__init__(workdir, read_only=read_only)
         self._keep = keep
-        self._read_only = read_only
-        self._unverified: set[int] = set()  # of which was warned
         self._thread = concurrent.futures.ThreadPoolExecutor(1, "checkpoints")
         self._writing: list[concurrent.futures.Future[None]] = []
         if not read_only:
             checkpoint_files.remove_leftovers(self._folder)
-
-    def latest(self) -> int | None:
-        """Step of the newest checkpoint, verified or not, if there is one."""
-        return max(checkpoint_files.list_steps(self._folder), default=None)
-
-    def newest(self) -> int | None:
-        """Step of the newest sound checkpoint, if there are checkpoints.
-
-        A warning names damaged ones, which are renamed unless `read_only`.
-
-        Raises:
-            RunError: all checkpoints are damaged.
-        """
-        step, damaged = self._find_sound(sorted)
-        if step is not None:
-            return step
-        aside = checkpoint_files.list_damaged(self._folder)
-        if damaged or aside:
-            names = [f"{step} ({damaged[step]})" for step in sorted(damaged)] + aside
-            raise RunError(
-                f"{self._folder} holds damaged checkpoints only: {', '.join(names)}; "
-                "put back a sound one, or remove them to begin at step 0."
-            )
-        return None
-
-    def best(self) -> int | None:
-        """Step of the sound checkpoint with the highest score, if any has a score.
-
-        Of equal scores, the first counts. A warning names damaged ones, which are
-        renamed unless `read_only`, and damaged scores.
-        """
-        step, damaged = self._find_sound(self._rank)
-        if step is None:
-            self._pass_over(damaged, "no other one has a score")
-        checkpoint_scores.warn_of_damage(self._folder)
-        return step
-
-    def peek_best(self) -> int | None:
-        """Step of the checkpoint with the highest score, verified or not."""
-        steps = self._rank(checkpoint_files.list_steps(self._folder))
-        return steps[-1] if steps else None
-
-    def _rank(self, steps: Iterable[int]) -> list[int]:
-        return checkpoint_scores.rank(self._folder, steps)
-
-    def score(self, step: int) -> float | None:
-        """Score of a checkpoint; None if it has none, or a damaged one."""
-        return checkpoint_scores.find(self._folder, step)
-
-    def _find_sound(
-        self, rank: Callable[[Iterable[int]], list[int]]
-    ) -> tuple[int | None, dict[int, str]]:
-        """Finds the last of the ranked steps that is sound, and passes over others.
-
-        Returns:
-            The step, and None if there is none; the damaged ones that were tried.
-        """
-        damaged: dict[int, str] = {}
-        while steps := rank(
-            set(checkpoint_files.list_steps(self._folder)) - set(damaged)
-        ):
-            step = steps[-1]
-            damage = self._find_damage(step)
-            if damage is None:
-                self._pass_over(damaged, f"that of step {step} is used")
-                return step, {}
-            if (self._folder / str(step)).exists():  # not removed by a training run
-                damaged[step] = damage
-        return None, damaged
-
-    def find(self, step: int | Literal["best"] | None = None) -> int:
-        """Step of a sound checkpoint.
-
-        Args:
-            step: the wanted step, or ``"best"``; see `best`, and `newest` if None.
-
-        Raises:
-            RunError: there is no such checkpoint, or it is damaged.
-        """
-        if step is None:
-            step = self.newest()
-            if step is None:
-                raise RunError(
-                    f"There is no checkpoint in {self._folder}; train first."
-                )
-            return step
-        if step == "best":
-            best = self.best()
-            if best is None:
-                raise RunError(
-                    f"No sound checkpoint in {self._folder} has a score; choose "
-                    "another one, or train with log.validate_every."
-                )
-            return best
-        steps = checkpoint_files.list_steps(self._folder)
-        if step not in steps:
-            raise RunError(
-                f"There is no checkpoint of step {step} in {self._folder}, but of "
-                f"{', '.join(map(str, steps)) or 'none'}."
-            )
-        if damage := self._find_damage(step):
-            raise RunError(
-                f"The checkpoint {self._folder / str(step)} is damaged: {damage}; "
-                "choose another step."
-            )
-        return step
 
     def save(self, step: int, state: Any) -> None:
         """Starts to write a checkpoint in the background, unless it exists.
@@ -260,53 +152,13 @@ class Checkpoints:
             values = orbax_format.read(self._item(step), wanted)
         return _place(functools.reduce(dict.__getitem__, name.split("."), values), like)
 
-    def _find_damage(self, step: int) -> str | None:
-        """Phrase about a damaged checkpoint; warns of one that cannot be verified."""
-        checkpoint = self._folder / str(step)
-        if any(map(self._has_manifest, self._list_until(step))):
-            return checkpoint_files.find_damage(checkpoint)
-        try:
-            item = self._item(step)
-            orbax_format.read(item, orbax_format.read_structure(item))
-        except Exception:
-            return "it has no checksums, and cannot be read"
-        if step not in self._unverified:
-            self._unverified.add(step)
-            warnings.warn(
-                f"The checkpoint {checkpoint} has no checksums, as in earlier versions,"
-                " and is read without verification.",
-                stacklevel=3,
-            )
-        return None
-
-    def _list_until(self, step: int) -> list[int]:
-        """Steps of the checkpoints up to one; the later ones have manifests."""
-        steps = checkpoint_files.list_steps(self._folder)
-        return [number for number in steps if number <= step]
-
-    def _has_manifest(self, step: int) -> bool:
-        return (self._folder / str(step) / checkpoint_files.MANIFEST).exists()
-
-    def _pass_over(self, damaged: dict[int, str], instead: str) -> None:
-        """Reports damaged checkpoints, and sets them aside."""
-        for number, damage in damaged.items():
-            checkpoint = self._folder / str(number)
-            place = ""
-            if not self._read_only:
-                place = f", is now {checkpoint_files.set_aside(checkpoint).name}"
-            warnings.warn(
-                f"The checkpoint {checkpoint} is damaged{place}, and {instead}: "
-                f"{damage}.",
-                stacklevel=4,
-            )
-
     def _write(self, step: int, state: Any) -> None:
         """Writes a checkpoint and removes old ones; runs in the background."""
         checkpoint = self._folder / str(step)
         try:
             on_host = jax.device_get(state)
             with atomic.folder(checkpoint) as partial:
-                orbax_format.write(partial / _ITEM, on_host)
+                orbax_format.write(partial / ITEM, on_host)
                 checkpoint_files.seal(partial, step, provenance.list_versions())
             checkpoint_files.flush(self._folder)
             self._remove_old()
@@ -336,9 +188,6 @@ class Checkpoints:
         for old in checkpoint_files.list_steps(self._folder)[: -self._keep]:
             if old != best:
                 checkpoint_files.remove(self._folder / str(old))
-
-    def _item(self, step: int) -> Path:
-        return self._folder / str(step) / _ITEM
 
     @contextlib.contextmanager
     def _explaining(self, step: int) -> Iterator[None]:

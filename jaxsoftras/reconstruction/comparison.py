@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,12 +32,14 @@ class Candidate(NamedTuple):
         settings: configuration of the run.
         scores: its scores.
         note: what the reader must know of them, a sentence; or nothing.
+        folder: run folder, without symbolic links; None if it is not known.
     """
 
     name: str
     settings: config.Config
     scores: Scores
     note: str = ""
+    folder: Path | None = None
 
 
 class Row(NamedTuple):
@@ -288,7 +291,28 @@ def _find_different(settings: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def _list_repeated(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Sentences on candidates that are one checkpoint, by different names."""
+    for number, candidate in enumerate(candidates):
+        for other in candidates[:number]:
+            if _is_same_checkpoint(candidate, other):
+                yield (
+                    f"{other.name} and {candidate.name} are the same checkpoint, of "
+                    f"step {candidate.scores.step:,}: their scores are of one network."
+                )
+                break
+
+
+def _is_same_checkpoint(first: Candidate, other: Candidate) -> bool:
+    here, there = first.scores, other.scores
+    if here.checkpoint and there.checkpoint:
+        return here.checkpoint == there.checkpoint
+    same_folder = first.folder is not None and first.folder == other.folder
+    return same_folder and here.step == there.step
+
+
 def _list_notes(rows: Sequence[Row]) -> Iterator[str]:
+    yield from _list_repeated([each for row in rows for each in row.candidates])
     for row in rows:
         yield from (candidate.note for candidate in row.candidates if candidate.note)
         steps = sorted({candidate.scores.step for candidate in row.candidates})

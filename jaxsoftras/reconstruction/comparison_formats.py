@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import rich.markup
 import rich.table
 
-from jaxsoftras import terminal
+from jaxsoftras import strict_json, terminal
 from jaxsoftras.reconstruction.evaluation_scores import COLUMNS
 
 _WIDTH = 200  # of a file
@@ -148,8 +147,11 @@ def format_latex(table: Table) -> str:
 
 
 def format_json(table: Table) -> str:
-    """Formats everything that is known of a comparison as JSON."""
-    return json.dumps(table, indent=2) + "\n"
+    """Formats everything that is known of a comparison as JSON.
+
+    Numbers that are not finite are null.
+    """
+    return strict_json.dumps(table, indent=2) + "\n"
 
 
 def format_csv(table: Table) -> str:

@@ -13,10 +13,12 @@ from typing import Any, Literal
 from jaxsoftras import atomic, compilation_cache, config, data, terminal
 from jaxsoftras.reconstruction import (
     ceiling_run,
+    checkpoint_files,
     comparison,
     evaluation_run,
     evaluation_scores,
     evaluation_summary,
+    evaluation_writing,
     run_folder,
 )
 from jaxsoftras.reconstruction.checkpoints import Checkpoints
@@ -33,12 +35,21 @@ Step = int | Literal["best"] | None
 
 
 def split_run(text: str) -> tuple[Path, Step]:
-    """Splits ``RUN``, ``RUN:STEP`` or ``RUN:best`` into the run folder and the step."""
-    if Path(text).is_dir():
-        return Path(text), None
-    if text.endswith(":best"):
-        return Path(text.removesuffix(":best")), "best"
-    return run_folder.split_source(text)
+    """Splits ``RUN``, ``RUN:STEP`` or ``RUN:best`` into the run folder and the step.
+
+    Raises:
+        RunError: there is a folder of that name, and such a checkpoint in another.
+    """
+    if not Path(text).is_dir():
+        return run_folder.split_source(text)
+    run, _, step = text.rpartition(":")
+    steps = checkpoint_files.list_steps(Path(run) / run_folder.CHECKPOINTS)
+    if run and steps and step in ("best", *map(str, steps)):
+        raise run_folder.RunError(
+            f"{text} is a folder, and a checkpoint of {run} as well: write {text}/ for "
+            f"the folder, or {run}/:{step} for the checkpoint."
+        )
+    return Path(text), None
 
 
 def obtain(text: str, split: str, root: str | None = None) -> Candidate:
@@ -56,6 +67,7 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
         ConfigError, RunError, ValueError, OSError: as `evaluation_run.evaluate`.
     """
     workdir, wanted = split_run(text)
+    folder = Path(os.path.realpath(workdir))
     if _is_of_model(workdir):
         settings, scores = _read_model(workdir, split)
         if wanted not in (None, scores.step):
@@ -63,20 +75,20 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
                 f"{workdir} holds the results of a model file of step {scores.step}: "
                 f"name it without :{wanted}."
             )
-        return Candidate(text, settings, scores)
+        return Candidate(text, settings, scores, folder=folder)
     settings = run_folder.read_config(workdir)
     step = _find_step(workdir, wanted, split)
     for scores in _saved(workdir, split, step):
         if scores.step == step and _is_of(scores, workdir):
             note = ceiling_run.describe_fits(workdir, scores)
-            return Candidate(text, settings, scores, note and f"{text}: {note}")
+            return Candidate(text, settings, scores, note and f"{text}: {note}", folder)
     overrides = evaluation_run.choose_data(root)
     subject = Subject(workdir, split, step, overrides)
     terminal.complain(f"{terminal.printable(text)}: step {step:,} has no scores yet.")
     scores, notes = evaluation_run.score(subject, DEFAULT_SURFACES)
     metrics = evaluation_summary.summarize(scores, notes)
-    evaluation_run.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
-    return Candidate(text, settings, scores)
+    evaluation_writing.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
+    return Candidate(text, settings, scores, folder=folder)
 
 
 def _is_of_model(workdir: Path) -> bool:
@@ -185,15 +197,36 @@ def _rename(rows: Sequence[Row], labels: Sequence[str]) -> list[Row]:
     names = [row.name for row in rows]
     known = dict(zip(names, names, strict=True))
     for text in labels:
-        # names of rows have equals signs of their own
-        name, equals, label = text.rpartition("=")
-        if not (equals and name and label):
-            raise ValueError(f"--label {text}: write NAME=LABEL.")
-        _check_name(name, names, "--label")
+        name, label = _split_label(text, names)
         known[name] = label
     if len(set(known.values())) < len(rows):
         raise ValueError("Two rows have the same label: choose others by --label.")
     return [row._replace(name=known[row.name]) for row in rows]
+
+
+def _split_label(text: str, names: Sequence[str]) -> tuple[str, str]:
+    """Splits ``NAME=LABEL``, either of which may have equals signs of its own.
+
+    Raises:
+        ValueError: no row, or more than one, has a name that the text begins with.
+    """
+    parts = text.split("=")
+    pairs = [
+        ("=".join(parts[:end]), "=".join(parts[end:])) for end in range(1, len(parts))
+    ]
+    pairs = [(name, label) for name, label in pairs if name and label]
+    if not pairs:
+        raise ValueError(f"--label {text}: write NAME=LABEL.")
+    found = [pair for pair in pairs if pair[0] in names]
+    if len(found) > 1:
+        rows = " or of ".join(name for name, _ in found)
+        raise ValueError(
+            f"--label {text} may be of {rows}: name one of these runs by another path, "
+            f"such as ./{found[0][0]}."
+        )
+    if not found:
+        _check_name(pairs[-1][0], names, "--label")
+    return found[0]
 
 
 def _check_name(name: str, names: Sequence[str], option: str) -> None:

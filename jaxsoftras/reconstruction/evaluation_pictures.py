@@ -68,10 +68,8 @@ def make(subject: Subject, scores: Scores, color_count: int | None) -> Pictures:
 def write(folder: Path, pictures: Pictures, faces: np.ndarray) -> str:
     """Writes the galleries, and the meshes of ``gallery.png``.
 
-    Those in colour of an evaluation before are removed if there are none now.
-
     Args:
-        folder: ``eval/<split>/`` of the run.
+        folder: the folder to write to.
         pictures: what the galleries show.
         faces: ``[F, 3]`` vertex indices, the topology of all reconstructions.
 
@@ -83,15 +81,11 @@ def write(folder: Path, pictures: Pictures, faces: np.ndarray) -> str:
     for example in pictures.examples:
         mesh = Mesh(example.vertices, faces)
         meshfile.save_mesh(folder / f"{example.name}.obj", mesh)
-        colored = folder / f"{example.name}.glb"
-        if example.colors is None:
-            colored.unlink(missing_ok=True)
-        else:
+        if example.colors is not None:
             mesh = mesh._replace(texture=color.make_texture(example.colors))
-            meshfile.save_mesh(colored, mesh)
+            meshfile.save_mesh(folder / f"{example.name}.glb", mesh)
     files = f"gallery.png, {len(pictures.examples)} OBJ files"
     if not pictures.colored:
-        (folder / "colors.png").unlink(missing_ok=True)
         return files
     with atomic.file(folder / "colors.png") as path:
         color_gallery.sheet(pictures.colored).save(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +12,9 @@ import numpy as np
 import rich.console
 
 from jaxsoftras import (
-    atomic,
     command_line,
     compilation_cache,
-    config,
     data,
-    extras,
-    report,
     terminal,
 )
 from jaxsoftras.reconstruction import (
@@ -27,6 +22,7 @@ from jaxsoftras.reconstruction import (
     evaluation_scores,
     evaluation_summary,
     evaluation_table,
+    evaluation_writing,
     processes,
     run_folder,
     showcase,
@@ -64,7 +60,8 @@ def evaluate(
     The results are ``metrics.json``, ``scores.npz``, ``gallery.png`` and an OBJ file
     for each row of the gallery, in ``eval/<split>/`` of the run folder; ``colors.png``
     and a GLB file beside each OBJ file if the model has colours; and ``report.html``,
-    with the files that `jaxsoftras.report` makes it from.
+    with the files that `jaxsoftras.report` makes it from. They replace those of an
+    evaluation before; see `jaxsoftras.written_files`.
 
     Args:
         workdir: the run folder.
@@ -119,17 +116,15 @@ def evaluate(
     shown = showcase.reconstruct(subject, scores)
     if not first:
         return metrics
-    folder = workdir / FOLDER / split_name
-    # a model file has no run folder that keeps its configuration
-    save(folder, metrics, scores, None if model is None else subject.settings)
-    showcase.write(folder, shown, subject.settings)
-    faces = subject.experiment.network.faces
-    files = evaluation_pictures.write(folder, pictures, faces)
-    lines = [
-        f"Written to {folder}: {evaluation_summary.FILE}, {evaluation_scores.FILE}, "
-        f"{files}.",
-        _write_report(workdir, split_name),
-    ]
+    lines = evaluation_writing.write(
+        workdir,
+        subject,
+        metrics,
+        scores,
+        shown,
+        pictures,
+        keep_config=model is not None,
+    )
     for line in lines:
         console.print(
             terminal.printable(line), markup=False, highlight=False, soft_wrap=True
@@ -153,18 +148,6 @@ def _check_model(
         raise run_folder.RunError(
             f"{there} is a file: name a folder for the results by --workdir."
         )
-
-
-def _write_report(workdir: Path, split_name: str) -> str:
-    """Writes the report, and says where it is, or why there is none."""
-    try:
-        path = report.write(workdir, split_name)
-    except extras.MissingExtraError as error:
-        return (
-            f"{error} Then run: jaxsoftras report {shlex.quote(str(workdir))} "
-            f"--split {split_name}."
-        )
-    return f"Report: {path}, {path.stat().st_size / 1e6:.1f} MB."
 
 
 def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]]:
@@ -198,22 +181,6 @@ def score(subject: Subject, surfaces: SurfaceOptions) -> tuple[Scores, list[str]
     else:
         notes += list_problems(truths, scores)
     return scores, notes
-
-
-def save(
-    folder: Path,
-    metrics: dict[str, Any],
-    scores: Scores,
-    settings: config.Config | None = None,
-) -> None:
-    """Writes means, their scores, and the configuration if any: all files or none."""
-    names = [evaluation_scores.FILE, evaluation_summary.FILE]
-    names += [run_folder.CONFIG] * (settings is not None)
-    with atomic.files([folder / name for name in names]) as partials:
-        evaluation_scores.write(scores, partials[0])
-        evaluation_summary.write(metrics, partials[1])
-        if settings is not None:
-            config.save(settings, partials[2])
 
 
 def _compare_untrained(subject: Subject, metrics: dict[str, Any]) -> str:

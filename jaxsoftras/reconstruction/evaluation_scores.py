@@ -17,6 +17,7 @@ from jaxsoftras.reconstruction.run_folder import RunError
 
 FILE = "scores.npz"
 FORMAT = 1
+_ROUNDING = 1e-5  # of sums over the pixels of an image in single precision
 
 
 class Column(NamedTuple):
@@ -28,12 +29,14 @@ class Column(NamedTuple):
         always: whether every view has one, so that NaN is a result; otherwise NaN says
             that there is none.
         listed: whether tables have it.
+        unit: whether scores are from 0 to 1.
     """
 
     label: str
     better: Literal["higher", "lower"]
     always: bool = False
     listed: bool = True
+    unit: bool = False
 
 
 COLOR_BASELINES = {"mean_color": "mean colour", "nearest_pixel": "nearest pixel"}
@@ -47,11 +50,11 @@ COLOR_COLUMNS = {
 }
 """Columns of colours; those of a baseline have its name behind."""
 COLUMNS = {
-    "iou": Column("mean IoU", "higher"),
-    "thin_iou": Column("thin IoU", "higher"),
-    "silhouette_iou": Column("silhouette IoU", "higher"),
+    "iou": Column("mean IoU", "higher", unit=True),
+    "thin_iou": Column("thin IoU", "higher", unit=True),
+    "silhouette_iou": Column("silhouette IoU", "higher", unit=True),
     "chamfer": Column("chamfer", "lower"),
-    "f_score": Column("F-score", "higher"),
+    "f_score": Column("F-score", "higher", unit=True),
     **COLOR_COLUMNS,
     **{
         f"{name}_{baseline}": column._replace(
@@ -196,7 +199,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Scores:
 
 
 def _check(scores: Scores) -> Scores:
-    """Raises ValueError unless all arrays have the shapes that belong together."""
+    """Raises ValueError unless the arrays belong together and scores are in range."""
     shape = scores.azimuth.shape
     arrays = [getattr(scores, name) for name in _PER_OBJECT]
     if (
@@ -211,4 +214,13 @@ def _check(scores: Scores) -> Scores:
         or not math.isfinite(scores.threshold)
     ):
         raise ValueError("its arrays do not belong together")
+    for name, column in COLUMNS.items():
+        if column.unit and not within_unit(scores.columns[name][scores.seen]):
+            raise ValueError(f"{name} is not from 0 to 1")
     return scores
+
+
+def within_unit(scores: np.ndarray) -> bool:
+    """Whether scores are from 0 to 1, but for rounding, or NaN where there is none."""
+    inside = (scores >= 0) & (scores <= 1 + _ROUNDING)
+    return bool(np.all(np.isnan(scores) | inside))

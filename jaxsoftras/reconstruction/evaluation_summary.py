@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxsoftras import strict_json
 from jaxsoftras.reconstruction import evaluation_scores, resampling
 from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
 
@@ -122,5 +122,5 @@ def list_gaps(scores: Scores, ema: float = 0) -> Iterator[str]:
 
 
 def write(metrics: dict[str, Any], path: Path) -> None:
-    """Writes ``metrics.json``."""
-    path.write_text(json.dumps(metrics, indent=2) + "\n")
+    """Writes ``metrics.json``; numbers that are not finite are null."""
+    path.write_text(strict_json.dumps(metrics, indent=2) + "\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import socket
 import time
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, strict_json
 from jaxsoftras.reconstruction import event_format
 
 PART = "val_part"
@@ -54,9 +55,12 @@ class MetricsFile:
         self._file = path.open("ab", buffering=0)
 
     def add(self, step: int, values: Mapping[str, Any]) -> None:
-        """Adds a line: the step, the values, and the time in seconds since 1970."""
+        """Adds a line: the step, the values, and the time in seconds since 1970.
+
+        Numbers that are not finite are null.
+        """
         line = {"step": step, **values, "time": round(time.time(), 3)}
-        _write(self._file, json.dumps(line).encode() + b"\n")
+        _write(self._file, strict_json.dumps(line).encode() + b"\n")
 
     def close(self) -> None:
         """Closes the file."""
@@ -66,9 +70,10 @@ class MetricsFile:
 def _read_step(line: bytes) -> float:
     """Reads the step of a line; infinite if it is not a complete one."""
     try:
-        return json.loads(line)["step"] if line.endswith(b"\n") else float("inf")
-    except (ValueError, TypeError, KeyError):
-        return float("inf")
+        step = json.loads(line)["step"] if line.endswith(b"\n") else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        step = None
+    return step if isinstance(step, (int, float)) else math.inf
 
 
 class EventFile:

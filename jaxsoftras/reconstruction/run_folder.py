@@ -42,10 +42,11 @@ def read_config(workdir: Path) -> config.Config:
 
     Raises:
         RunError: not a run folder.
-        ConfigError: a damaged configuration.
+        ConfigError: a damaged configuration, or the name of one in place of a folder.
     """
     path = workdir / CONFIG
     if not path.is_file():
+        config.refuse_name(workdir)
         raise RunError(f"{workdir} is not a run folder: it holds no {CONFIG}.")
     return config.read(path)
 
@@ -69,6 +70,8 @@ def choose_config(
         earlier = provenance.read_overrides(workdir) if _has_begun(workdir) else []
         return config.load(file, [*earlier, *overrides])
     if not (workdir / CONFIG).is_file():
+        if config.is_name(workdir):
+            raise RunError(f"{workdir} is a configuration: write --config {workdir}.")
         raise RunError(
             f"{workdir} holds no run to resume; start one with --config NAME."
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxsoftras import atomic, config, voxels
+from jaxsoftras import atomic, config, voxels, written_files
 from jaxsoftras.reconstruction import gallery, provenance
 from jaxsoftras.reconstruction.evaluation_scores import Scores
 from jaxsoftras.reconstruction.evaluation_subject import Subject
@@ -163,7 +163,7 @@ def write(folder: Path, shown: examples.Examples, settings: config.Config) -> No
         "data": (*settings.data.sources, settings.data)[0].root,
         "moving_average": settings.optim.ema,
         **provenance.describe_machine(),
-        "metrics": results.digest(folder / results.METRICS),
+        "metrics": written_files.digest(folder / results.METRICS),
     }
     paths = [folder / examples.FILE, folder / results.ENVIRONMENT]
     with atomic.files(paths) as (arrays, description):

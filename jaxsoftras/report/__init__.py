@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxsoftras import atomic, extras
+from jaxsoftras import atomic, extras, written_files
+from jaxsoftras.guesses import answer_module as _answer_module
 from jaxsoftras.report import results
 
 FILE = "report.html"
@@ -45,10 +46,10 @@ def write(workdir: Path, split: str) -> Path:
     from jaxsoftras.report import page
 
     found = results.read(workdir, split)
-    path = results.folder_of(workdir, split) / FILE
-    with atomic.file(path) as partial:
+    folder = results.folder_of(workdir, split)
+    with written_files.add(folder, FILE) as partial:
         partial.write_text(page.make(found), encoding="utf-8")
-    return path
+    return folder / FILE
 
 
 def write_search(workdir: Path, title: str, results: Mapping[str, Any]) -> Path:
@@ -73,3 +74,6 @@ def write_search(workdir: Path, title: str, results: Mapping[str, Any]) -> Path:
     with atomic.file(path) as partial:
         partial.write_text(search.make_page(title, results), encoding="utf-8")
     return path
+
+
+_answer_module(__name__)

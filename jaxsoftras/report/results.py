@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import shlex
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxsoftras import config, terminal
+from jaxsoftras import config, terminal, written_files
 from jaxsoftras.report import examples, history
 
 METRICS, ENVIRONMENT = "metrics.json", "environment.json"
@@ -71,11 +70,6 @@ def folder_of(workdir: Path, split: str) -> Path:
     return workdir / "eval" / split
 
 
-def digest(path: Path) -> str:
-    """BLAKE2b checksum of a file, in hexadecimal."""
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-
-
 def read(workdir: Path, split: str) -> Results:
     """Reads the results of an evaluation.
 
@@ -85,7 +79,7 @@ def read(workdir: Path, split: str) -> Results:
 
     Raises:
         ProgramError: no such run or evaluation, or damaged results.
-        ConfigError: a damaged configuration.
+        ConfigError: a damaged configuration, or the name of one in place of a folder.
         OSError: a file cannot be read.
     """
     folder = folder_of(workdir, split)
@@ -93,6 +87,7 @@ def read(workdir: Path, split: str) -> Results:
     places = [workdir / "config.json", folder / "config.json"]
     settings = next((path for path in places if path.is_file()), None)
     if settings is None:
+        config.refuse_name(workdir)
         raise terminal.ProgramError(
             f"{workdir} is not a run folder: it holds no config.json."
         )
@@ -188,7 +183,7 @@ def _read_examples(
     environment = shown = None
     if (folder / ENVIRONMENT).exists():
         environment = _read_object(folder / ENVIRONMENT)
-        if environment.get("metrics") != digest(folder / METRICS):
+        if environment.get("metrics") != written_files.digest(folder / METRICS):
             raise _mixed(folder, f"{METRICS} is not that of {ENVIRONMENT}")
         if (folder / examples.FILE).exists():
             shown = examples.load(folder / examples.FILE)

@@ -10,6 +10,7 @@ from jaxsoftras import extras
 
 extras.require("give tensors to the renderer", "torch")
 
+from jaxsoftras.guesses import answer_module as _answer_module
 from jaxsoftras.torch.geometry import face_vertices as face_vertices
 from jaxsoftras.torch.geometry import perspective_camera as perspective_camera
 from jaxsoftras.torch.geometry import project as project
@@ -17,3 +18,5 @@ from jaxsoftras.torch.rendering import rasterize as rasterize
 from jaxsoftras.torch.rendering import render as render
 from jaxsoftras.torch.rendering import silhouette as silhouette
 from jaxsoftras.torch.wrapping import wrap as wrap
+
+_answer_module(__name__)

@@ -10,3 +10,7 @@
 
 docs/variations.md explains them.
 """
+
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

@@ -173,6 +173,11 @@ def _read(path: Path, key: str, number: int) -> _Fit:
             f"{view_iou.dtype}, not floating-point numbers: fit it again."
         )
     seen = view_iou[~np.isnan(view_iou)].astype(float)
+    if np.any((seen < 0) | (seen > 1)):
+        raise ValueError(
+            f"{path} holds IoUs from {seen.min():g} to {seen.max():g}, not from 0 to "
+            "1: fit it again."
+        )
     iou = float(seen.mean()) if seen.size else 0.0
     return _Fit(path, key, number, vertices, iou, data)
 

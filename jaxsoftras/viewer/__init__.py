@@ -8,3 +8,7 @@
 
 The objects of a run are shown by `jaxsoftras.reconstruction.run_viewing`.
 """
+
+from jaxsoftras.guesses import answer_module as _answer_module
+
+_answer_module(__name__)

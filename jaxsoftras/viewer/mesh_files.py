@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras import meshfile, summaries, terminal, topology
+from jaxsoftras import config, meshfile, summaries, terminal, topology
 from jaxsoftras.mesh import Mesh
 from jaxsoftras.meshfile import formats
 from jaxsoftras.viewer.exhibits import Exhibit, Solid, Up
@@ -21,6 +21,7 @@ def check(paths: Sequence[Path]) -> None:
 
     Raises:
         ProgramError: there is no such file, or it has no name of a mesh file.
+        ConfigError: the name of a configuration.
     """
     for path in paths:
         if path.is_dir():
@@ -28,6 +29,7 @@ def check(paths: Sequence[Path]) -> None:
                 f"{path} is a folder: name its mesh files, or a run folder alone."
             )
         if not path.exists():
+            config.refuse_name(path)
             raise terminal.ProgramError(f"There is no file {path}.")
         formats.identify_format(path)
         if not path.is_file():

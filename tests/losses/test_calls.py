@@ -11,7 +11,7 @@ import pytest
 import jaxsoftras
 from jaxsoftras import losses
 from tests.support.compilations import compilations, count_of_second
-from tests.support.public_calls import Call, gradient
+from tests.support.public_calls.inputs import Call, gradient
 
 SPHERE = jaxsoftras.icosphere(0)
 VERTICES = np.float32(SPHERE.vertices)

@@ -1,6 +1,8 @@
 """Fits of a whole split: their scores, files, resumption, and place in comparisons."""
 
 import json
+import re
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +20,13 @@ from jaxsoftras.reconstruction import (
 from jaxsoftras.reconstruction.evaluation_groups import load_group
 from tests.support.small_run import CABINET
 
+FIT = ceiling.Fitted(
+    vertices=np.zeros((12, 3), np.float32),
+    iou=np.array(np.nan, np.float32),
+    view_iou=np.array([0, 1, 0.5, np.nan], np.float32),
+    fitted=np.ones(4, bool),
+    loss=np.array(0.5, np.float32),
+)
 SETS = ["render.implementation=reference", "data.categories=('02933112',)"]
 
 
@@ -112,10 +121,16 @@ class TestGoingOn:
             return fit(self, objects, size, progress)
 
         monkeypatch.setattr(ceiling.SplitFitter, "__call__", record)
-        (fitted / "fits" / "train" / f"{CABINET}_00001.npz").write_bytes(b"PK")
-        assert run(cabinets, fitted) == 0
+        path = fitted / "fits" / "train" / f"{CABINET}_00001.npz"
+        with np.load(path) as file:
+            arrays = dict(file)
+        np.savez(path, **arrays | {"view_iou": arrays["view_iou"] + 1})
+        with warnings.catch_warnings(action="default"):
+            assert run(cabinets, fitted) == 0
         assert asked == [(CABINET, 1)]
-        assert "2 of 3 objects are fitted already" in capsys.readouterr().out
+        printed = capsys.readouterr()
+        assert "2 of 3 objects are fitted already" in printed.out
+        assert "00001.npz is fitted again: " in printed.err
         np.testing.assert_allclose(load(fitted).columns["iou"], before, atol=0.02)
 
     @pytest.mark.parametrize(
@@ -152,19 +167,43 @@ class TestGoingOn:
     @pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 99), (46, 0)])
     def test_a_damaged_file_is_passed_over(self, offset, value, tmp_path):
         path = tmp_path / "fit.npz"
-        fit = ceiling.Fitted(*[np.zeros(3, np.float32)] * 5)
-        ceiling.save(path, fit, "checksum")
-        assert ceiling.load(path, "checksum") is not None
+        ceiling.save(path, FIT, "checksum")
+        assert ceiling.load(path, "checksum", (12, 4)) is not None
         content = bytearray(path.read_bytes())
         # flags, method and name of the first member in the table of contents
         content[content.index(b"PK\x01\x02") + offset] = value
         path.write_bytes(content)
-        assert ceiling.load(path, "checksum") is None
+        with pytest.warns(UserWarning, match=r"npz is fitted again: .* is damaged"):
+            assert ceiling.load(path, "checksum", (12, 4)) is None
+
+    @pytest.mark.parametrize(
+        ("name", "value", "reason"),
+        [
+            ("view_iou", np.full(4, 1.5), "view_iou is not from 0 to 1"),
+            ("view_iou", np.array([0.5, -0.1, np.nan, 1]), "view_iou is not from 0"),
+            ("view_iou", np.full(4, np.inf), "view_iou is not from 0 to 1"),
+            ("view_iou", np.zeros(5), "view_iou is float64 [5]"),
+            ("view_iou", np.zeros(4, int), "view_iou is int64 [4]"),
+            ("iou", np.float32(2), "iou is not from 0 to 1"),
+            ("iou", np.zeros(1), "iou is float64 [1]"),
+            ("vertices", np.full((12, 3), np.nan), "vertices are not finite"),
+            ("vertices", np.zeros((42, 3)), "vertices is float64 [42, 3]"),
+            ("fitted", np.ones(4), "fitted is float64 [4]"),
+            ("loss", np.array("low"), "loss is <U3 []"),
+        ],
+    )
+    def test_a_file_of_wrong_numbers_is_passed_over(
+        self, name, value, reason, tmp_path
+    ):
+        path = tmp_path / "fit.npz"
+        ceiling.save(path, FIT._replace(**{name: value}), "checksum")
+        with pytest.warns(UserWarning, match=re.escape(reason)):
+            assert ceiling.load(path, "checksum", (12, 4)) is None
 
     def test_refuses_fits_of_other_images(self, fitted):
         path = fitted / "fits" / "train" / f"{CABINET}_00000.npz"
         with pytest.raises(terminal.ProgramError, match="of other images"):
-            ceiling.load(path, "another checksum")
+            ceiling.load(path, "another checksum", (12, 5))
 
 
 class TestChooseViews:

@@ -146,8 +146,7 @@ def test_networks_without_colours_have_no_gallery_of_colours(subject, monkeypatc
     assert evaluation_pictures.make(plain, make_psnr(1), None) == ([], [])
 
 
-def test_meshes_in_colour_of_a_network_before_are_removed(tmp_path, monkeypatch):
-    """They would be taken for those of a network without colours."""
+def test_meshes_in_colour_are_those_of_networks_with_colours(tmp_path, monkeypatch):
     page = Image.new("RGB", (1, 1))
     monkeypatch.setattr(gallery, "sheet", lambda *_: page)
     monkeypatch.setattr(color_gallery, "sheet", lambda _: page)
@@ -160,8 +159,9 @@ def test_meshes_in_colour_of_a_network_before_are_removed(tmp_path, monkeypatch)
         (([colored], ["a row"]), {"gallery.png", "colors.png", "a.obj", "a.glb"}),
         (([plain], []), {"gallery.png", "a.obj"}),
     ):
-        (tmp_path / "mine.glb").touch()
+        folder = tmp_path / str(len(names))
+        folder.mkdir()
         pictures = evaluation_pictures.Pictures(*pictures)
-        said = evaluation_pictures.write(tmp_path, pictures, faces)
-        assert {path.name for path in tmp_path.iterdir()} == names | {"mine.glb"}
+        said = evaluation_pictures.write(folder, pictures, faces)
+        assert {path.name for path in folder.iterdir()} == names
         assert ("GLB" in said) == ("a.glb" in names)

@@ -194,6 +194,17 @@ class TestFormats:
     def test_json(self, table):
         assert json.loads(comparison_formats.format_json(table)) == table
 
+    def test_losses_that_are_not_finite_are_null_in_json(self):
+        seeds = candidate("a"), candidate("b", FIRST, "seed=1", loss=np.inf)
+        table = comparison.compare([Row("x", seeds), *rows(candidate("y", loss=1))])
+        text = comparison_formats.format_json(table)
+        assert "Infinity" not in text and "NaN" not in text
+        first, second = (row["columns"] for row in json.loads(text)["rows"])
+        assert first["loss"]["mean"] is first["loss"]["spread"] is None
+        assert first["loss"]["interval"] is second["loss"]["p"] is None
+        assert second["loss"]["difference"] is None and second["loss"]["mean"] == 1
+        assert second["iou"] == table["rows"][1]["columns"]["iou"]
+
     def test_csv(self, table):
         text = comparison_formats.format_csv(table)
         first, second = csv.DictReader(io.StringIO(text))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +153,67 @@ def test_names_with_colons(runs, capsys):
     make_run(runs / "y:7")
     assert compare("x:best", "y:7", "x:best:10") == 0
     assert "x:best:10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["resnet0:7", "resnet0:best"])
+def test_a_folder_named_as_a_checkpoint_is_ambiguous(name, runs, capsys):
+    make_run(runs / name)
+    assert compare(name) == 0  # while there is no such checkpoint
+    (runs / "resnet0" / "checkpoints" / "7").mkdir(parents=True)
+    capsys.readouterr()
+    assert compare(name) == 2
+    line = small_run.error_line(capsys)
+    assert f"{name} is a folder, and a checkpoint of resnet0 as well" in line
+    assert f"write {name}/ for the folder, or resnet0/:{name[8:]} for" in line
+    assert compare(f"{name}/") == 0
+    assert comparison_run.split_run("resnet0/:7") == (Path("resnet0"), 7)
+    assert comparison_run.split_run("resnet0/:best") == (Path("resnet0"), "best")
+
+
+@pytest.mark.parametrize(
+    ("words", "pairs"),
+    [
+        (["resnet0", "resnet0:10"], ["resnet0 and resnet0:10"]),
+        (["resnet0:10", "resnet1", "link"], ["resnet0:10 and link"]),
+        (["link", "resnet0:10", "saved"], ["link and resnet0:10"]),
+        (["copy", "saved", "copy:10"], ["copy and saved", "copy and copy:10"]),
+        (["saved", "copy"], ["saved and copy"]),
+        (["resnet0", "resnet1"], []),
+        (["saved", "retrained"], []),
+    ],
+)
+def test_one_checkpoint_by_two_names_is_noted(words, pairs, runs, capsys):
+    (runs / "link").symlink_to("resnet0")
+    for name, checksum in (("saved", "f"), ("copy", "f"), ("retrained", "e")):
+        make_run(runs / name, checkpoint=checksum * 32)
+    assert compare(*words, "--format", "json") == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    found = [note for note in notes if "the same checkpoint, of step 10" in note]
+    assert len(found) == len(pairs)
+    assert all(pair in note for pair, note in zip(pairs, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("label", "first", "second"),
+    [
+        ("lr=0.1=small", "small", "resnet0"),
+        ("lr=0.1=lr=small", "lr=small", "resnet0"),
+        ("resnet0=lr=1", "lr=0.1", "lr=1"),
+    ],
+)
+def test_labels_and_names_with_equals_signs(label, first, second, runs, capsys):
+    make_run(runs / "lr=0.1", offset=0.1)
+    assert compare("lr=0.1", "resnet0", "--label", label, "--format", "json") == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["name"] for row in rows] == [first, second]
+
+
+def test_a_label_of_either_of_two_rows_is_refused(runs, capsys):
+    for name in ("lr", "lr=0.1"):
+        make_run(runs / name)
+    assert compare("lr", "lr=0.1", "--label", "lr=0.1=x") == 2
+    assert "may be of lr or of lr=0.1: name one of" in small_run.error_line(capsys)
+    assert compare("./lr", "lr=0.1", "--label", "lr=0.1=x") == 0
 
 
 @pytest.mark.parametrize(

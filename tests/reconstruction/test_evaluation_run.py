@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxsoftras import config, data, model_files
+from jaxsoftras import config, data, model_files, written_files
 from jaxsoftras.data import prepared
-from jaxsoftras.reconstruction import evaluation_run, evaluation_scores, runs
+from jaxsoftras.reconstruction import (
+    evaluation_run,
+    evaluation_scores,
+    runs,
+)
 from jaxsoftras.reconstruction.evaluation_subject import (
     Subject,
     SurfaceOptions,
@@ -59,20 +63,28 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     assert sum(line.startswith("f ") for line in lines) == 80
     names = {"metrics.json", "scores.npz", "gallery.png", "cabinet.obj"}
     names |= {"examples.npz", "environment.json"}
-    names |= {"report.html"}
+    names |= {"report.html", "files.json"}
     assert "report.html, " in evaluated
     assert {path.name for path in folder.iterdir()} == names
 
 
 def test_repeats_byte_for_byte(trained, evaluated, capfd):
     folder = trained / "eval" / "test"
-    dated = {folder / "environment.json", folder / "report.html"}
+    dated = {folder / f for f in ("environment.json", "report.html", "files.json")}
     paths = sorted(set(folder.iterdir()) - dated)
     before = [path.read_bytes() for path in paths]
+    (folder / "mine.obj").write_text("v 0 0 0\n")
+    for name in ("sofa.obj", "table.glb"):  # of categories that the data set had
+        with written_files.add(folder, name) as partial:
+            partial.write_text(name)
     assert evaluate("--workdir", trained, "--points", "300") == 0
-    # no word of a library
-    assert capfd.readouterr().err == "evaluating: 1 in all\n"
+    printed = capfd.readouterr()
+    assert printed.err == "evaluating: 1 in all\n"  # no word of a library
+    assert "Removed, as of an evaluation before: sofa.obj, table.glb." in printed.out
+    assert "Not of this evaluation, and left there: mine.obj." in printed.out
+    (folder / "mine.obj").unlink()
     assert [path.read_bytes() for path in paths] == before
+    assert set(folder.iterdir()) == {*paths, *dated}
 
 
 @pytest.mark.slow  # tests/data compares the arrays and batches

@@ -78,6 +78,15 @@ def test_columns_of_other_versions(arrays, tmp_path):
     assert np.isnan(loaded.columns["f_score"]).all()
 
 
+def test_takes_rounding_and_what_is_beyond_the_views(arrays, tmp_path):
+    arrays["views"] = np.array([2, 4, 4])
+    arrays["iou"] = np.full((3, 4), 1 + 1e-6, np.float32)
+    arrays["iou"][0, 2:] = 9
+    np.savez(tmp_path / "fine.npz", **arrays)
+    loaded = evaluation_scores.load(tmp_path / "fine.npz")
+    np.testing.assert_array_equal(loaded.columns["iou"], arrays["iou"])
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -99,6 +108,10 @@ def test_columns_of_other_versions(arrays, tmp_path):
         {"data": None},
         {"azimuth": None},
         {"iou": None},
+        {"iou": np.full((3, 4), 1.01, np.float32)},
+        {"thin_iou": np.full((3, 4), -0.01, np.float32)},
+        {"silhouette_iou": np.full((3, 4), np.inf, np.float32)},
+        {"f_score": np.full((3, 4), 55.0, np.float32)},
     ],
 )
 def test_refuses_arrays_that_do_not_fit(change, arrays, tmp_path):

@@ -127,3 +127,18 @@ def test_colours_have_a_table_with_both_baselines():
     assert rows == [["10.0000", "0.5000"], ["11.0000", "0.2500"], ["12.0000", "0.1250"]]
     assert "shared" not in "".join(lines)  # which nothing has a number in
     assert "PSNR" not in render(evaluation_table.make_table(metrics))
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_losses_that_are_not_finite_are_null_in_the_file(loss, tmp_path):
+    losses = np.array([[loss], [0.5], [0.25]])
+    metrics = evaluation_summary.summarize(
+        make_scores({"a": 2, "b": 1}, iou=0.5, loss=losses)
+    )
+    evaluation_summary.write(metrics, tmp_path / "metrics.json")
+    text = (tmp_path / "metrics.json").read_text()
+    assert "NaN" not in text and "Infinity" not in text
+    found = json.loads(text)
+    assert found["mean_loss"] is found["per_category"]["a"]["loss"] is None
+    assert found["per_category"]["b"]["loss"] == 0.25
+    assert found["mean_iou"] == 0.5 and found["intervals"]["iou"] == [0.5, 0.5]

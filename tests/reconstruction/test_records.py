@@ -46,6 +46,27 @@ class TestMetricsFile:
         records.MetricsFile(path, 50).close()
         assert read_steps(path) == [10, 20, 30]
 
+    def test_numbers_that_are_not_finite_are_null(self, path):
+        file = records.MetricsFile(path, 50)
+        file.add(40, {"loss": np.nan, "per_category": {"a": -np.inf, "b": 0.5}})
+        file.close()
+        line = json.loads(path.read_bytes().splitlines()[-1])
+        assert line["loss"] is None and line["per_category"] == {"a": None, "b": 0.5}
+
+    def test_lines_of_earlier_versions_stay_to_the_byte(self, path):
+        with path.open("ab") as file:
+            file.write(b'{"step": 40, "loss": NaN}\n{"step": 41, "loss": null}\n')
+        content = path.read_bytes()
+        records.MetricsFile(path, 50).close()
+        assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("step", ["null", "NaN", '"x"', "[]", "[" * 100_000])
+    def test_a_line_without_a_step_is_removed(self, path, step):
+        with path.open("a") as file:
+            file.write(f'{{"step": {step}}}\n')
+        records.MetricsFile(path, 50).close()
+        assert read_steps(path) == [10, 20, 30]
+
 
 def read_events(folder) -> list[Any]:
     """Reads all events, and compares their checksums with another implementation."""

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 
 from tests.support import compilations
-from tests.support.public_calls import CALLS, gradient
+from tests.support.public_calls import CALLS
+from tests.support.public_calls.inputs import gradient
 
 
 def _milliseconds(function: Callable[[Any], Any], argument: Any) -> float:

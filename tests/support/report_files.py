@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxsoftras import config
+from jaxsoftras import config, written_files
 from jaxsoftras.report import examples, results
 
 FACES = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], np.int32)
@@ -102,7 +102,7 @@ def write_objects(folder: Path, shown: examples.Examples) -> None:
         "devices": "1 cpu",
         "platform": "Linux",
         "versions": {"jaxsoftras": "0.1.0", "jax": "0.10.2"},
-        "metrics": results.digest(folder / results.METRICS),
+        "metrics": written_files.digest(folder / results.METRICS),
     }
     examples.save(folder / examples.FILE, shown)
     (folder / results.ENVIRONMENT).write_text(json.dumps(environment))

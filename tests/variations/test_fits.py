@@ -124,6 +124,12 @@ def test_other_splits_are_refused_unless_asked_for(folder):
         ({"vertices": BALL.astype(complex)}, "complex128 .* not floating-point"),
         ({"view_iou": np.array("good")}, "<U4, not floating-point numbers"),
         ({"view_iou": None}, "damaged"),
+        (
+            {"view_iou": np.full(4, 1.5)},
+            "IoUs from 1.5 to 1.5, not from 0 to 1",
+        ),
+        ({"view_iou": np.array([0.5, -0.1, np.nan])}, "IoUs from -0.1 to 0.5, not"),
+        ({"view_iou": np.array([0.5, np.inf])}, "IoUs from 0.5 to inf, not from"),
         ({"data": None}, "damaged"),
         ({"vertices": np.array([None])}, "damaged"),
     ],

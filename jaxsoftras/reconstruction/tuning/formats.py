@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from typing import Any
 
 import rich.markup
 import rich.table
 
-from jaxsoftras import terminal
+from jaxsoftras import strict_json, terminal
 from jaxsoftras.reconstruction.tuning import results as found
 from jaxsoftras.reconstruction.tuning.results import Results
 
@@ -85,7 +84,7 @@ def format_csv(results: Results) -> str:
 
 def format_json(results: Results) -> str:
     """Formats everything that is known as JSON."""
-    return json.dumps(results, indent=2) + "\n"
+    return strict_json.dumps(results, indent=2) + "\n"
 
 
 FORMATS = {

@@ -57,6 +57,11 @@ def choose(
         ConfigError: the configuration, or the space, is wrong.
         RunError: the folder holds something else, or a search by another plan.
     """
+    if file is None and config.is_name(workdir):
+        raise RunError(
+            f"{workdir} is a configuration: write --config {workdir}, and name a "
+            "folder for the search, such as runs/tune."
+        )
     saved = _read(workdir)
     if saved is None and file is None:
         raise RunError(
