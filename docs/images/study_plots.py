@@ -69,16 +69,15 @@ def draw_scores(study: Study, split: str) -> Figure:
 
 
 def _list_scores(study: Study, data_set: str) -> list[list[float]]:
-    """Mean IoU of each run with one, by encoder."""
-    return [
+    """Mean IoU of each run by encoder; runs without a finite one are left out."""
+    means = [
         [
-            mean
+            evaluation_scores.mean(run.scores.object_means("iou"))
             for run in study.select(data_set, encoder)
-            if (mean := evaluation_scores.mean(run.scores.object_means("iou")))
-            is not None
         ]
         for encoder in ENCODERS
     ]
+    return [[x for x in each if x is not None and np.isfinite(x)] for each in means]
 
 
 def _span(values: list[list[float]]) -> float:
