@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from study_runs import DATA_SETS, ENCODERS, Run, Study
 
 from jaxsoftras.reconstruction import evaluation_scores
 
 COLORS = {"baseline": "#2f6f9f", "resnet": "#b35c1e", "attention": "#5b7f2b"}
 """Colours of the encoders, which differ in lightness as well."""
-_POINTS = 60  # of a curve of the loss, each the mean of the reports before it
+_POINTS = 24  # of a curve of the loss, each the mean of the reports before it
+_MARGIN = 0.58  # half the length of an axis, by the widest span of values
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -35,34 +38,71 @@ _STYLE: dict[Any, Any] = {
 def draw_scores(study: Study, split: str) -> Figure:
     """IoU of each run as a dot, means over seeds as lines, published ones as diamonds.
 
+    The axes of all data sets have the same length, each around its own values.
+
     Args:
         study: the runs.
         split: name of the split.
     """
-    places = np.arange(len(DATA_SETS) + 1)
+    scores = {name: _list_scores(study, name) for name in DATA_SETS}
+    published = [[each.iou] for each in ENCODERS.values()]
+    columns = {"published": published, **scores}
+    reach = _MARGIN * max(map(_span, columns.values()))
     with plt.rc_context(_STYLE):
-        figure, axes = plt.subplots(figsize=(6.4, 3), layout="constrained")
-        for number, (encoder, published) in enumerate(ENCODERS.items()):
-            color, shift = COLORS[encoder], 0.22 * (number - 1)
-            axes.plot(shift, published.iou, "D", color=color, markerfacecolor="none")
-            for place, data_set in zip(places[1:], DATA_SETS, strict=True):
-                candidates = study.select(data_set, encoder)
-                means = [c.scores.object_means("iou") for c in candidates]
-                values = [
-                    v for v in map(evaluation_scores.mean, means) if v is not None
-                ]
-                x = place + shift
-                axes.plot([x] * len(values), values, "o", color=color, alpha=0.7)
-                if values:
-                    mean = np.mean(values)
-                    axes.plot([x - 0.09, x + 0.09], [mean, mean], color=color)
-            axes.plot([], [], "o", color=color, label=encoder)
-        axes.set_xticks(places, ["published", *DATA_SETS])
-        axes.set_ylabel(f"mean IoU, {split}")
-        axes.grid(axis="y", color="0.9")
-        axes.set_axisbelow(True)
-        figure.legend(loc="outside upper center", ncols=len(ENCODERS), frameon=False)
+        figure, panels = plt.subplots(
+            1, len(columns), figsize=(7.2, 2.8), layout="constrained"
+        )
+        for axes, (name, values) in zip(panels, columns.items(), strict=True):
+            axes.set_title(name, fontsize=9)
+            axes.set_xticks([])
+            axes.set_xlim(-0.6, len(ENCODERS) - 0.4)
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+            _draw_dots(axes, values, hollow=name == "published")
+            known = list(itertools.chain(*values))
+            if known:
+                middle = (min(known) + max(known)) / 2
+                axes.set_ylim(middle - reach, middle + reach)
+        panels[0].set_ylabel(f"mean IoU, {split}")
+        _add_legend(figure, marker="o", linestyle="none")
     return figure
+
+
+def _list_scores(study: Study, data_set: str) -> list[list[float]]:
+    """Mean IoU of each run by encoder; runs without a finite one are left out."""
+    means = [
+        [
+            evaluation_scores.mean(run.scores.object_means("iou"))
+            for run in study.select(data_set, encoder)
+        ]
+        for encoder in ENCODERS
+    ]
+    return [[x for x in each if x is not None and np.isfinite(x)] for each in means]
+
+
+def _span(values: list[list[float]]) -> float:
+    known = list(itertools.chain(*values))
+    return max(known, default=0.0) - min(known, default=0.0)
+
+
+def _draw_dots(axes: Axes, values: list[list[float]], *, hollow: bool) -> None:
+    for place, (color, each) in enumerate(zip(COLORS.values(), values, strict=True)):
+        if hollow:
+            axes.plot(place, *each, "D", color=color, markerfacecolor="none")
+            continue
+        axes.plot([place] * len(each), each, "o", color=color, alpha=0.7)
+        if each:
+            axes.plot([place - 0.35, place + 0.35], [np.mean(each)] * 2, color=color)
+
+
+def _add_legend(figure: Figure, **style: Any) -> None:
+    figure.legend(
+        [Line2D([], [], color=color, **style) for color in COLORS.values()],
+        list(COLORS),
+        loc="outside upper center",
+        ncols=len(COLORS),
+        frameon=False,
+    )
 
 
 def draw_curves(study: Study) -> Figure:
@@ -81,26 +121,22 @@ def draw_curves(study: Study) -> Figure:
             figsize=(1.2 + 2.3 * len(shown), 4),
             squeeze=False,
             sharex="col",
-            sharey="row",
             layout="constrained",
         )
         for column, data_set in enumerate(shown):
             upper, lower = grid[:, column]
             upper.set_title(data_set, fontsize=9)
+            upper.set_yscale("log")
+            upper.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6)))
+            upper.yaxis.set_major_formatter(ScalarFormatter())
+            upper.yaxis.set_minor_formatter(NullFormatter())
             lower.set_xlabel("step")
             for key, run in study.runs.items():
                 if key[0] == data_set:
                     _draw_run(upper, lower, run, COLORS[key[1]])
         grid[0, 0].set_ylabel("training loss")
         grid[1, 0].set_ylabel("validation IoU")
-        handles = [Line2D([], [], color=COLORS[name]) for name in ENCODERS]
-        figure.legend(
-            handles,
-            list(ENCODERS),
-            loc="outside upper center",
-            ncols=len(ENCODERS),
-            frameon=False,
-        )
+        _add_legend(figure)
     return figure
 
 

@@ -32,7 +32,8 @@ def refine(
         view: the camera.
         coverage: ``[S, S]`` the silhouette, 0 to 1.
         steps: number of steps.
-        settings: weights of the terms, and settings of the rasterizer.
+        settings: weights of the terms, and settings of the rasterizer; where sigma is
+            annealed, its last value counts.
 
     Returns:
         ``[V, 3]`` moved vertices.
@@ -43,11 +44,11 @@ def refine(
         jnp.ones((1, 1), vertices.dtype),
     )
     optimizer = optax.adam(_LEARNING_RATE)
+    annealed, constant = settings.render.final_sigma, settings.render.sigma
+    sigma = constant if annealed is None else annealed
 
     def loss(moved: jax.Array, _: jax.Array) -> jax.Array:
-        return engine.compute_loss(
-            moved[None], faces, views, settings.render.sigma, settings
-        )
+        return engine.compute_loss(moved[None], faces, views, sigma, settings)
 
     start = vertices, optimizer.init(vertices)
     return engine.descend(loss, optimizer, start, 0, steps)[0]

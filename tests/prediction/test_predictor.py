@@ -241,12 +241,15 @@ class TestPredictor:
 
 
 class TestRefine:
-    def test_step_descends_the_loss_of_training(self):
+    @pytest.mark.parametrize(
+        "sigmas", [{"sigma": 1e-2}, {"sigma": 1.0, "final_sigma": 1e-2}]
+    )
+    def test_step_descends_the_loss_of_training(self, sigmas):
         """The first step of Adam is the sign of the gradient, by finite differences."""
         with jax.enable_x64(True):
             settings = dataclasses.replace(
                 tiny_models.CONFIG,
-                render=dataclasses.replace(tiny_models.CONFIG.render, sigma=1e-2),
+                render=dataclasses.replace(tiny_models.CONFIG.render, **sigmas),
             )
             vertices = jnp.asarray(0.3 * np.asarray(mesh.icosphere(1).vertices))
             view = viewpoints.make_cameras(ORBIT, 30.0)

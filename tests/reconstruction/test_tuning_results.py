@@ -109,6 +109,11 @@ class TestFormats:
         assert "1 failed" in text and "2 complete" in text
         assert r"Trial 3 failed: Step 3 | gave\na loss of nan." in text
 
+    def test_importance_names_the_trials_that_it_is_of(self, found):
+        text = formats.format_markdown({**found, "importance": {"model.hidden": 1.0}})
+        assert "the best tenth of 2 complete trials): model.hidden 1.00." in text
+        assert "Importance" not in formats.format_markdown(found)
+
     def test_table_of_many_trials_says_that_it_has_not_all(self, found):
         many = {**found, "trials": found["trials"][:1] * 30}
         assert "The best 20 of 30 trials" in formats.format_table(many)

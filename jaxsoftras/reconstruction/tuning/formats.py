@@ -133,5 +133,9 @@ def _list_notes(results: Results) -> list[str]:
     ]
     if results["importance"]:
         parts = (f"{path} {part:.2f}" for path, part in results["importance"].items())
-        notes.append(f"Importance (PED-ANOVA): {', '.join(parts)}.")
+        complete = sum(row["state"] == "complete" for row in results["trials"])
+        notes.append(
+            "Importance (PED-ANOVA, for the best tenth of "
+            f"{complete} complete trials): {', '.join(parts)}."
+        )
     return notes
