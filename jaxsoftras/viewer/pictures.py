@@ -78,7 +78,7 @@ class PictureViewer:
         self._refine = page.gui.add_checkbox(
             "Refine",
             initial_value=False,
-            hint=f"Fit the mesh to the silhouette by {_REFINEMENT} steps",
+            hint=f"Fit mesh and camera to the silhouette by {_REFINEMENT} steps",
             order=_REFINE_ORDER,
         )
         self._refine.on_update(lambda _: worker.request("show", self._files.show))
