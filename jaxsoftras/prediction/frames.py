@@ -21,9 +21,11 @@ _ALIKE = 16 / 255  # change of a band's colour along it, in each channel
 _RELATED = 24 / 255  # difference between bands
 _ALL_ALONG = 0.94  # part of a band's length that has its colour
 _WINDOW = 0.08  # of a band's length, within which colours are averaged
-_BLUR = 0.004  # width of a blurred line, relative to the picture's shorter side
-_NEAR = 0.02  # thickness of the part of a band next to its line, relative to it
-_INSET = 0.01  # margin inside a line that counts as frame, relative to it
+# relative to the picture's shorter side
+_BLUR = 0.004  # width of a blurred line
+_NEAR = 0.02  # thickness of the part of a band that is next to its line
+_INSET = 0.01  # margin inside a line that counts as frame
+
 _CORNER = 0.25  # reach of rounded corners, relative to the inside's shorter side
 _ROUNDED = 0.3  # part of the square of that reach that they cover at most
 _FEWEST = 8  # pixels of a side with a line
