@@ -38,7 +38,7 @@ _LARGE = 0.15  # size of a rectangle that may be the inside of a frame
 _EDGE = 0.02  # error of its sides, relative to the shorter side of the picture
 _PANEL = 0.6  # size of a panel's bounding box, relative to the inside of a frame
 _TRIES = 8  # frames that a picture is looked at with
-_TRIFLE = 0.04  # least size of an object in a frame, relative to the inside
+_TRIFLE = 0.035  # least size of an object in a frame, relative to the inside
 
 
 class Found(NamedTuple):

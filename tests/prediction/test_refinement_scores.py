@@ -1,5 +1,6 @@
 """The program that measures what refinement does to known objects."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def test_scores_are_those_of_the_model_frame():
     picture = prediction.Picture(np.moveaxis(image, 0, -1) / np.float32(255), "opacity")
     found = predictor(picture)
     shown = np.moveaxis(found.image, 0, -1)[None] / np.float32(255)
-    vertices = model.network.infer(model.variables, shown)[0]
+    vertices = model.network.infer(model.variables, jnp.asarray(shown))[0]
     truth = np.asarray(voxels.voxelize(vertices, model.network.faces))
     scores = refinement_scores.score(predictor, Known(image, truth), 20)
     assert scores.voxels[0] > 0.98 > scores.voxels[1] > 0

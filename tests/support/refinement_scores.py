@@ -78,16 +78,11 @@ def make_known(seed: int) -> Iterator[Known]:
             shape = catalogue.make_shape(synset, number, seed, held_out=held_out)
             vertices = shape.vertices.astype(np.float32)
             azimuth, elevation = random.uniform(0, 360), random.uniform(-10, 50)
-            image = zbuffer.render_views(
-                vertices,
-                shape.faces,
-                np.asarray(camera.eye_from_angles(_DISTANCE, elevation, -azimuth))[
-                    None
-                ],
-                colors=shape.colors,
-                closed=True,
-            )[0]
-            yield Known(image, solids.voxelize(vertices, shape.faces))
+            eye = np.asarray(camera.eye_from_angles(_DISTANCE, elevation, -azimuth))
+            images = zbuffer.render_views(
+                vertices, shape.faces, eye[None], colors=shape.colors, closed=True
+            )
+            yield Known(images[0], solids.voxelize(vertices, shape.faces))
 
 
 def score(predictor: prediction.Predictor, known: Known, steps: int) -> Scores:
@@ -97,7 +92,7 @@ def score(predictor: prediction.Predictor, known: Known, steps: int) -> Scores:
     before, after = predictor(picture), predictor(picture, refine=steps)
 
     def compare(found: prediction.Prediction) -> float:
-        vertices = np.asarray(found.mesh.vertices) * np.float32([1, 1, -1])
+        vertices = np.asarray(found.mesh.vertices) * np.array([1, 1, -1], np.float32)
         faces = np.asarray(found.mesh.faces)[:, ::-1]  # of the model frame
         occupied = voxels.voxelize(vertices, faces)
         return float(voxels.iou(occupied, jnp.asarray(known.voxels)))
