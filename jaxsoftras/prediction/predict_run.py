@@ -153,7 +153,7 @@ def _write_summary(
                 "mask": outcome.mask,
                 "silhouette_iou": round(outcome.prediction.iou, 4),
                 "unrefined_silhouette_iou": round(outcome.prediction.unrefined_iou, 4),
-                "azimuth": round(outcome.prediction.azimuth, 2),
+                "azimuth": round(outcome.prediction.azimuth, 2) % 360,
                 "elevation": round(outcome.prediction.elevation, 2),
                 "notes": outcome.notes,
             }
@@ -187,7 +187,7 @@ def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> 
             rich.markup.escape(label),
             outcome.mask,
             _describe_iou(outcome.prediction.iou, outcome.prediction.unrefined_iou),
-            f"{outcome.prediction.azimuth:.0f}",
+            f"{round(outcome.prediction.azimuth) % 360}",
         )
         if outcome.name != outcome.picture.stem:
             notes.append(f"{label}: its results are named {outcome.name}.")

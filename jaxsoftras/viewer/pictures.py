@@ -140,7 +140,7 @@ class PictureViewer:
             images=list(zip(_CAPTIONS, cells.values(), strict=False)),
             facts=[
                 ("Silhouette IoU", iou),
-                ("Azimuth", f"{found.azimuth:.0f}°"),
+                ("Azimuth", f"{round(found.azimuth) % 360}°"),
                 ("Mask", picture.mask),
             ],
             notes=[f"{note[:1].upper()}{note[1:]}." for note in picture.notes],
