@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -109,21 +110,26 @@ class Network:
         self._inference = nnx.split(model, nnx.Param, nnx.BatchStat)[0]
 
     def _apply(
-        self, structure: nnx.GraphDef, variables: Variables, images: jax.Array
-    ) -> tuple[Reconstructor, Reconstruction]:
-        """Calls the network in the configured precision; returns it and meshes."""
+        self,
+        structure: nnx.GraphDef,
+        variables: Variables,
+        call: Callable[[Reconstructor], Any],
+    ) -> tuple[Reconstructor, Any]:
+        """Calls the network in the configured precision; returns it and the result."""
         # A copy, because the averages may not be mutated inside a differentiated
         # function.
         model = nnx.merge(structure, *variables, copy=True)
+        if self._settings.precision == "float32":
+            with jax.default_matmul_precision("float32"):
+                return model, call(model)
+        return model, call(model)
+
+    def _as_input(self, images: jax.Array) -> jax.Array:
+        """Converts images to the type of the first layers."""
         images = jnp.asarray(images)
-        images = images.astype(jnp.promote_types(images.dtype, jnp.float32))
-        match self._settings.precision:
-            case "bfloat16":  # layers keep the type until a fully connected one
-                images = images.astype(jnp.bfloat16)
-            case "float32":
-                with jax.default_matmul_precision("float32"):
-                    return model, model(images)
-        return model, model(images)
+        if self._settings.precision == "bfloat16":
+            return images.astype(jnp.bfloat16)  # until a fully connected layer
+        return images.astype(jnp.promote_types(images.dtype, jnp.float32))
 
     def _build(self, key: jax.Array) -> Reconstructor:
         return Reconstructor(self._settings, rngs=nnx.Rngs(params=key))
@@ -145,7 +151,10 @@ class Network:
         Returns:
             The meshes, and the running averages after this batch.
         """
-        model, meshes = self._apply(self._training, variables, images)
+        images = self._as_input(images)
+        model, meshes = self._apply(
+            self._training, variables, lambda model: model(images)
+        )
         return meshes, nnx.state(model, nnx.BatchStat)
 
     def reconstruct(self, variables: Variables, images: jax.Array) -> Reconstruction:
@@ -155,11 +164,31 @@ class Network:
             variables: parameters and running averages.
             images: ``[N, S, S, 4]`` RGBA in [0, 1].
         """
-        return self._apply(self._inference, variables, images)[1]
+        images = self._as_input(images)
+        return self._apply(self._inference, variables, lambda model: model(images))[1]
 
     def infer(self, variables: Variables, images: jax.Array) -> jax.Array:
         """Vertices ``[N, V, 3]`` alone of `reconstruct`, model frame."""
         return self.reconstruct(variables, images).vertices
+
+    def encode(self, variables: Variables, images: jax.Array) -> jax.Array:
+        """Codes ``[N, latent]``, of which the decoder makes meshes.
+
+        Args:
+            variables: parameters and running averages.
+            images: ``[N, S, S, 4]`` RGBA in [0, 1].
+        """
+        images = self._as_input(images)
+        return self._apply(self._inference, variables, lambda m: m.encoder(images))[1]
+
+    def decode(self, variables: Variables, codes: jax.Array) -> jax.Array:
+        """Vertices ``[N, V, 3]``, model frame, of codes: `infer` is this of `encode`.
+
+        Args:
+            variables: parameters and running averages.
+            codes: ``[N, latent]``.
+        """
+        return self._apply(self._inference, variables, lambda m: m.decoder(codes))[1]
 
 
 def to_network_input(images: jax.Array) -> jax.Array:

@@ -84,7 +84,7 @@ def draw_cells(
         solid.vertices, np.asarray(solid.faces), prediction.view, SIZE, "xla"
     )
     side = viewpoints.make_cameras(orbit, prediction.azimuth + _SIDE)
-    fit = f"IoU {prediction.iou:.3f} from {prediction.azimuth:.0f}°"
+    fit = f"IoU {prediction.iou:.3f} from {round(prediction.azimuth) % 360}°"
     return {
         "input": _over_white(shown),
         "mesh": render_shaded(solid, prediction.view),

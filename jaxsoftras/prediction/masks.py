@@ -1,9 +1,13 @@
-"""Masks of the objects in pictures: from files, opacity, a plain background, rembg."""
+"""Masks of the objects in pictures: from files, opacity, a plain background, rembg.
+
+A frame around the plain background (`jaxsoftras.prediction.frames`) is a part of it.
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxsoftras.meshfile import imagefile
+from jaxsoftras.prediction import frames
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 """Suffixes of the files that a folder of pictures or masks is searched for."""
@@ -28,6 +33,12 @@ _BORDER = 0.01  # width of the border, relative to the shorter side
 _PLAIN = 0.9  # part of the border that a plain background covers
 _ENCLOSED = 0.001  # least enclosed area of background, relative to the picture
 _SPECK = 0.01  # size of a part that is dirt, relative to the largest
+_FULL = 0.94  # part of its bounding box that a rectangle fills, and of a side
+_LARGE = 0.15  # size of a rectangle that may be the inside of a frame
+_EDGE = 0.02  # error of its sides, relative to the shorter side of the picture
+_PANEL = 0.6  # size of a panel's bounding box, relative to the inside of a frame
+_TRIES = 8  # frames that a picture is looked at with
+_TRIFLE = 0.035  # least size of an object in a frame, relative to the inside
 
 
 class Found(NamedTuple):
@@ -36,10 +47,12 @@ class Found(NamedTuple):
     Attributes:
         mask: ``[H, W]`` float32 coverage, 0 to 1.
         origin: where it comes from, for the user.
+        frame: the frame around the object that is left out, if there is one.
     """
 
     mask: np.ndarray
     origin: str
+    frame: frames.Frame | None = None
 
 
 def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
@@ -47,8 +60,8 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
 
     With ``masks``, it is read from there. Otherwise it is, of the following, the first
     that there is: ``NAME_mask.png`` beside the picture; the picture's opacity, if a
-    hundredth of it is transparent; all but a plain background, see `cut_out`; the
-    answer of rembg, if that is installed.
+    hundredth of it is transparent; all but a plain background, and a frame around that,
+    see `find_object`; the answer of rembg, if that is installed.
 
     Args:
         image: ``[H, W, 3 or 4]`` float32 in [0, 1].
@@ -66,9 +79,9 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
         return Found(_read(beside, image.shape[:2]), "file")
     if image.shape[-1] == 4 and np.mean(image[..., 3] < 0.5) >= _TRANSPARENT:
         return Found(image[..., 3], "opacity")
-    mask = cut_out(image[..., :3])
-    if mask is not None:
-        return Found(mask.astype(np.float32), "background")
+    found = find_object(image[..., :3])
+    if found is not None:
+        return found
     if importlib.util.find_spec("rembg"):
         return Found(_ask_rembg(image[..., :3]), "rembg")
     raise ValueError(
@@ -77,7 +90,68 @@ def find(image: np.ndarray, path: Path, masks: Path | None) -> Found:
     )
 
 
-def cut_out(colors: np.ndarray) -> np.ndarray | None:
+def find_object(colors: np.ndarray) -> Found | None:
+    """Cuts an object out of a plain background, within a frame if there is one.
+
+    A frame is looked for where `cut_out` finds nothing, or all along a side of the
+    picture, or an upright rectangle, which the inside of a frame is. It must surround
+    this rectangle, or be wider on all four sides, as a mat is. Its inside must have a
+    plain background, and an object on it.
+
+    Args:
+        colors: ``[H, W, 3]`` float32 in [0, 1].
+    """
+    whole = cut_out(colors)
+    inside = whole if whole is not None and is_rectangle(whole) else None
+    if whole is None or inside is not None or _fills_side(whole):
+        for frame in itertools.islice(frames.list_frames(colors), _TRIES):
+            if inside is None or _surrounds(frame, inside):
+                mask = cut_out(colors, frame.covered)
+                if mask is not None and _is_object(mask, frame):
+                    return Found(mask.astype(np.float32), "background", frame)
+    return None if whole is None else Found(whole.astype(np.float32), "background")
+
+
+def is_rectangle(mask: np.ndarray) -> bool:
+    """Whether a mask, its holes filled, is an upright rectangle of some size."""
+    if not mask.any():
+        return False
+    filled = np.asarray(ndimage.binary_fill_holes(mask[_find_box(mask)]))
+    return filled.size >= _LARGE * mask.size and float(np.mean(filled)) >= _FULL
+
+
+def _find_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of the bounding box of a mask that is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _fills_side(mask: np.ndarray) -> bool:
+    """Whether a mask reaches a side of the picture all along it."""
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    return max(float(np.mean(side)) for side in sides) >= _FULL
+
+
+def _surrounds(frame: frames.Frame, mask: np.ndarray) -> bool:
+    """Whether a frame ends where a rectangle begins, or within it on all four sides."""
+    rows, columns = _find_box(mask)
+    height, width = mask.shape
+    margins = columns.start, rows.start, width - columns.stop, height - rows.stop
+    beyond = np.subtract(frame.bands, margins)
+    near = max(2, round(_EDGE * min(height, width)))
+    return bool(np.all(np.abs(beyond) <= near) or np.all(beyond > near))
+
+
+def _is_object(mask: np.ndarray, frame: frames.Frame) -> bool:
+    """Whether a mask within a frame is neither a trifle nor a panel that fills it."""
+    inside = np.count_nonzero(~frame.covered)
+    if np.count_nonzero(mask) < max(_TRIFLE * inside, 1):
+        return False
+    box = mask[_find_box(mask)]
+    return bool(np.mean(box) < _FULL or box.size < _PANEL * inside)
+
+
+def cut_out(colors: np.ndarray, frame: np.ndarray | None = None) -> np.ndarray | None:
     """Cuts an object out of a plain background.
 
     The background is plain if it changes smoothly: a quadratic function of the place
@@ -91,6 +165,8 @@ def cut_out(colors: np.ndarray) -> np.ndarray | None:
 
     Args:
         colors: ``[H, W, 3]`` float32 in [0, 1].
+        frame: ``[H, W]`` bool, pixels of a frame; the border is what lies next to them,
+            and the rest of the picture's border. None without one.
 
     Returns:
         ``[H, W]`` bool, the object; None if the background is not plain.
@@ -99,17 +175,24 @@ def cut_out(colors: np.ndarray) -> np.ndarray | None:
     reach = max(1, round(_BORDER * min(height, width)))
     border = np.ones((height, width), bool)
     border[reach:-reach, reach:-reach] = False
+    if frame is not None:
+        near = ndimage.maximum_filter(frame, 2 * reach + 1)
+        border = (border | near) & ~frame
+        if not border.any():
+            return None
     apart = np.zeros((height, width), np.float32)
     x, y = _measure(height, width)
     for channel, factors in enumerate(_fit_background(colors, border)):
         background = sum(map(np.multiply, factors, _list_terms(x, y)))
         np.maximum(apart, np.abs(colors[..., channel] - background), out=apart)
+    if frame is not None:
+        apart[frame] = 0
     similar = apart <= _TOLERANCE
     if np.mean(similar[border]) < _PLAIN:
         return None
     parts = _label(similar)
     background = np.bincount(parts.ravel()) >= _ENCLOSED * height * width
-    background[np.unique(parts[border])] = True
+    background[np.unique(parts[border if frame is None else border | frame])] = True
     background[0] = False
     mask = _drop_specks(~background[parts])
     return mask if _has_edges(mask, apart, 2 * reach) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import ndimage
 
 from jaxsoftras import config
 from jaxsoftras.data import picture_crops, rig
@@ -26,6 +27,10 @@ CENTER = 0.5, 0.52
 _MARGIN = 0.1  # kept around an object, relative to its longer side
 _LEAST = 8  # pixels of an object's longer side
 _AROUND = 0.5  # part of the border that an object hardly covers
+_RECTANGLE = (
+    "the object is an upright rectangle: if that is a picture in a frame, cut off the "
+    "frame or give --mask"
+)
 _ANIMATED = {"GIF", "WEBP", "PNG", "TIFF"}
 
 
@@ -67,7 +72,7 @@ def read_picture(path: str | Path, mask: str | Path | None = None) -> Picture:
         )
     image = imagefile.decode(path, upright=True)
     found = masks.find(image, path, None if mask is None else Path(mask))
-    notes = [*_describe_frames(path), *_describe_border(found.mask >= 0.5)]
+    notes = [*_describe_frames(path), *_describe_border(found)]
     left, top, right, bottom = _find_box(found.mask)
     margin = math.ceil(_MARGIN * max(right - left, bottom - top))
     rows = slice(max(top - margin, 0), bottom + margin)
@@ -100,13 +105,19 @@ def _find_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _describe_border(covered: np.ndarray) -> list[str]:
-    border = np.concatenate(
-        [covered[0], covered[-1], covered[1:-1, 0], covered[1:-1, -1]]
-    )
-    if np.mean(border) > _AROUND:
-        return ["the mask covers most of the border: is white the background?"]
-    return ["the object reaches the border, and may be cut off"] * bool(border.any())
+def _describe_border(found: masks.Found) -> list[str]:
+    """Notes on a frame, and on what reaches it or the picture's border."""
+    covered = found.mask >= 0.5
+    inside = np.ones_like(covered) if found.frame is None else ~found.frame.covered
+    border = inside & ~np.asarray(ndimage.binary_erosion(inside), bool)
+    notes = [] if found.frame is None else [found.frame.describe()]
+    if np.mean(covered[border]) > _AROUND:
+        return [*notes, "the mask covers most of the border: is white the background?"]
+    if np.any(covered[border]):
+        return [*notes, "the object reaches the border, and may be cut off"]
+    if found.origin == "background" and masks.is_rectangle(covered):
+        return [*notes, _RECTANGLE]
+    return notes
 
 
 def _describe_frames(path: Path) -> list[str]:

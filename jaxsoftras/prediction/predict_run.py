@@ -154,7 +154,8 @@ def _write_summary(
                 "mask": outcome.mask,
                 "silhouette_iou": round(outcome.prediction.iou, 4),
                 "unrefined_silhouette_iou": round(outcome.prediction.unrefined_iou, 4),
-                "azimuth": outcome.prediction.azimuth,
+                "azimuth": round(outcome.prediction.azimuth, 2) % 360,
+                "elevation": round(outcome.prediction.elevation, 2),
                 "notes": outcome.notes,
             }
             for outcome in outcomes
@@ -189,7 +190,7 @@ def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> 
             rich.markup.escape(label),
             outcome.mask,
             _describe_iou(outcome.prediction.iou, outcome.prediction.unrefined_iou),
-            f"{outcome.prediction.azimuth:.0f}",
+            f"{round(outcome.prediction.azimuth) % 360}",
         )
         if outcome.name != outcome.picture.stem:
             notes.append(f"{label}: its results are named {outcome.name}.")
@@ -271,14 +272,15 @@ def _make_parser(prog: str) -> argparse.ArgumentParser:
         type=int,
         default=0,
         metavar="N",
-        help="steps that fit each mesh to the picture's silhouette, which may make its "
-        "other sides worse (default: 0)",
+        help="steps that fit each mesh, and the camera that sees it, to the picture's "
+        "silhouette (default: 0)",
     )
     parser.add_argument(
         "--elevation",
         type=float,
         metavar="DEGREES",
-        help="of the camera above the horizon (default: that of the training data)",
+        help="of the camera above the horizon (default: that of the training data, "
+        "from which --refine departs)",
     )
     parser.add_argument(
         "--distance",

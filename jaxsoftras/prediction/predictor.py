@@ -18,6 +18,7 @@ from jaxsoftras.prediction.pictures import Picture
 from jaxsoftras.prediction.viewpoints import AZIMUTHS, Orbit
 
 _MIRROR = np.array([1, 1, -1], np.float32)  # from the model frame
+_HALF = 128  # coverage of a pixel of the silhouette, as uint8
 
 
 class Prediction(NamedTuple):
@@ -31,7 +32,8 @@ class Prediction(NamedTuple):
             multiplied by coverage, and coverage.
         iou: intersection over union of the picture's silhouette and the mesh's, from
             the best azimuth, 0 to 1.
-        azimuth: that azimuth, degrees; see `viewpoints.AZIMUTHS`.
+        azimuth: that azimuth, degrees; see `viewpoints.AZIMUTHS`. Refinement also finds
+            others between these.
         view: the camera there.
         unrefined_iou: the IoU before refinement.
     """
@@ -42,6 +44,12 @@ class Prediction(NamedTuple):
     azimuth: float
     view: camera.Camera
     unrefined_iou: float
+
+    @property
+    def elevation(self) -> float:
+        """Elevation of the camera above the horizon, degrees."""
+        x, height, z = np.asarray(self.view.position, float)
+        return math.degrees(math.atan2(height, math.hypot(x, z)))
 
 
 class Predictor:
@@ -65,7 +73,7 @@ class Predictor:
         Args:
             model: of `jaxsoftras.model_files.load`, or of a run.
             elevation: of the pictures' camera above the horizon, degrees; of the
-                training data if None.
+                training data if None, or what refinement finds.
             distance: of the camera from the object, in longest sides of it; of the
                 training data if None. A near camera sees more perspective. The object
                 has the same size in the image.
@@ -76,6 +84,7 @@ class Predictor:
         """
         arguments.check_model(model)
         cameras = model.config.data
+        knows_elevation = elevation is not None
         elevation = cameras.elevation if elevation is None else elevation
         elevation = arguments.check_number("elevation", elevation, -90, 90, " degrees")
         usual = cameras.distance * np.tan(np.deg2rad(cameras.half_fov))
@@ -92,9 +101,7 @@ class Predictor:
         self._faces = np.ascontiguousarray(faces[:, ::-1])  # for the mirrored vertices
         self._reconstruct = jax.jit(self._reconstruct_and_search)
         self._refine = jax.jit(
-            functools.partial(
-                refinement.refine, faces=self._faces, settings=model.config
-            )
+            functools.partial(self._encode_and_refine, hold_elevation=knows_elevation)
         )
 
     def __call__(self, picture: Picture, *, refine: int = 0) -> Prediction:
@@ -102,7 +109,8 @@ class Predictor:
 
         Args:
             picture: see `pictures.read_picture`.
-            refine: steps that fit the mesh to the silhouette afterwards.
+            refine: steps that fit mesh and camera to the silhouette afterwards; see
+                `refinement.refine`. A result of a lower IoU is dropped.
 
         Raises:
             TypeError: a picture or a number of steps that is none.
@@ -123,18 +131,15 @@ class Predictor:
             )
         best = int(np.argmax(scores))
         azimuth, iou = float(AZIMUTHS[best]), float(scores[best])
-        view = viewpoints.make_cameras(self.orbit, azimuth)
-        refined_iou = iou
-        if refine:
-            vertices, refined_iou = self._improve(vertices, image, view, refine, iou)
-        return Prediction(
+        found = Prediction(
             mesh.Mesh(np.asarray(vertices), self._faces, self._make_texture(colors)),
             image,
-            refined_iou,
+            iou,
             azimuth,
-            view,
+            viewpoints.make_cameras(self.orbit, azimuth),
             iou,
         )
+        return self._improve(found, refine) if refine else found
 
     def _to_input(self, image: np.ndarray) -> jax.Array:
         """Converts an image ``[4, S, S]`` uint8 to a batch of one for the network."""
@@ -172,28 +177,56 @@ class Predictor:
             values = values[:, _reverse_texels(values.shape[1])]
         return color.make_texture(values)
 
-    def _improve(
+    def _encode_and_refine(
         self,
-        vertices: jax.Array,
-        image: np.ndarray,
-        view: camera.Camera,
+        variables: models.Variables,
+        images: jax.Array,
+        orbit: Orbit,
         steps: int,
-        iou: float,
-    ) -> tuple[jax.Array, float]:
-        """Refined vertices and their IoU; the same as before if it would fall."""
-        coverage = jnp.asarray(image[3] / np.float32(255))
-        refined = self._refine(vertices, view=view, coverage=coverage, steps=steps)
+        *,
+        hold_elevation: bool,
+    ) -> refinement.Refined:
+        """Fits the mesh and the camera of a batch of one to its silhouette."""
+        network = self.model.network
+
+        def decode(code: jax.Array) -> jax.Array:
+            return network.decode(variables, code[None])[0] * _MIRROR
+
+        return refinement.refine(
+            decode,
+            network.encode(variables, images)[0].astype(images.dtype),
+            self._faces,
+            orbit,
+            images[0, ..., 3],
+            steps,
+            self.model.config,
+            hold_elevation=hold_elevation,
+        )
+
+    def _improve(self, found: Prediction, steps: int) -> Prediction:
+        """Refines a prediction; returns it as it is if its IoU would fall."""
+        vertices, pose = self._refine(
+            self.model.variables, self._to_input(found.image), self.orbit, steps
+        )
+        if not np.all(np.isfinite(vertices)):
+            return found
+        view = viewpoints.place_cameras(self.orbit, pose)
         drawn = viewpoints.silhouettes(
-            refined,
+            vertices,
             self._faces,
             view,
-            image.shape[-1],
+            found.image.shape[-1],
             self.model.config.render.implementation,
         )
-        better = float(viewpoints.mask_iou(drawn, coverage >= 0.5))
-        if np.all(np.isfinite(refined)) and better >= iou:
-            return refined, better
-        return vertices, iou
+        iou = float(viewpoints.mask_iou(drawn, found.image[3] >= _HALF))
+        if iou < found.iou:
+            return found
+        return found._replace(
+            mesh=found.mesh._replace(vertices=np.asarray(vertices)),
+            iou=iou,
+            azimuth=float(pose.azimuth) % 360,
+            view=view,
+        )
 
 
 def _reverse_texels(count: int) -> np.ndarray:

@@ -78,7 +78,7 @@ class PictureViewer:
         self._refine = page.gui.add_checkbox(
             "Refine",
             initial_value=False,
-            hint=f"Fit the mesh to the silhouette by {_REFINEMENT} steps",
+            hint=f"Fit mesh and camera to the silhouette by {_REFINEMENT} steps",
             order=_REFINE_ORDER,
         )
         self._refine.on_update(lambda _: worker.request("show", self._files.show))
@@ -140,7 +140,7 @@ class PictureViewer:
             images=list(zip(_CAPTIONS, cells.values(), strict=False)),
             facts=[
                 ("Silhouette IoU", iou),
-                ("Azimuth", f"{found.azimuth:.0f}°"),
+                ("Azimuth", f"{round(found.azimuth) % 360}°"),
                 ("Mask", picture.mask),
             ],
             notes=[f"{note[:1].upper()}{note[1:]}." for note in picture.notes],

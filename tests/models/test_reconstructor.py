@@ -174,6 +174,23 @@ class TestNetwork:
         )
 
 
+@pytest.mark.parametrize("precision", ["default", "bfloat16", "float32"])
+def test_inference_is_the_decoder_of_the_encoder(precision):
+    network = models.Network(config.Model(precision=precision, **SMALL))
+    variables = network.init(jax.random.key(0))
+
+    @jax.jit
+    def run(images):
+        codes = network.encode(variables, images)
+        vertices = network.decode(variables, codes)
+        return codes, vertices, network.infer(variables, images)
+
+    codes, vertices, expected = run(IMAGES)
+    assert codes.shape == (4, SMALL["latent"])
+    assert codes.dtype == vertices.dtype == jnp.float32
+    np.testing.assert_allclose(vertices, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_to_network_input():
     images = np.arange(2 * 4 * 3 * 3, dtype=np.uint8).reshape(2, 4, 3, 3)
     got = models.to_network_input(jnp.asarray(images))

@@ -1,6 +1,5 @@
 import dataclasses
 import doctest
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,6 @@ import pytest
 import jaxsoftras
 from jaxsoftras import (
     camera,
-    losses,
     mesh,
     models,
     prediction,
@@ -20,7 +18,7 @@ from jaxsoftras import (
 )
 from jaxsoftras.data import rig
 from jaxsoftras.prediction import predictor as predictors
-from jaxsoftras.prediction import refinement, viewpoints
+from jaxsoftras.prediction import viewpoints
 from jaxsoftras.prediction.viewpoints import Orbit
 from tests.support import tiny_models
 from tests.support.pictures import save_opaque
@@ -35,6 +33,18 @@ def wedge() -> np.ndarray:
     vertices = np.asarray(mesh.icosphere(1).vertices, np.float32)
     x, y, z = vertices.T
     return np.stack([0.45 * x, 0.3 * y + 0.15 * (x > 0.2), 0.2 * z - 0.2 * x * y], 1)
+
+
+def measure_iou(found: prediction.Prediction) -> float:
+    """Intersection over union of a prediction and its picture, from its view."""
+    corners = mesh.face_vertices(
+        camera.project(found.view, found.mesh.vertices), found.mesh.faces
+    )
+    drawn = rasterization.silhouette(
+        corners, SIZE, distance="hard", implementation="reference"
+    )
+    drawn, target = np.asarray(drawn) > 0.5, found.image[3] >= 128
+    return (drawn & target).sum() / (drawn | target).sum()
 
 
 @pytest.fixture(scope="module")
@@ -133,15 +143,8 @@ class TestPredictor:
 
     def test_iou_is_that_of_the_view(self, predictor, picture):
         found = predictor(picture)
-        corners = mesh.face_vertices(
-            camera.project(found.view, found.mesh.vertices), found.mesh.faces
-        )
-        drawn = rasterization.silhouette(
-            corners, SIZE, distance="hard", implementation="reference"
-        )
-        drawn, target = np.asarray(drawn) > 0.5, found.image[3] >= 128
-        iou = (drawn & target).sum() / (drawn | target).sum()
-        assert found.iou == pytest.approx(iou)
+        assert found.iou == pytest.approx(measure_iou(found))
+        assert found.elevation == pytest.approx(30, abs=1e-4)
 
     def test_inverted_colours(self, predictor, picture):
         inverted = prediction.Predictor(predictor.model._replace(inverted=True))
@@ -186,19 +189,48 @@ class TestPredictor:
         before, after = predictor(picture), predictor(picture, refine=60)
         assert after.unrefined_iou == before.iou
         assert after.iou > before.iou + 0.05
-        assert after.azimuth == before.azimuth
         moved = np.abs(after.mesh.vertices - np.asarray(before.mesh.vertices))
         assert 0 < moved.max() < 0.5
+
+    def test_iou_is_that_of_the_refined_view(self, predictor, picture):
+        found = predictor(picture, refine=60)
+        assert found.iou == pytest.approx(measure_iou(found))
+        eye = np.asarray(found.view.position)
+        angle = np.degrees(np.arctan2(eye[0], eye[2]))
+        assert found.azimuth == pytest.approx(angle % 360, abs=1e-3)
+        distance = predictor.orbit.distance
+        assert np.linalg.norm(eye) == pytest.approx(distance, rel=1e-5)
+        height = distance * np.sin(np.radians(found.elevation))
+        assert eye[1] == pytest.approx(height, abs=1e-5)
+
+    def test_a_given_elevation_is_held(self, predictor, picture):
+        free = predictor(picture, refine=60)
+        assert abs(free.elevation - 30) > 0.1
+        told = prediction.Predictor(predictor.model, elevation=12)
+        told._reconstruct = predictor._reconstruct
+        for steps in (0, 3):
+            assert told(picture, refine=steps).elevation == pytest.approx(12, abs=1e-4)
 
     def test_refinement_that_fails_changes_nothing(
         self, predictor, picture, monkeypatch
     ):
         worse = prediction.Predictor(predictor.model)
         worse._reconstruct = predictor._reconstruct
-        monkeypatch.setattr(worse, "_refine", lambda v, **_: v * jnp.nan)
-        before, after = predictor(picture), worse(picture, refine=1)
-        np.testing.assert_array_equal(after.mesh.vertices, before.mesh.vertices)
-        assert after.iou == before.iou
+        before, refined = predictor(picture), predictor._refine
+
+        def break_numbers(*arguments):
+            found = refined(*arguments)
+            return found._replace(vertices=found.vertices * jnp.nan)
+
+        def look_aside(*arguments):
+            found = refined(*arguments)
+            return found._replace(pose=found.pose._replace(shift=jnp.full(2, 3.0)))
+
+        for broken in (break_numbers, look_aside):
+            monkeypatch.setattr(worse, "_refine", broken)
+            after = worse(picture, refine=1)
+            np.testing.assert_array_equal(after.mesh.vertices, before.mesh.vertices)
+            assert after[2:4] == before[2:4]
 
     def test_distance_keeps_the_size(self, predictor):
         far = prediction.Predictor(predictor.model, distance=50, elevation=0)
@@ -238,58 +270,6 @@ class TestPredictor:
         )
         with pytest.raises(terminal.ProgramError, match="not finite"):
             wrong(picture)
-
-
-class TestRefine:
-    @pytest.mark.parametrize(
-        "sigmas", [{"sigma": 1e-2}, {"sigma": 1.0, "final_sigma": 1e-2}]
-    )
-    def test_step_descends_the_loss_of_training(self, sigmas):
-        """The first step of Adam is the sign of the gradient, by finite differences."""
-        with jax.enable_x64(True):
-            settings = dataclasses.replace(
-                tiny_models.CONFIG,
-                render=dataclasses.replace(tiny_models.CONFIG.render, **sigmas),
-            )
-            vertices = jnp.asarray(0.3 * np.asarray(mesh.icosphere(1).vertices))
-            view = viewpoints.make_cameras(ORBIT, 30.0)
-            coverage = jnp.asarray(np.random.default_rng(0).random((SIZE, SIZE)))
-
-            @jax.jit
-            def loss(moved):
-                drawn = rasterization.silhouette(
-                    mesh.face_vertices(camera.project(view, moved), FACES),
-                    SIZE,
-                    sigma=1e-2,
-                    dist_eps=1e-10,
-                    implementation="reference",
-                )
-                return (
-                    1
-                    - losses.silhouette_iou(drawn, coverage)
-                    + 5e-3 * losses.laplacian(moved, FACES)
-                    + 5e-4 * losses.flatten(moved, FACES)
-                )
-
-            refine = functools.partial(
-                refinement.refine, faces=FACES, settings=settings
-            )
-            moved = jax.jit(refine)(vertices, view=view, coverage=coverage, steps=1)
-            steps = np.asarray(moved - vertices) / 2e-3
-            random = np.random.default_rng(1)
-            checked = 0
-            for place in random.permutation(42 * 3)[:20]:
-                nudge = np.zeros(42 * 3)
-                nudge[place] = 1e-6
-                ahead, behind = (
-                    float(loss(vertices + sign * nudge.reshape(42, 3)))
-                    for sign in (1, -1)
-                )
-                slope = (ahead - behind) / 2e-6
-                if abs(slope) > 1e-6:
-                    checked += 1
-                    assert np.sign(steps.ravel()[place]) == -np.sign(slope)
-            assert checked > 10
 
 
 def test_predict_from_a_file(tmp_path, predictor, monkeypatch):
