@@ -238,8 +238,10 @@ def _run(options: argparse.Namespace) -> None:
         )
     index = torch.cuda.current_device() if options.device == "cuda" else None
     device = torch.device(options.device, index)
-    for row in make_rows(sizes, device, options.repeats, count):
-        print(row, flush=True)
+    # the rasterizer chooses its kernels by JAX's default device
+    with jax.default_device(exchange.find_jax_device(device)):
+        for row in make_rows(sizes, device, options.repeats, count):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

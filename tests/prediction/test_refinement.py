@@ -93,12 +93,15 @@ class TestSearch:
         assert found.azimuth in viewpoints.AZIMUTHS and found.elevation in elevations
 
 
-def test_step_descends_the_stated_loss():
+@pytest.mark.parametrize(
+    "sigmas", [{"sigma": 1e-2}, {"sigma": 1.0, "final_sigma": 1e-2}]
+)
+def test_step_descends_the_stated_loss(sigmas):
     """The first step of Adam is the sign of the gradient, by finite differences."""
     with jax.enable_x64(True):
         settings = dataclasses.replace(
             tiny_models.CONFIG,
-            render=dataclasses.replace(tiny_models.CONFIG.render, sigma=1e-2),
+            render=dataclasses.replace(tiny_models.CONFIG.render, **sigmas),
         )
         coverage = jnp.asarray(np.random.default_rng(0).random((SIZE, SIZE)))
         code = jnp.asarray(CODE)
