@@ -26,12 +26,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+import rich.box
 import rich.table
 
 from jaxsoftras import command_line, compilation_cache, config, data, terminal
 from jaxsoftras.reconstruction import feeding, profiling, run_folder, training
 
-_UNCHANGED = "as configured"
+_UNCHANGED = "as it is"
 
 
 class Row(NamedTuple):
@@ -164,13 +165,16 @@ def make_table(
     rows: Sequence[Row], timings: Sequence[Timing], title: str
 ) -> rich.table.Table:
     """Makes the table; its ratios are of objects a second, to the first row's."""
-    table = rich.table.Table(title=title)
-    table.add_column("configuration", overflow="fold")
+    # narrow enough for 80 columns
+    table = rich.table.Table(
+        title=title, box=rich.box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False
+    )
+    table.add_column("fields", overflow="fold", min_width=10)
     for column in (
-        *("devices", "objects", "ms a step", "slowest", "steps/s", "ratio"),
-        *("compile s", "loss"),
+        *("devices", "objects", "ms/step", "slowest", "steps/s", "ratio"),
+        *("compile", "loss"),
     ):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
 
     def rate(row: Row, timing: Timing) -> float:
         return row.settings.optim.batch_size / float(np.median(timing.steps))
