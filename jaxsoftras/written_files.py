@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -87,7 +88,8 @@ def find_others(folder: Path) -> list[str]:
 
 
 def _is_written(path: Path, listed: Mapping[str, str]) -> bool:
-    return listed.get(path.name) == digest(path)
+    # what is not listed is not read: it may be of any size
+    return path.name in listed and listed[path.name] == digest(path)
 
 
 def _remove(folder: Path, before: Mapping[str, str], names: list[str]) -> list[str]:
@@ -98,7 +100,10 @@ def _remove(folder: Path, before: Mapping[str, str], names: list[str]) -> list[s
     removed = []
     for name in sorted(set(before) - set(names)):
         path = folder / name
-        if path.is_symlink() or not path.is_file() or not _is_written(path, before):
+        # methods of `Path` fail for a name that is too long
+        if os.path.islink(path) or not os.path.isfile(path):
+            continue
+        if not _is_written(path, before):
             continue
         found = path.stat()
         if (found.st_dev, found.st_ino) not in places:

@@ -53,6 +53,20 @@ def test_files_of_a_user_stay_and_are_named(folder):
     assert written_files.find_others(folder) == ["b.obj", "notes.txt"]
 
 
+def test_files_that_are_not_listed_are_not_read(folder, monkeypatch):
+    write(folder, a_obj="a")
+    (folder / "film.png").touch()
+    read = written_files.digest
+
+    def digest(path):
+        assert path.name != "film.png"
+        return read(path)
+
+    monkeypatch.setattr(written_files, "digest", digest)
+    assert write(folder, a_obj="b") == []
+    assert written_files.find_others(folder) == ["film.png"]
+
+
 def test_a_folder_without_a_list_loses_nothing(folder):
     folder.mkdir()
     (folder / "old.obj").write_text("old")
@@ -75,7 +89,11 @@ def test_a_damaged_list_removes_nothing(content, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["../out.txt", "sub/in.txt", "..", ".", "", "files.json", ".lock", "a\0b"]
+    "name",
+    [
+        *("../out.txt", "sub/in.txt", "..", ".", "", "files.json", ".lock", "a\0b"),
+        "a" * 300,
+    ],
 )
 def test_a_list_cannot_lead_elsewhere(name, folder):
     write(folder, a_obj="a")
