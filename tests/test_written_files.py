@@ -1,5 +1,6 @@
 """Lists of the files that programs wrote to a folder."""
 
+import concurrent.futures
 import json
 import os
 from pathlib import Path
@@ -167,3 +168,22 @@ def test_a_file_is_added_to_the_list(folder):
     with pytest.raises(ZeroDivisionError), written_files.add(folder, "b") as partial:
         partial.write_text(str(1 / 0))
     assert names(folder) == {"a.obj"}
+
+
+def test_programs_wait_for_each_other(folder):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with written_files.add(folder, "report.html") as partial:
+            partial.write_text("a page")
+            waiting = pool.submit(write, folder, a_obj="a")
+            with pytest.raises(TimeoutError):
+                waiting.result(0.1)
+        assert waiting.result(10) == ["report.html"]
+    assert names(folder) == {"a.obj"}
+
+
+def test_nobody_waits_for_ever(folder, monkeypatch):
+    monkeypatch.setattr(written_files, "_PATIENCE", 0.05)
+    with written_files.add(folder, "report.html") as partial:
+        partial.write_text("a page")
+        assert write(folder, a_obj="a") == []
+    assert written_files.find_others(folder) == []
