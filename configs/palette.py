@@ -10,7 +10,8 @@ The network, with 3.4 million parameters, has the layers of configs/pretrained.p
 colours of the images vary in training. On 260 shapes of another seed, from unseen
 views: PSNR 20.07 dB, where the mean colour of the input has 19.60 and its nearest
 pixels 19.75; SSIM .765, against .754 and .758; IoU of voxels .593. The 20,000 steps
-took 63 s on one H200 that three runs shared (jax 0.11.2, 2026-11-27).
+took 63 s, with log.images_every=100000, on one H200 that three runs shared (jax 0.11.2,
+2026-11-27).
 """
 
 from jaxsoftras.config import Augment, Color, Config, Data, Log, Loss, Model, Optim

@@ -13,8 +13,8 @@ their colours vary. The 2.5 million parameters are stored in half precision: 5.1
 
 Mean IoU of real13's test split, which it has not seen, at the checkpoint of the best
 validation: .4926, .4956 (seeds 0 and 1; that validation, on 650 embedded shapes: .530,
-.532; step 34,000 of both). The 40,000 steps took 167 s on one H200 that three runs
-shared (jax 0.11.2, 2026-11-27).
+.532; step 34,000 of both). The 40,000 steps took 167 s, with
+log.images_every=100000, on one H200 that three runs shared (jax 0.11.2, 2026-11-27).
 """
 
 from jaxsoftras.config import Augment, Color, Config, Data, Log, Model, Optim, Render

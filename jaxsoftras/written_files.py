@@ -2,7 +2,7 @@
 
 A program that writes its results again removes those of before that are no longer among
 them, and nothing else: a file counts as written by a program while its checksum is that
-in the list.
+in the list. Programs that write to one folder wait for each other.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from jaxsoftras import atomic
+from jaxsoftras import atomic, locks
 
 FILE = "files.json"
 """The list: checksums by name of the file."""
+
+_PATIENCE = 60.0  # seconds to wait for another program that writes to a folder
 
 
 def digest(path: Path) -> str:
@@ -40,18 +44,20 @@ def replace(folder: Path, new: Path) -> list[str]:
         OSError: a file cannot be written, and the folder is as before; or one of those
             before cannot be removed.
     """
-    names = sorted(path.name for path in new.iterdir())
-    before = _read(folder)
-    written = {name: digest(new / name) for name in names}
-    with atomic.files([folder / name for name in (*names, FILE)]) as (*parts, list_):
-        for name, part in zip(names, parts, strict=True):
-            shutil.move(new / name, part)
-        # those to be removed, too, lest they be forgotten if the process ends here
-        _write(before | written, list_)
-    removed = _remove(folder, before, names)
-    with atomic.file(folder / FILE) as partial:
-        _write(written, partial)
-    return removed
+    with _locked(folder):
+        names = sorted(path.name for path in new.iterdir())
+        before = _read(folder)
+        written = {name: digest(new / name) for name in names}
+        paths = [folder / name for name in (*names, FILE)]
+        with atomic.files(paths) as (*parts, list_):
+            for name, part in zip(names, parts, strict=True):
+                shutil.move(new / name, part)
+            # those to be removed, too, lest they be forgotten if the process ends here
+            _write(before | written, list_)
+        removed = _remove(folder, before, names)
+        with atomic.file(folder / FILE) as partial:
+            _write(written, partial)
+        return removed
 
 
 @contextlib.contextmanager
@@ -65,7 +71,8 @@ def add(folder: Path, name: str) -> Iterator[Path]:
     Yields:
         The temporary path to write to.
     """
-    with atomic.files([folder / name, folder / FILE]) as (partial, list_):
+    paths = [folder / name, folder / FILE]
+    with _locked(folder), atomic.files(paths) as (partial, list_):
         yield partial
         _write(_read(folder) | {name: digest(partial)}, list_)
 
@@ -86,8 +93,35 @@ def find_others(folder: Path) -> list[str]:
     )
 
 
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Makes other programs wait that write to a folder, where there are locks.
+
+    It goes on after `_PATIENCE` seconds, lest a stopped program stop all others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        end = time.monotonic() + _PATIENCE
+        # a file system without locks, or Windows, where no folder can be opened
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            while not _acquire(descriptor) and time.monotonic() < end:
+                time.sleep(0.02)
+        yield
+
+
+def _acquire(descriptor: int) -> bool:
+    try:
+        locks.acquire(descriptor)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _is_written(path: Path, listed: Mapping[str, str]) -> bool:
-    return listed.get(path.name) == digest(path)
+    # what is not listed is not read: it may be of any size
+    return path.name in listed and listed[path.name] == digest(path)
 
 
 def _remove(folder: Path, before: Mapping[str, str], names: list[str]) -> list[str]:
@@ -98,7 +132,10 @@ def _remove(folder: Path, before: Mapping[str, str], names: list[str]) -> list[s
     removed = []
     for name in sorted(set(before) - set(names)):
         path = folder / name
-        if path.is_symlink() or not path.is_file() or not _is_written(path, before):
+        # methods of `Path` fail for a name that is too long
+        if os.path.islink(path) or not os.path.isfile(path):
+            continue
+        if not _is_written(path, before):
             continue
         found = path.stat()
         if (found.st_dev, found.st_ino) not in places:

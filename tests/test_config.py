@@ -86,7 +86,8 @@ class TestNames:
     def test_words_that_are_names_or_files(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         Path("real13").mkdir()
-        for word in ("demo", "a.py", Path("b/c.py"), "./demo.py", "\0.py"):
+        long = "a" * 300 + ".py"
+        for word in ("demo", "a.py", Path("b/c.py"), "./demo.py", "\0.py", long):
             assert config.is_name(word)
         for word in ("real13", "Demo", "./demo", "a.pyc", "", "demo\n", "py", "a/"):
             assert not config.is_name(word)

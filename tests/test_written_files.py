@@ -1,5 +1,6 @@
 """Lists of the files that programs wrote to a folder."""
 
+import concurrent.futures
 import json
 import os
 from pathlib import Path
@@ -53,6 +54,20 @@ def test_files_of_a_user_stay_and_are_named(folder):
     assert written_files.find_others(folder) == ["b.obj", "notes.txt"]
 
 
+def test_files_that_are_not_listed_are_not_read(folder, monkeypatch):
+    write(folder, a_obj="a")
+    (folder / "film.png").touch()
+    read = written_files.digest
+
+    def digest(path):
+        assert path.name != "film.png"
+        return read(path)
+
+    monkeypatch.setattr(written_files, "digest", digest)
+    assert write(folder, a_obj="b") == []
+    assert written_files.find_others(folder) == ["film.png"]
+
+
 def test_a_folder_without_a_list_loses_nothing(folder):
     folder.mkdir()
     (folder / "old.obj").write_text("old")
@@ -75,7 +90,11 @@ def test_a_damaged_list_removes_nothing(content, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["../out.txt", "sub/in.txt", "..", ".", "", "files.json", ".lock", "a\0b"]
+    "name",
+    [
+        *("../out.txt", "sub/in.txt", "..", ".", "", "files.json", ".lock", "a\0b"),
+        "a" * 300,
+    ],
 )
 def test_a_list_cannot_lead_elsewhere(name, folder):
     write(folder, a_obj="a")
@@ -149,3 +168,22 @@ def test_a_file_is_added_to_the_list(folder):
     with pytest.raises(ZeroDivisionError), written_files.add(folder, "b") as partial:
         partial.write_text(str(1 / 0))
     assert names(folder) == {"a.obj"}
+
+
+def test_programs_wait_for_each_other(folder):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with written_files.add(folder, "report.html") as partial:
+            partial.write_text("a page")
+            waiting = pool.submit(write, folder, a_obj="a")
+            with pytest.raises(TimeoutError):
+                waiting.result(0.1)
+        assert waiting.result(10) == ["report.html"]
+    assert names(folder) == {"a.obj"}
+
+
+def test_nobody_waits_for_ever(folder, monkeypatch):
+    monkeypatch.setattr(written_files, "_PATIENCE", 0.05)
+    with written_files.add(folder, "report.html") as partial:
+        partial.write_text("a page")
+        assert write(folder, a_obj="a") == []
+    assert written_files.find_others(folder) == []

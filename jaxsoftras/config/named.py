@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from jaxsoftras import configs
@@ -30,7 +31,7 @@ def is_name(word: str | Path) -> bool:
     """
     text = str(word)
     known = text in list_names() or text.endswith(".py")
-    return known and not Path(text).is_dir()
+    return known and not os.path.isdir(text)  # False, too, for a name that is too long
 
 
 def refuse_name(word: str | Path) -> None:

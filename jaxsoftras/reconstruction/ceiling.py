@@ -225,8 +225,13 @@ def _check(fit: Fitted, vertices: int, views: int) -> None:
         array = getattr(fit, name)
         if array.dtype.kind != kind or array.shape != shape:
             raise ValueError(f"{name} is {array.dtype} {list(array.shape)}")
-    if not np.all(np.isfinite(fit.vertices)):
-        raise ValueError("vertices are not finite")
+    for name in ("vertices", "loss"):
+        if not np.all(np.isfinite(getattr(fit, name))):
+            raise ValueError(f"{name} is not finite")
+    if not np.any(fit.fitted):
+        raise ValueError("it has no fitted view")
+    if np.any(np.isnan(fit.view_iou[fit.fitted])):
+        raise ValueError("view_iou has no number for a view that was fitted")
     for name in ("iou", "view_iou"):
         if not evaluation_scores.within_unit(getattr(fit, name)):
             raise ValueError(f"{name} is not from 0 to 1")

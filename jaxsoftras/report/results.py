@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from jaxsoftras import config, terminal, written_files
 from jaxsoftras.report import examples, history
 
 METRICS, ENVIRONMENT = "metrics.json", "environment.json"
+_ROUNDING = 1e-5  # of means in single precision, by which they may be out of range
 
 
 class Row(NamedTuple):
@@ -133,17 +135,17 @@ def _read_object(path: Path) -> dict[str, Any]:
 def _read_scores(path: Path, metrics: dict[str, Any]) -> tuple[int, list[Row], Row]:
     """Checks the numbers of ``metrics.json``."""
 
-    def score(values: Any, name: str, most: float = math.inf) -> float | None:
+    def score(values: Any, name: str, most: float = sys.float_info.max) -> float | None:
         value = values.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise _damaged(path, f"{name} is {value!r}")
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return None
-        if not 0 <= value <= most:
+        if not -_ROUNDING <= value <= most + _ROUNDING:
             raise _damaged(path, f"{name} is {value!r}")
-        return float(value)
+        return float(min(max(value, 0), most))
 
     def count(values: Any, name: str) -> int:
         value = values.get(name, 0)

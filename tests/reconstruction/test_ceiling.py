@@ -24,7 +24,7 @@ FIT = ceiling.Fitted(
     vertices=np.zeros((12, 3), np.float32),
     iou=np.array(np.nan, np.float32),
     view_iou=np.array([0, 1, 0.5, np.nan], np.float32),
-    fitted=np.ones(4, bool),
+    fitted=np.array([True, True, False, False]),
     loss=np.array(0.5, np.float32),
 )
 SETS = ["render.implementation=reference", "data.categories=('02933112',)"]
@@ -186,9 +186,12 @@ class TestGoingOn:
             ("view_iou", np.zeros(4, int), "view_iou is int64 [4]"),
             ("iou", np.float32(2), "iou is not from 0 to 1"),
             ("iou", np.zeros(1), "iou is float64 [1]"),
-            ("vertices", np.full((12, 3), np.nan), "vertices are not finite"),
+            ("vertices", np.full((12, 3), np.nan), "vertices is not finite"),
             ("vertices", np.zeros((42, 3)), "vertices is float64 [42, 3]"),
             ("fitted", np.ones(4), "fitted is float64 [4]"),
+            ("fitted", np.ones(4, bool), "no number for a view that was fitted"),
+            ("fitted", np.zeros(4, bool), "no fitted view"),
+            ("loss", np.float32(np.inf), "loss is not finite"),
             ("loss", np.array("low"), "loss is <U3 []"),
         ],
     )

@@ -67,6 +67,9 @@ def test_refuses_a_damaged_configuration(run):
         '{"per_category": {"k": {}}, "step": 1.5}',
         '{"per_category": {"k": {}}, "step": -1}',
         '{"per_category": {"k": {"iou": 1.5}}}',
+        '{"per_category": {"k": {"iou": -0.001}}}',
+        '{"per_category": {"k": {"iou": 1%s}}}' % ("0" * 400),
+        '{"per_category": {"k": {"loss": 1%s}}}' % ("0" * 400),
         '{"per_category": {"k": {"iou": "high"}}}',
         '{"per_category": {"k": {"iou": true}}}',
         '{"per_category": {"k": {"loss": -1}}}',
@@ -89,6 +92,15 @@ def test_a_loss_that_is_not_finite_is_none(run):
     (folder / "environment.json").unlink()
     found = results.read(run, "test")
     assert found.rows[0].loss is None and found.mean.loss is None
+
+
+def test_scores_beyond_their_range_by_rounding(run):
+    folder = results.folder_of(run, "test")
+    text = json.dumps({"per_category": {"k": {"iou": 1 + 2e-7, "loss": -1e-7}}})
+    (folder / "metrics.json").write_text(text)
+    (folder / "environment.json").unlink()
+    (row,) = results.read(run, "test").rows
+    assert (row.iou, row.loss) == (1, 0)
 
 
 def test_refuses_files_of_two_evaluations(run):
