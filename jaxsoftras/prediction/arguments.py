@@ -67,9 +67,7 @@ def check_steps(steps: Any) -> int:
     if number is None or isinstance(steps, bool):
         raise TypeError(f"refine must be a whole number of steps, not {steps!r}.")
     if not 0 <= number <= MOST_STEPS:
-        raise ValueError(
-            f"refine must be from 0 to {MOST_STEPS} steps, not {number}."
-        )
+        raise ValueError(f"refine must be from 0 to {MOST_STEPS} steps, not {number}.")
     return number
 
 
