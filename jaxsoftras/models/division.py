@@ -47,10 +47,14 @@ def place(state: Any, mesh: Mesh) -> Any:
         state: a pytree of arrays; kernels and moments are recognised by their shapes.
         mesh: the devices, with the axes ``("data", "model")``.
     """
-    return jax.tree.map(
-        lambda x: NamedSharding(mesh, P("model") if is_divided(x.shape, mesh) else P()),
-        state,
-    )
+
+    def choose(path: jax.tree_util.KeyPath, x: Any) -> NamedSharding:
+        # tables of features, which are no kernels, are used as a whole
+        table = {getattr(entry, "key", None) for entry in path} & {"sites", "position"}
+        divided = not table and is_divided(x.shape, mesh)
+        return NamedSharding(mesh, P("model") if divided else P())
+
+    return jax.tree.map_with_path(choose, state)
 
 
 def check(placement: Any, parts: int) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 from jaxsoftras import models
 from jaxsoftras.prediction.pictures import Picture
 
+MOST_STEPS = 100_000
+"""Most steps of a refinement."""
+
 _ROUNDING = 1e-3  # of colours that were multiplied by coverage, in half precision
 
 
@@ -55,7 +58,7 @@ def check_steps(steps: Any) -> int:
 
     Raises:
         TypeError: not a whole number.
-        ValueError: it is negative.
+        ValueError: it is negative, or larger than `MOST_STEPS`.
     """
     try:
         number = operator.index(steps)
@@ -63,8 +66,8 @@ def check_steps(steps: Any) -> int:
         number = None
     if number is None or isinstance(steps, bool):
         raise TypeError(f"refine must be a whole number of steps, not {steps!r}.")
-    if number < 0:
-        raise ValueError(f"The number of steps must not be negative, not {number}.")
+    if not 0 <= number <= MOST_STEPS:
+        raise ValueError(f"refine must be from 0 to {MOST_STEPS} steps, not {number}.")
     return number
 
 

@@ -109,7 +109,7 @@ def sheet(
 
 
 def turntable(prediction: Prediction, orbit: Orbit) -> list[Image.Image]:
-    """Draws a mesh from all around, beginning where the picture was taken from.
+    """Draws a mesh from all around, beginning at the azimuth of the picture.
 
     Args:
         prediction: the mesh.

@@ -112,7 +112,10 @@ def _describe_border(found: masks.Found) -> list[str]:
     border = inside & ~np.asarray(ndimage.binary_erosion(inside), bool)
     notes = [] if found.frame is None else [found.frame.describe()]
     if np.mean(covered[border]) > _AROUND:
-        return [*notes, "the mask covers most of the border: is white the background?"]
+        return [
+            *notes,
+            "the mask covers most of the border: it may show the background",
+        ]
     if np.any(covered[border]):
         return [*notes, "the object reaches the border, and may be cut off"]
     if found.origin == "background" and masks.is_rectangle(covered):

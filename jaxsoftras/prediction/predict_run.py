@@ -24,13 +24,13 @@ from jaxsoftras import (
     texture,
 )
 from jaxsoftras.prediction import drawing, inputs, pictures
+from jaxsoftras.prediction.arguments import MOST_STEPS
 from jaxsoftras.prediction.predictor import Prediction, Predictor
 from jaxsoftras.reconstruction import runs, training
 
 _LOW = 0.6  # IoU below which a mesh hardly shows the picture's object
 _SUMMARY = "predictions.json"
 _FORMATS = ("glb", "obj", "ply")
-_MOST_STEPS = 100_000
 
 
 class Outcome(NamedTuple):
@@ -313,8 +313,8 @@ def main(
     """
     parser = _make_parser(prog)
     options = parser.parse_args(arguments)
-    if not 0 <= options.refine <= _MOST_STEPS:
-        parser.error(f"--refine must be from 0 to {_MOST_STEPS}")
+    if not 0 <= options.refine <= MOST_STEPS:
+        parser.error(f"--refine must be from 0 to {MOST_STEPS}")
     if options.checkpoint == "best" and not options.workdir:
         parser.error("--checkpoint is about the run of --workdir")
 

@@ -115,7 +115,7 @@ class Predictor:
         Raises:
             TypeError: a picture or a number of steps that is none.
             ValueError: a picture of another shape, type or range, or without an object;
-                or a negative number of steps.
+                or a number of steps that is negative or above 100,000.
             ProgramError: the network returns numbers that are not finite.
         """
         refine = arguments.check_steps(refine)
@@ -208,7 +208,7 @@ class Predictor:
         vertices, pose = self._refine(
             self.model.variables, self._to_input(found.image), self.orbit, steps
         )
-        if not np.all(np.isfinite(vertices)):
+        if not all(np.all(np.isfinite(part)) for part in (vertices, *pose)):
             return found
         view = viewpoints.place_cameras(self.orbit, pose)
         drawn = viewpoints.silhouettes(

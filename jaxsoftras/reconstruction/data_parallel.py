@@ -124,7 +124,7 @@ def _sum(
     leaves = [leaf for _, leaf in paths]
     divisions = tree.flatten_up_to(specs)
     whole = [k for k, spec in enumerate(divisions) if not spec]
-    squares = jnp.zeros(())
+    squares = jnp.zeros((), measured.dtype)
     for k in set(range(len(leaves))).difference(whole):
         leaves[k] = jax.lax.psum(leaves[k], "data")
         squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
@@ -143,7 +143,7 @@ def _sum(
     for group, parts, vector in zip(groups, vectors, sums, strict=True):
         summed = jnp.split(vector, np.cumsum([part.size for part in parts]))
         for k, part in zip(group, summed, strict=False):
-            leaves[whole[k]] = _unflatten(part, leaves[whole[k]].shape)
+            leaves[whole[k]] = _unflatten(part, leaves[whole[k]])
     measured, squares = summed[len(groups[-1]) :][:2]
     square = squares[0] + sum(jnp.sum(leaves[k] ** 2) for k in whole)
     return measured, tree.unflatten(leaves), jnp.sqrt(square)
@@ -175,8 +175,9 @@ def _flatten(array: jax.Array) -> jax.Array:
     return (jnp.moveaxis(array, -1, 0) if array.ndim > 2 else array).reshape(-1)
 
 
-def _unflatten(flat: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Inverse of `_flatten`."""
+def _unflatten(flat: jax.Array, like: jax.Array) -> jax.Array:
+    """Inverse of `_flatten`, with the shape and the type of a parameter."""
+    flat, shape = flat.astype(like.dtype), like.shape
     if len(shape) <= 2:
         return flat.reshape(shape)
     return jnp.moveaxis(flat.reshape(shape[-1], *shape[:-1]), 0, -1)

@@ -26,6 +26,12 @@ def test_rule(shape, model, divided):
     assert placement["kernel"].spec == (P("model") if divided else P())
 
 
+def test_tables_are_not_divided():
+    mesh = training.device_mesh(4, jax.devices()[:4], model=2)
+    placement = division.place({"sites": KERNEL, "position": KERNEL}, mesh)
+    assert all(each.is_fully_replicated for each in placement.values())
+
+
 def test_warns_where_nothing_is_divided():
     mesh = training.device_mesh(4, jax.devices()[:4], model=2)
     division.check(division.place({"kernel": KERNEL}, mesh), 2)

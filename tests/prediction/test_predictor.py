@@ -18,7 +18,7 @@ from jaxsoftras import (
 )
 from jaxsoftras.data import rig
 from jaxsoftras.prediction import predictor as predictors
-from jaxsoftras.prediction import viewpoints
+from jaxsoftras.prediction import refinement, viewpoints
 from jaxsoftras.prediction.viewpoints import Orbit
 from tests.support import tiny_models
 from tests.support.pictures import save_opaque
@@ -232,6 +232,17 @@ class TestPredictor:
             np.testing.assert_array_equal(after.mesh.vertices, before.mesh.vertices)
             assert after[2:4] == before[2:4]
 
+    def test_a_pose_of_no_numbers_changes_nothing(
+        self, predictor, picture, monkeypatch
+    ):
+        """Nothing is drawn from there, and nothing agreed before."""
+        other = prediction.Predictor(predictor.model)
+        before = predictor(picture)._replace(iou=0.0)
+        pose = viewpoints.Pose(np.nan, 30.0, np.nan, np.full(2, np.nan))
+        refined = refinement.Refined(before.mesh.vertices, pose)
+        monkeypatch.setattr(other, "_refine", lambda *_: refined)
+        assert other._improve(before, 1) is before
+
     def test_distance_keeps_the_size(self, predictor):
         far = prediction.Predictor(predictor.model, distance=50, elevation=0)
         half = np.tan(np.deg2rad(far.orbit.half_fov)) * far.orbit.distance
@@ -251,9 +262,10 @@ class TestPredictor:
         with pytest.raises(ValueError, match=message):
             prediction.Predictor(predictor.model, **options)
 
-    def test_refuses_negative_steps_and_empty_pictures(self, predictor, picture):
-        with pytest.raises(ValueError, match="must not be negative"):
-            predictor(picture, refine=-1)
+    def test_refuses_numbers_of_steps_and_empty_pictures(self, predictor, picture):
+        for steps in (-1, 100_001, 2**31):
+            with pytest.raises(ValueError, match=f"0 to 100000 steps, not {steps}"):
+                predictor(picture, refine=steps)
         empty = picture._replace(image=np.zeros((9, 9, 4), np.float32))
         with pytest.raises(ValueError, match="mask is empty"):
             predictor(empty)

@@ -52,5 +52,5 @@ def test_describes_means_and_change():
     rows = [Scores((0.5, 0.7), (0.4, 0.5)), Scores((0.7, 0.9), (0.2, 0.2))]
     assert refinement_scores.describe(rows) == (
         "2 objects: silhouette IoU 0.600, 0.800; voxel IoU 0.300, 0.350; change of "
-        "voxel IoU +0.050, standard error 0.035"
+        "voxel IoU +0.050, standard error 0.050"
     )

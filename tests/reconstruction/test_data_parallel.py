@@ -66,6 +66,23 @@ def test_devices_give_the_gradient_of_one(model, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("devices", [1, 4])
+def test_gradients_have_the_type_of_the_parameters(devices):
+    """Where numbers without a type of their own have double precision, too."""
+    mesh = training.device_mesh(OBJECTS, jax.devices()[:devices])
+    variables, placement = draw_variables(), division.place(draw_variables(), mesh)
+    batch = [jnp.zeros((OBJECTS, n), jnp.float32) for n in (FEATURES, 3)]
+    with jax.enable_x64(True):
+        found = jax.eval_shape(
+            lambda *arguments: data_parallel.differentiate(
+                measure, variables, placement, *arguments
+            ),
+            batch,
+            jnp.float32(0.5),
+        )
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(found)} == {"float32"}
+
+
 def test_gradient_of_one_device_is_that_of_jax():
     variables, found = draw_variables(), differentiate(1, 1)
     draw = np.random.default_rng(1).standard_normal

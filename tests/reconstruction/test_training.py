@@ -1,3 +1,5 @@
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -193,6 +195,18 @@ class TestStep:
         metrics, _ = run(settings, steps=60)
         silhouette = [m.silhouette for m in metrics]
         assert np.mean(silhouette[-10:]) < 0.8 * np.mean(silhouette[:10])
+
+    def test_devices_of_a_process_divide_layers_by_default(self):
+        model = config.Devices().model
+        assert training.device_mesh(8, model=model).shape == {"data": 1, "model": 4}
+
+    @pytest.mark.parametrize(
+        ("processes", "count"),
+        [((0, 0, 0), 3), ((0, 0, 1, 1), 2), ((0, 1, 2), 1), ((0, 0, 1), 1)],
+    )
+    def test_counts_the_devices_of_a_process(self, processes, count):
+        devices = [types.SimpleNamespace(process_index=number) for number in processes]
+        assert training._count_alike(devices) == count
 
     def test_refuses_devices_that_do_not_divide(self):
         with pytest.raises(ValueError, match="devices.model=3 does not divide .* 4:"):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import camera, model_files, prediction, terminal, voxels
+from jaxsoftras import camera, command_line, model_files, prediction, terminal, voxels
 from jaxsoftras.data import solids, zbuffer
 from jaxsoftras.data.categories import CATEGORIES
 from jaxsoftras.shapes import catalogue
@@ -105,7 +105,7 @@ def describe(rows: list[Scores]) -> str:
     change = np.diff([row.voxels for row in rows])[:, 0]
     shapes = (np.mean([row[part] for row in rows], axis=0) for part in (0, 1))
     silhouettes, grids = (f"{first:.3f}, {last:.3f}" for first, last in shapes)
-    error = np.std(change) / np.sqrt(len(change))
+    error = np.std(change, ddof=1) / np.sqrt(len(change)) if len(change) > 1 else np.nan
     return (
         f"{len(rows)} objects: silhouette IoU {silhouettes}; voxel IoU {grids}; change "
         f"of voxel IoU {np.mean(change):+.3f}, standard error {error:.3f}"
@@ -124,7 +124,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, metavar="FOLDER")
     parser.add_argument("--split", default="test", metavar="SPLIT")
-    parser.add_argument("--objects", type=int, default=40, metavar="N")
+    parser.add_argument(
+        "--objects", type=command_line.positive, default=40, metavar="N"
+    )
     parser.add_argument("--steps", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     options = parser.parse_args(arguments)
