@@ -69,30 +69,3 @@ class TestBatchNorm:
             np.testing.assert_allclose(
                 ours.astype(np.float32), exact, rtol=0.01, atol=0.1
             )
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda rngs: layers.DepthwiseConv(2, 3, rngs=rngs),
-        lambda rngs: layers.conv(2, 2, 3, 1, rngs),
-    ],
-)
-def test_gradients_of_bfloat16_are_summed_in_single_precision(make):
-    """Sums of some thousand numbers, where bfloat16 has 8 bits."""
-    draw = np.random.default_rng(0).normal
-    x, weights = (jnp.bfloat16(draw(0.5, 1, (16, 16, 16, 2))) for _ in range(2))
-    structure, state = nnx.split(make(nnx.Rngs(0)))
-
-    @jax.jit
-    def differentiate(state, x):
-        def loss(state):
-            outputs = nnx.merge(structure, state)(x)
-            assert outputs.dtype == x.dtype
-            return jnp.sum((outputs * weights.astype(x.dtype)).astype(jnp.float32))
-
-        return jax.grad(loss)(state)
-
-    found, exact = differentiate(state, x), differentiate(state, jnp.float32(x))
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True):
-        np.testing.assert_allclose(a, b, atol=0.01 * float(jnp.abs(b).max()))
