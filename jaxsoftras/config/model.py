@@ -59,8 +59,8 @@ class Model:
     TensorFloat-32 (10 bits) on NVIDIA GPUs from Ampere on, bfloat16 (7 bits) on TPUs,
     and single precision on CPUs; ``float32``: single precision everywhere;
     ``bfloat16``: activations and kernels of the encoder's convolutions in bfloat16, and
-    the rest as by default. Parameters, sums, normalisations and the optimiser have
-    single precision in any case."""
+    the rest as by default. Parameters, normalisations and the optimiser have single
+    precision in any case, and sums but for gradients of biases by bfloat16 on CPUs."""
 
     def __post_init__(self):
         layers = (*self.channels, *self.hidden, self.latent, *self.decoder_hidden)
