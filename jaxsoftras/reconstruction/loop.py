@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import time
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,16 @@ _AHEAD = 2  # chunks that the devices have been given and not completed
 def copy_state(state: State) -> State:
     """Copies a state on its devices."""
     return jax.tree.map(jnp.copy, state)
+
+
+def list_shards(tree: Any) -> None:
+    """Has JAX list the shards of arrays, so that several threads may use them.
+
+    It lists them where they are first asked for, and two threads at once make it list
+    some twice, or not all.
+    """
+    for array in jax.tree.leaves(tree):
+        _ = array.addressable_shards
 
 
 class _Chunk(NamedTuple):
@@ -198,6 +208,7 @@ class Loop:
         self._checkpoints.check()
         work.check()
         drawing.check()
+        list_shards((chunk.saved, chunk.watched))
         if chunk.saved is not None:
             if self._watcher:
                 self._watcher.wait_for_scores(work)

@@ -1,5 +1,7 @@
 """What follows the steps sees the state of its step, and does not stop the others."""
 
+import concurrent.futures
+import sys
 import threading
 
 import jax
@@ -93,3 +95,27 @@ def test_a_copy_outlives_the_state(devices):
     assert copied["a"].tolist() == [0, 1, 2] and int(copied["step"]) == 4
     assert copied["a"].sharding.is_equivalent_to(whole, 1)
     assert state["a"].tolist() == [1, 2, 3]
+
+
+def test_threads_use_arrays_of_several_devices():
+    """JAX lists their shards twice, or in part, if two threads make it do so."""
+    mesh = training.device_mesh(4, jax.devices()[:4])
+    replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    make = jax.jit(lambda x: [x + k for k in range(20)], out_shardings=replicated)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            for number in range(60):
+                arrays = make(jnp.full(8, float(number)))
+                loop.list_shards(arrays)
+                start = threading.Barrier(2)
+
+                def count(arrays=arrays, start=start):
+                    start.wait()
+                    return [len(array.addressable_shards) for array in arrays]
+
+                both = [threads.submit(count) for _ in range(2)]
+                assert [each.result() for each in both] == 2 * [20 * [4]]
+    finally:
+        sys.setswitchinterval(interval)
