@@ -122,7 +122,7 @@ def answers(target: T) -> T:
 
 
 def _suggest(owner: str, name: str) -> str:
-    """What a package, or another one, has in place of a name; empty if not known."""
+    """Name that a package, or another one, has in place of one; empty if not known."""
     if ours := _inverse(owner).get(name):
         return f"use {ours[0]}."
     elsewhere = _find_elsewhere(owner)

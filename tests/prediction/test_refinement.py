@@ -184,7 +184,7 @@ class TestRefine:
         assert moved < 0.01  # of a length of 0.8
 
     def test_the_code_stays_near(self, refine):
-        """Whatever the picture, and however many steps there are."""
+        """For any picture, and any number of steps."""
         cross = np.zeros((SIZE, SIZE), np.float32)
         cross[3:13, 7:9] = cross[7:9, 3:13] = 1
         moves = [

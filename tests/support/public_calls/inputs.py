@@ -1,4 +1,4 @@
-"""What a call is, and the small inputs that calls share."""
+"""A call of a public function, and the small inputs that calls share."""
 
 from __future__ import annotations
 
