@@ -91,12 +91,14 @@ def multiply(
     Returns:
         ``[N, ..., D]``, of the images of each device.
     """
-    product = functools.partial(_multiply, args=args, options=tuple(options.items()))
+
+    def product(features: jax.Array, kernel: jax.Array) -> jax.Array:
+        return jax.lax.dot_general(features, kernel, *args, **options)
+
     if own_axes():
         if features.shape[-1] == kernel.shape[0]:
             return product(features, kernel)
-        part = _multiply_part(features, kernel, args, tuple(options.items()))
-        return cast(jax.Array, part)
+        return cast(jax.Array, _multiply_part(product, features, kernel))
     if not is_divided(kernel.shape, jax.sharding.get_abstract_mesh()):
         return product(features, kernel)
     constrain = jax.lax.with_sharding_constraint
@@ -107,31 +109,38 @@ def multiply(
     return constrain(product(features, kernel), BATCH)
 
 
-def _multiply(features: jax.Array, kernel: jax.Array, args, options) -> jax.Array:
-    return jax.lax.dot_general(features, kernel, *args, **dict(options))
+_Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _multiply_part(features: jax.Array, kernel: jax.Array, args, options) -> jax.Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _multiply_part(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> jax.Array:
     """`multiply` by a device's part of a kernel, within `jax.shard_map`."""
-    return _multiply_part_forward(features, kernel, args, options)[0]
+    return _multiply_part_forward(product, features, kernel)[0]
 
 
-def _multiply_part_forward(features: jax.Array, kernel: jax.Array, args, options):
+def _multiply_part_forward(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     part = _exchange(jnp.stack(jnp.split(features, _parts(), axis=-1)))
     part = part.reshape(-1, *part.shape[2:])
-    product = _multiply(part, kernel, args, options)
-    return jax.lax.psum_scatter(product, "model", tiled=True), (part, kernel)
+    summed = jax.lax.psum_scatter(product(part, kernel), "model", tiled=True)
+    return summed, (part, kernel)
 
 
-def _multiply_part_backward(args, options, residuals, cotangent: jax.Array):
+def _multiply_part_backward(
+    product: _Product, residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     whole = jax.lax.all_gather(cotangent, "model", tiled=True)
-    product = functools.partial(_multiply, args=args, options=options)
     by_part, by_kernel = jax.vjp(product, *residuals)[1](whole)
     given_back = _exchange(by_part.reshape(_parts(), -1, *by_part.shape[1:]))
     # a barrier, so that the devices exchange the one while they compute the other
     given_back, by_kernel = jax.lax.optimization_barrier((given_back, by_kernel))
     return jnp.concatenate(given_back, axis=-1), by_kernel
+
+
+_multiply_part.defvjp(_multiply_part_forward, _multiply_part_backward)
 
 
 def _exchange(parts: jax.Array) -> jax.Array:

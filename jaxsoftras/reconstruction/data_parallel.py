@@ -101,8 +101,7 @@ def _differentiate_alone(
     def loss(params):
         return measure(variables._replace(params=params), *arguments)
 
-    found = jax.grad(loss, has_aux=True)(variables.params)
-    gradient, (measured, batch_stats) = found
+    gradient, (measured, batch_stats) = jax.grad(loss, has_aux=True)(variables.params)
     return Differentiated(measured, batch_stats, gradient, optax.tree.norm(gradient))
 
 
