@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -143,7 +143,8 @@ class ResidentFeed:
         self._images = images
         self._store: resident.Resident | None = None
         self.description = f"images {where}"
-        self._loop = jax.jit(
+        self._loop: Callable[..., tuple[training.TrainState, jax.Array]]
+        self._program = self._loop = jax.jit(
             self._take_steps,
             donate_argnums=0,
             out_shardings=(experiment.placement, experiment.replicated),
@@ -195,7 +196,9 @@ class ResidentFeed:
         like = resident.make_resident(self._source, images)
         with ThreadPoolExecutor(1, "images") as beside:
             reading = beside.submit(self._read_images)
-            self._loop.lower(state, like, np.int32(1)).compile()
+            self._loop = self._experiment.compile(
+                self._program, (state, like, np.int32(1)), (state, 0)
+            )
             self._images = reading.result()
             store = dataclasses.replace(like, images=self._images)
             self._store = jax.tree.map(jnp.asarray, store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,7 @@ from jaxsoftras.reconstruction import (
     augmentation,
     coloring,
     data_parallel,
+    kept_programs,
     objective,
     optimization,
     untuned,
@@ -206,6 +207,31 @@ class Experiment:
         self.cover = self.jit(self._cover, out_shardings=self.sharded)
         self.colors = coloring.ColorRenderer(
             settings, self.network.faces, devices, self.jit
+        )
+
+    def compile(
+        self, program: Callable[..., Any], arguments: Sequence[Any], results: Any
+    ) -> Callable[..., Any]:
+        """Compiles a program of the experiment; see `kept_programs.compile`.
+
+        Args:
+            program: a method of the experiment, or one of what it alone decides on,
+                by `jax.jit`.
+            arguments: its arguments, or their shapes, dtypes and shardings.
+            results: a pytree with the structure of its results.
+
+        Returns:
+            The program for such arguments, by position.
+        """
+        # what subclasses do follows from more than the configuration
+        known = type(self) is Experiment
+        name = getattr(program, "__qualname__", "")
+        return kept_programs.compile(
+            program,
+            arguments,
+            results,
+            list(self.devices.devices.flat),
+            f"{name} {self.config!r}" if known and name else None,
         )
 
     def sigma(self, step: jax.Array | int) -> jax.Array:

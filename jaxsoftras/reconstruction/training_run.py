@@ -128,21 +128,21 @@ def _take_steps(
 ) -> tuple[training.TrainState, int]:
     """Takes the steps that are left; returns the state and the number of steps.
 
-    The steps are compiled in a thread, while the state is made or restored.
+    The steps are compiled and the data set is checked in threads, while the state is
+    made or restored.
     """
     start = checkpoints.newest() or 0
     like = jax.eval_shape(experiment.init, settings.seed)
     like = runs.abstract(like, experiment.placement)
     first = processes.is_first()
     feed = feeding.make_feed(experiment, split, start)
-    with _thread() as beside:
+    with _threads() as beside:
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
+        checking = beside.submit(training_data.check, workdir, split, begun=start > 0)
         state, settings = _begin(settings, experiment, checkpoints, like, start)
-        described = processes.on_first(
-            lambda: training_data.check(workdir, split, begun=start > 0)
-        )
+        described = processes.on_first(checking.result)
         if first:
             run_folder.record(workdir, settings, start, overrides)
             training_data.save(workdir, described)
@@ -168,13 +168,13 @@ def _take_steps(
 
 
 @contextlib.contextmanager
-def _thread() -> Iterator[concurrent.futures.Executor]:
-    """Makes a thread that an error does not wait for."""
-    thread = concurrent.futures.ThreadPoolExecutor(1, "start")
+def _threads() -> Iterator[concurrent.futures.Executor]:
+    """Makes two threads that an error does not wait for."""
+    threads = concurrent.futures.ThreadPoolExecutor(2, "start")
     try:
-        yield thread
+        yield threads
     finally:
-        thread.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin(
@@ -193,7 +193,8 @@ def _begin(
         state = checkpoints.restore(like, start)
         checkpoints.best()  # if it is damaged, another one takes its place
     else:
-        state = experiment.init(settings.seed)
+        init = experiment.compile(experiment.init, (settings.seed,), like)
+        state = init(settings.seed)
     if not start and settings.init_from:
         variables, source = shared_checkpoints.load_initial(settings, state.variables)
         state = experiment.begin(variables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import warnings
@@ -50,16 +51,20 @@ class Watcher:
             checkpoints: those of the run, which are given the scores.
         """
         self._settings = settings
-        devices = training.device_mesh(1, [device])
-        self._experiment = training.Experiment(settings, devices)
-        # a few images are not worth the time in which algorithms are tried for them
-        self._drawing = training.Experiment(settings, devices, tuned=False)
+        self._devices = training.device_mesh(1, [device])
+        self._experiment = training.Experiment(settings, self._devices)
         self._source = source
         self._report, self._checkpoints = report, checkpoints
         self._previews: previews.Previews | None = None
         self._unscored = 0  # validations that were asked for and not delivered
         self.validator = validation.open_validator(self._experiment, settings)
         _warn_of_intervals(settings)
+
+    @functools.cached_property
+    def _drawing(self) -> training.Experiment:
+        """Functions that draw images; made by the thread that draws them."""
+        # a few images are not worth the time in which algorithms are tried for them
+        return training.Experiment(self._settings, self._devices, tuned=False)
 
     def watch(
         self,
