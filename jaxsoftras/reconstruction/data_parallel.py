@@ -1,11 +1,11 @@
 """Gradients of a loss over a batch whose objects are divided among devices.
 
 Each device differentiates the loss of its own objects, within `jax.shard_map`, and the
-gradients are summed over the devices in an order of our own: those of a stage of the
-encoder travel as one vector as soon as they are there, the last stage first, together
-with those of all that comes behind it. Left to XLA, they would be joined otherwise, and
-the backward pass of the batch normalisation, whose sums share a queue with them, would
-wait.
+gradients are summed over the devices in an order of our own: those of the encoder's
+last stage and of all that comes behind it travel as one vector as soon as they are
+there, and those of the other stages at the end. Left to XLA, they would be joined
+otherwise, and the backward pass of the batch normalisation, whose sums share a queue
+with them, would wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
@@ -25,6 +24,8 @@ from jaxsoftras import models
 from jaxsoftras.models import division
 
 _AXES = ("data", "model")
+_LARGE = 2**18
+"""Numbers of a matrix from which on it is large; see `_is_large`."""
 
 
 class Differentiated(NamedTuple):
@@ -102,7 +103,13 @@ def _differentiate_alone(
         return measure(variables._replace(params=params), *arguments)
 
     gradient, (measured, batch_stats) = jax.grad(loss, has_aux=True)(variables.params)
-    return Differentiated(measured, batch_stats, gradient, optax.tree.norm(gradient))
+    leaves = jax.tree.leaves(gradient)
+    small = [_flatten(leaf) for leaf in leaves if not _is_large(leaf)]
+    apart = [leaf for leaf in leaves if _is_large(leaf)]
+    if small:
+        apart.append(jnp.concatenate(small))
+    square = _sum_squares(apart)
+    return Differentiated(measured, batch_stats, gradient, jnp.sqrt(square))
 
 
 def _own(parameter: jax.Array, spec: P) -> jax.Array:
@@ -126,10 +133,14 @@ def _sum(
     squares = jnp.zeros((), measured.dtype)
     for k in set(range(len(leaves))).difference(whole):
         leaves[k] = jax.lax.psum(leaves[k], "data")
-        squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
+        squares += _sum_squares([leaves[k]]) / mesh.shape["data"]
 
-    groups = _group_by_stage([paths[k][0] for k in whole])
-    vectors = [[_flatten(leaves[whole[k]]) for k in group] for group in groups]
+    groups = _group([paths[k][0] for k in whole])
+    vectors: list[list[jax.Array]] = []
+    for group in groups:
+        # small ones first: the sum of their squares is that of a part of the vector
+        group.sort(key=lambda k: _is_large(leaves[whole[k]]))
+        vectors.append([_flatten(leaves[whole[k]]) for k in group])
     vectors[-1] += [measured, squares[None]]
     sums: list[jax.Array] = []
     for parts in vectors:
@@ -139,25 +150,35 @@ def _sum(
         sums.append(jax.lax.psum(jnp.concatenate([*parts, *before]), _AXES))
 
     summed: list[jax.Array] = []
+    apart: list[jax.Array] = []  # whose squares are summed apart
     for group, parts, vector in zip(groups, vectors, sums, strict=True):
         summed = jnp.split(vector, np.cumsum([part.size for part in parts]))
+        small = 0
         for k, part in zip(group, summed, strict=False):
-            leaves[whole[k]] = _unflatten(part, leaves[whole[k]])
+            like = leaves[whole[k]]
+            leaves[whole[k]] = _unflatten(part, like)
+            if _is_large(like):
+                apart.append(part)
+            else:
+                small += part.size
+        apart.append(vector[:small])
     measured, squares = summed[len(groups[-1]) :][:2]
-    square = squares[0] + sum(jnp.sum(leaves[k] ** 2) for k in whole)
+    square = squares[0] + _sum_squares(apart)
     return measured, tree.unflatten(leaves), jnp.sqrt(square)
 
 
-def _group_by_stage(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
-    """Numbers of parameters by stage of the encoder, the last one first.
+def _group(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
+    """Numbers of parameters in the order of their sums, in two groups.
 
-    What lies behind the stages is with the last of them: backwards, it comes before.
+    The first are those of the encoder's last stage and of what is behind it, for which
+    the backward pass begins. Their sum takes place beside the rest of it, that of the
+    others beside the first ones' updates.
     """
     stages = [_find_stage(path) for path in paths]
     last = max((stage for stage in stages if stage is not None), default=0)
-    groups: list[list[int]] = [[] for _ in range(last + 1)]
+    groups: list[list[int]] = [[], []]
     for number, stage in enumerate(stages):
-        groups[0 if stage is None else last - stage].append(number)
+        groups[stage is not None and stage < last].append(number)
     return [group for group in groups if group]
 
 
@@ -167,6 +188,19 @@ def _find_stage(path: jax.tree_util.KeyPath) -> int | None:
         case ["encoder", "stages", int(stage), *_]:
             return stage
     return None
+
+
+def _sum_squares(gradients: list[jax.Array]) -> jax.Array | int:
+    return sum(jnp.sum(gradient**2) for gradient in gradients)
+
+
+def _is_large(gradient: jax.Array) -> bool:
+    """Whether the squares of a gradient are summed by themselves.
+
+    XLA computes such a sum where the optimiser reads the gradient, for which a kernel
+    of a small or a transposed array takes some 5 us longer.
+    """
+    return gradient.ndim == 2 and gradient.size >= _LARGE
 
 
 def _flatten(array: jax.Array) -> jax.Array:
