@@ -3,6 +3,7 @@
 import gc
 import importlib.metadata
 import os
+import signal
 import tempfile
 
 os.environ["XLA_FLAGS"] = " ".join(
@@ -16,6 +17,8 @@ os.environ["XLA_FLAGS"] = " ".join(
 if importlib.metadata.version("jaxlib").startswith("0.10."):
     # The older code generator, which XLA drops later, halves the time of compilation.
     os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
+# a shell has its background jobs ignore it, and what they start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # tracing makes a great many objects, few of them garbage
 gc.set_threshold(100_000, 20, 20)
 # shared by the workers and by the programs that tests start

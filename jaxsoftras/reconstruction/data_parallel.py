@@ -1,11 +1,11 @@
 """Gradients of a loss over a batch whose objects are divided among devices.
 
 Each device differentiates the loss of its own objects, within `jax.shard_map`, and the
-gradients are summed over the devices in an order of our own: those of the encoder's
-last stage and of all that comes behind it travel as one vector as soon as they are
-there, and those of the other stages at the end. Left to XLA, they would be joined
-otherwise, and the backward pass of the batch normalisation, whose sums share a queue
-with them, would wait.
+gradients are summed over the devices in an order of our own: those of a stage of the
+encoder travel as one vector as soon as they are there, the last stage first, together
+with those of all that comes behind it. Left to XLA, they would be joined otherwise, and
+the backward pass of the batch normalisation, whose sums share a queue with them, would
+wait.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _sum(
         leaves[k] = jax.lax.psum(leaves[k], "data")
         squares += _sum_squares([leaves[k]]) / mesh.shape["data"]
 
-    groups = _group([paths[k][0] for k in whole])
+    groups = _group_by_stage([paths[k][0] for k in whole])
     vectors: list[list[jax.Array]] = []
     for group in groups:
         # small ones first: the sum of their squares is that of a part of the vector
@@ -167,18 +167,16 @@ def _sum(
     return measured, tree.unflatten(leaves), jnp.sqrt(square)
 
 
-def _group(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
-    """Numbers of parameters in the order of their sums, in two groups.
+def _group_by_stage(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
+    """Numbers of parameters by stage of the encoder, the last one first.
 
-    The first are those of the encoder's last stage and of what is behind it, for which
-    the backward pass begins. Their sum takes place beside the rest of it, that of the
-    others beside the first ones' updates.
+    What lies behind the stages is with the last of them: backwards, it comes before.
     """
     stages = [_find_stage(path) for path in paths]
     last = max((stage for stage in stages if stage is not None), default=0)
-    groups: list[list[int]] = [[], []]
+    groups: list[list[int]] = [[] for _ in range(last + 1)]
     for number, stage in enumerate(stages):
-        groups[stage is not None and stage < last].append(number)
+        groups[0 if stage is None else last - stage].append(number)
     return [group for group in groups if group]
 
 

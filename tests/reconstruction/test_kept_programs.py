@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxsoftras.data import rig
 from jaxsoftras.reconstruction import kept_programs
 
 ARGUMENTS = ({"a": jax.ShapeDtypeStruct((3,), jnp.float32)}, np.int32(2))
@@ -119,6 +120,16 @@ def test_a_folder_that_cannot_be_written_to(folder):
     program = Traced()
     with pytest.warns(UserWarning, match="is not kept for the next start: "):
         check(program.compile())
+
+
+def test_what_is_static_in_arguments_is_part_of_it():
+    """As the orbit of a data set is."""
+
+    def name(elevation):
+        views = rig.OrbitViews(np.arange(3), rig.Orbit(elevation=elevation))
+        return kept_programs._identify([views], jax.devices()[:1], "")
+
+    assert name(30.0) == name(30.0) != name(np.nextafter(30.0, 31.0))
 
 
 def test_nothing_is_kept_while_source_files_change(folder, tmp_path, monkeypatch):
