@@ -94,11 +94,17 @@ class HostFeed:
             views=settings.data.views_per_object,
         )
         self._first: list[data.ViewBatch] = []
+        self._step: Callable[..., tuple[training.TrainState, training.Metrics]]
+        self._step = experiment.step
 
     def prepare(self, state: training.TrainState) -> None:
         """See `Feed`."""
         self._first = [next(self._batches)]
-        self._experiment.step.lower(state, *self._first).compile()
+        self._step = self._experiment.compile(
+            self._experiment.step,
+            (state, *self._first),
+            (state, training.Metrics._make(training.Metrics._fields)),
+        )
 
     def take_steps(
         self, state: training.TrainState, count: int
@@ -107,7 +113,7 @@ class HostFeed:
         taken = []
         for _ in range(count):
             batch = self._first.pop() if self._first else next(self._batches)
-            state, metrics = self._experiment.step(state, batch)
+            state, metrics = self._step(state, batch)
             taken.append(metrics)
         return state, taken
 

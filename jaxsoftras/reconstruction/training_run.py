@@ -6,6 +6,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -140,9 +141,10 @@ def _take_steps(
         preparing = None
         if start < settings.optim.steps:
             preparing = beside.submit(feed.prepare, like)
-        checking = beside.submit(training_data.check, workdir, split, begun=start > 0)
+        check = functools.partial(training_data.check, workdir, split, begun=start > 0)
+        checking = beside.submit(check) if first else None
         state, settings = _begin(settings, experiment, checkpoints, like, start)
-        described = processes.on_first(checking.result)
+        described = processes.on_first(checking.result if checking else check)
         if first:
             run_folder.record(workdir, settings, start, overrides)
             training_data.save(workdir, described)
