@@ -180,6 +180,7 @@ class Experiment:
                 `jaxsoftras.reconstruction.untuned`.
         """
         self.config = settings
+        self._tuned = tuned
         platform = devices.devices.flat[0].platform
         options = {} if tuned else untuned.compiler_options(platform)
         self.jit = untuned.make_jit(options)
@@ -218,7 +219,8 @@ class Experiment:
             program: a method of the experiment, or one of what it alone decides on,
                 by `jax.jit`.
             arguments: its arguments, or their shapes, dtypes and shardings.
-            results: a pytree with the structure of its results.
+            results: a pytree with the structure of its results, and their shardings
+                where its leaves have some.
 
         Returns:
             The program for such arguments, by position.
@@ -231,7 +233,7 @@ class Experiment:
             arguments,
             results,
             list(self.devices.devices.flat),
-            f"{name} {self.config!r}" if known and name else None,
+            f"{name} {self.config!r} {self._tuned}" if known and name else None,
         )
 
     def sigma(self, step: jax.Array | int) -> jax.Array:
