@@ -180,7 +180,6 @@ class Experiment:
                 `jaxsoftras.reconstruction.untuned`.
         """
         self.config = settings
-        self._tuned = tuned
         platform = devices.devices.flat[0].platform
         options = {} if tuned else untuned.compiler_options(platform)
         self.jit = untuned.make_jit(options)
@@ -233,7 +232,7 @@ class Experiment:
             arguments,
             results,
             list(self.devices.devices.flat),
-            f"{name} {self.config!r} {self._tuned}" if known and name else None,
+            f"{name} {self.config!r}" if known and name else None,
         )
 
     def sigma(self, step: jax.Array | int) -> jax.Array:
