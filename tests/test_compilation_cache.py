@@ -78,3 +78,4 @@ def test_option(monkeypatch, tmp_path, words, on):
     monkeypatch.setattr(compilation_cache.jax, "config", config)
     compilation_cache.follow(parser.parse_args(words), quiet=True)
     assert named["jax_compilation_cache_dir"] == (str(tmp_path) if on else None)
+    assert ("jax_persistent_cache_min_compile_time_secs" in named) == on
