@@ -31,6 +31,20 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def follow(options: argparse.Namespace, *, quiet: bool = False) -> None:
+    """Turns the cache on, or off for ``--no-compilation-cache``.
+
+    Args:
+        options: with the argument of `add_argument`.
+        quiet: whether to say nothing.
+    """
+    if options.compilation_cache:
+        enable(quiet=quiet)
+    else:
+        # JAX turns it on by itself where the environment names a folder
+        jax.config.update("jax_compilation_cache_dir", None)
+
+
 def enable(*, quiet: bool = False) -> Path | None:
     """Turns the cache on, for the programs of this package, and says where it is.
 

@@ -68,8 +68,14 @@ def test_no_folder_to_write_to(monkeypatch, tmp_path, capsys):
     assert "are not kept, for there is no folder" in capsys.readouterr().out
 
 
-def test_option():
+@pytest.mark.parametrize("words, on", [([], True), (["--no-compilation-cache"], False)])
+def test_option(monkeypatch, tmp_path, words, on):
+    """It holds against a folder that the environment names, too."""
     parser = argparse.ArgumentParser()
     compilation_cache.add_argument(parser)
-    assert parser.parse_args([]).compilation_cache
-    assert not parser.parse_args(["--no-compilation-cache"]).compilation_cache
+    named = {"jax_compilation_cache_dir": str(tmp_path)}
+    config = types.SimpleNamespace(update=named.__setitem__, **named)
+    monkeypatch.setattr(compilation_cache.jax, "config", config)
+    compilation_cache.follow(parser.parse_args(words), quiet=True)
+    assert named["jax_compilation_cache_dir"] == (str(tmp_path) if on else None)
+    assert ("jax_persistent_cache_min_compile_time_secs" in named) == on

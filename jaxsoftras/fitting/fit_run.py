@@ -259,8 +259,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras fit") ->
             options.learning_rate,
         )
         training.find_devices()
-        if options.compilation_cache:
-            compilation_cache.enable()
+        compilation_cache.follow(options)
         if options.config:
             _fit_data(options, choices)
         else:

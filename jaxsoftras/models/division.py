@@ -152,9 +152,6 @@ def _parts() -> int:
     return jax.lax.axis_size("model")
 
 
-_multiply_part.defvjp(_multiply_part_forward, _multiply_part_backward)
-
-
 def by_device(
     function: Callable[..., jax.Array], mesh: Mesh, batch: Sequence[Any], *shared: Any
 ) -> jax.Array:

@@ -321,8 +321,7 @@ def main(
     def command() -> int:
         training.find_devices()
         model = load_model(options)
-        if options.compilation_cache:
-            compilation_cache.enable()
+        compilation_cache.follow(options)
         if options.inverted:
             model = model._replace(inverted=True)
         predictor = Predictor(

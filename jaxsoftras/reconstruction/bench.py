@@ -306,8 +306,7 @@ def _run(options: argparse.Namespace) -> None:
             )
         return
     found = training.find_devices()
-    if options.compilation_cache:
-        compilation_cache.enable()
+    compilation_cache.follow(options)
     counts = options.devices or [len(found)]
     if not 1 <= min(counts) <= max(counts) <= len(found):
         raise terminal.ProgramError(

@@ -319,8 +319,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "compare") -> int:
         parser.error("a run folder is needed: name it first, or by --workdir")
 
     def command() -> None:
-        if options.compilation_cache:
-            compilation_cache.enable(quiet=True)
+        compilation_cache.follow(options, quiet=True)
         table = compare(
             runs,
             options.split,

@@ -303,8 +303,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
     def command() -> None:
         with processes.join(options):
             training.find_devices()
-            if options.compilation_cache:
-                compilation_cache.enable(quiet=not processes.is_first())
+            compilation_cache.follow(options, quiet=not processes.is_first())
             evaluate(
                 workdir,
                 options.split,

@@ -218,7 +218,8 @@ class Experiment:
             program: a method of the experiment, or one of what it alone decides on,
                 by `jax.jit`.
             arguments: its arguments, or their shapes, dtypes and shardings.
-            results: a pytree with the structure of its results.
+            results: a pytree with the structure of its results, and their shardings
+                where its leaves have some.
 
         Returns:
             The program for such arguments, by position.

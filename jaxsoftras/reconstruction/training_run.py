@@ -313,8 +313,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
                 lambda: run_folder.choose_config(workdir, options.config, overrides)
             )
             training.find_devices()
-            if options.compilation_cache:
-                compilation_cache.enable(quiet=not processes.is_first())
+            compilation_cache.follow(options, quiet=not processes.is_first())
             train(
                 settings,
                 workdir,

@@ -240,8 +240,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras view") -
         from jaxsoftras.viewer.worker import Worker
 
         with contextlib.ExitStack() as stack:
-            if options.compilation_cache:
-                compilation_cache.enable(quiet=True)
+            compilation_cache.follow(options, quiet=True)
             make = _prepare(options, given, stack)
             page = stack.enter_context(Page(options.host, options.port))
             worker = Worker(page.report, _SECONDS)

@@ -230,8 +230,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras tune") -
             workdir, options.config, options.set, options.search, options.steps
         )
         training.find_devices()
-        if options.compilation_cache:
-            compilation_cache.enable()
+        compilation_cache.follow(options)
         optimization.check_end(spaces.shorten(plan.settings, plan.steps))
         tune(
             plan,
