@@ -130,7 +130,7 @@ def find_jax_device(device: torch.device) -> Any:
     )
 
 
-_OWNERS: set[int] = set()
+_OWNERS: set[int] = set()  # the process that computes here, once it has
 
 
 def check_process() -> None:
