@@ -153,14 +153,14 @@ def _check_leaves(leaves: Sequence[Any], arguments: Any, names: Sequence[str]) -
             _check_leaf("", leaf)
         except ValueError:
             path, _ = jax.tree_util.tree_flatten_with_path(arguments)[0][index]
-            (_, top, *rest) = path
+            _, top, *rest = path
             if isinstance(top, jax.tree_util.DictKey):
                 name = top.key
             elif top.idx < len(names):
                 name = names[top.idx]
             else:
                 name = f"Argument {top}"
-            _check_leaf(f"{name}{jax.tree_util.keystr(rest)}", leaf)
+            _check_leaf(f"{name}{jax.tree_util.keystr(tuple(rest))}", leaf)
 
 
 def _list_parameters(function: Callable, static: frozenset[str]) -> list[str]:
