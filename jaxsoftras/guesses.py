@@ -92,6 +92,8 @@ def _check_attributes(owner: str, kind: Any) -> None:
 
     def missing(_: Any, name: str) -> NoReturn:
         start = f"{owner} has no attribute {name!r}"
+        if name == "_replace":  # of named tuples, such as Mesh
+            raise AttributeError(f"{start}; use dataclasses.replace(value, field=...).")
         if name.startswith("_"):  # of Python and JAX, which ask often
             raise AttributeError(start)
         raise AttributeError(_answer(start, owner, name, known))

@@ -216,7 +216,9 @@ def as_lights(lights: Light | Sequence[Light]) -> tuple[Light, ...]:
 
 
 def check_material(material: Material) -> None:
-    """Raises a ValueError if the shininess is known and not positive."""
+    """Raises a ValueError for another type, or a known shininess not positive."""
+    if not isinstance(material, Material):
+        raise ValueError(f"material must be a Material, not {material!r}.")
     _check(lambda value: value > 0, material.shininess, "shininess must be positive")
 
 

@@ -104,6 +104,10 @@ class TestNames:
 
 
 class TestOverride:
+    def test_one_setting(self):
+        assert config.override(config.Config(), "seed=5") == config.Config(seed=5)
+        assert config.load("demo", "seed=5").seed == 5
+
     def test_values_and_types(self):
         changed = config.override(
             config.Config(),

@@ -182,6 +182,7 @@ def test_import_statements():
         (CAMERA, "R", "use axes."),
         (CAMERA, "fov", "use perspective_camera(eye, target, fov=...)"),
         (CAMERA, "cx", "use principal_point."),
+        (CAMERA, "_replace", "use dataclasses.replace(value, field=...)."),
         (CAMERA, "focal_lenght", "did you mean focal_length?"),
         (jaxsoftras.Mesh, "from_obj", "use load_mesh(path)."),
         (jaxsoftras.Mesh, "load", "use load_mesh(path)."),

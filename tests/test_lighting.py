@@ -223,6 +223,8 @@ class TestErrors:
     def test_shininess(self):
         with pytest.raises(ValueError, match="shininess must be positive, not 0.0"):
             lighting.illuminate(ORIGIN, UP, material=Material(0.0))
+        with pytest.raises(ValueError, match="material must be a Material, not 5.0"):
+            lighting.illuminate(ORIGIN, UP, material=5.0)  # pyright: ignore
 
     def test_two_sided_without_an_eye(self):
         with pytest.raises(ValueError, match="needs eye or to_eye"):

@@ -193,14 +193,14 @@ def _is_group(annotation: Any) -> bool:
     return isinstance(annotation, type) and dataclasses.is_dataclass(annotation)
 
 
-def override(config: Config, settings: Iterable[str]) -> Config:
+def override(config: Config, settings: str | Iterable[str]) -> Config:
     """Replaces fields, given by their path.
 
     Args:
         config: the configuration to change.
-        settings: assignments such as ``optim.learning_rate=3e-4``; values are Python
-            literals. Strings need no quotes, and tuples of one no comma:
-            ``data.categories=table``, ``data.categories=[table,chair]``.
+        settings: one or several assignments such as ``optim.learning_rate=3e-4``;
+            values are Python literals. Strings need no quotes, and tuples of one no
+            comma: ``data.categories=table``, ``data.categories=[table,chair]``.
 
     Returns:
         The changed configuration.
@@ -210,7 +210,7 @@ def override(config: Config, settings: Iterable[str]) -> Config:
             wrong value.
     """
     values = dataclasses.asdict(config)
-    for setting in settings:
+    for setting in (settings,) if isinstance(settings, str) else settings:
         path, equals, text = setting.partition("=")
         if not equals:
             raise ConfigError(f"--set takes path.to.field=value, not {setting!r}.")
@@ -253,7 +253,7 @@ def _evaluate(text: str) -> Any:
         return text
 
 
-def load(name_or_path: str | Path, settings: Iterable[str] = ()) -> Config:
+def load(name_or_path: str | Path, settings: str | Iterable[str] = ()) -> Config:
     """Runs a configuration file and applies overrides.
 
     Args:

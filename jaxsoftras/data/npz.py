@@ -283,7 +283,7 @@ def _list_keys(root: Path, split: str, about: Description | None) -> list[str]:
     if not root.is_dir():
         raise FileNotFoundError(
             f"There is no folder {root}: name the folder of the data set (data.root in "
-            "a configuration), or fetch one with python -m jaxsoftras.data download."
+            "a configuration), or fetch one with jaxsoftras data download."
         )
     if about is not None:
         return [key for key in about.categories if about.count(key, split)]

@@ -286,5 +286,8 @@ def predict(
     predictor = Predictor(model, elevation=elevation, distance=distance)
     if not isinstance(picture, Picture):
         arguments.check_file(picture)
-        picture = pictures.read_picture(picture, mask)
+        try:
+            picture = pictures.read_picture(picture, mask)
+        except ValueError as error:
+            raise ValueError(f"{picture}: {error}.") from error
     return predictor(picture, refine=refine)

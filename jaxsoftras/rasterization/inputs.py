@@ -52,7 +52,12 @@ def as_faces(
 
 
 def as_corners(face_vertices: Any) -> Any:
-    """Makes a list an array, and refuses a mesh in place of the corners of faces."""
+    """Makes a list an array, and refuses a mesh or a tensor in place of corners."""
+    if type(face_vertices).__module__.partition(".")[0] == "torch":
+        raise ValueError(
+            "face_vertices is a tensor of PyTorch; the functions of jaxsoftras.torch "
+            "take tensors, and jax.numpy.from_dlpack(tensor) makes an array."
+        )
     if isinstance(face_vertices, tuple) and hasattr(face_vertices, "_fields"):
         raise ValueError(
             "face_vertices must be an array of corners in NDC, not a "
@@ -87,12 +92,14 @@ def check_positive(**numbers: ArrayLike) -> None:
     """Checks numbers whose values are known; tracers are not.
 
     Raises:
-        ValueError: a number that is not positive and finite.
+        ValueError: something that is no number, or is not positive and finite.
     """
     for name, value in numbers.items():
         if isinstance(value, Tracer):
             continue
         known = np.asarray(value)
+        if known.dtype.kind in "OSUc":
+            raise ValueError(f"{name} must be a number or an array, not {value!r}.")
         if not np.all((known > 0) & (known < math.inf)):
             raise ValueError(f"{name} must be positive and finite, not {value}.")
 

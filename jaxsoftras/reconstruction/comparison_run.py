@@ -107,8 +107,9 @@ def _read_model(workdir: Path, split: str) -> tuple[config.Config, Scores]:
     for path in paths:
         if not path.is_file():
             raise run_folder.RunError(
-                f"{path} is not there: evaluate the model file again, by eval.py "
-                f"--model FILE --workdir {shlex.quote(str(workdir))} --split {split}."
+                f"{path} is not there: evaluate the model file again, by jaxsoftras "
+                f"eval --model FILE --workdir {shlex.quote(str(workdir))} "
+                f"--split {split}."
             )
     return config.read(paths[0]), evaluation_scores.load(paths[1])
 

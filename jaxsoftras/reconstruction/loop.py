@@ -140,6 +140,7 @@ class Loop:
             if start < steps:
                 work.submit(lambda: copy_state.lower(like).compile(), lambda _: None)
             self._make_up(work, state, start)
+            self._report.begin(start)
             while step < steps and not (stopped := vote.stops()):
                 begun, count = time.monotonic(), self._pace.choose(step)
                 state, measured = self._feed.take_steps(state, count)

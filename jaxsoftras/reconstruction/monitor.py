@@ -95,7 +95,7 @@ class Monitor:
             loss="-",
             validation="",
         )
-        # steps and times, of which the first one follows compilation
+        # numbers of steps, and when they were taken
         self._times: collections.deque[tuple[int, float]] = collections.deque()
 
     def __enter__(self) -> Monitor:
@@ -114,6 +114,10 @@ class Monitor:
         """Prints a line above the progress bar."""
         terminal.print_above(self._progress, text, "it goes on in metrics.jsonl")
 
+    def begin(self, step: int) -> None:
+        """Begins to measure the rate, after ``step`` steps and all compilation."""
+        self._times.append((step, time.monotonic()))
+
     def record(self, step: int, metrics: training.Metrics) -> None:
         """Checks the metrics of a step, and reports them at intervals.
 
@@ -126,8 +130,6 @@ class Monitor:
             OSError: the report cannot be written.
         """
         check_finite(step, metrics)
-        if not self._times:
-            self._times.append((step - 1, time.monotonic()))
         if step % self._every == 0 or step == self._steps:
             self._report(step, metrics)
 
@@ -149,16 +151,17 @@ class Monitor:
         if self._events:
             self._events.add_scalars(step, {f"train/{k}": v for k, v in values.items()})
         remaining = (self._steps - step) / rate
+        written = f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s/step"
         self._progress.update(
             self._task,
             completed=step,
-            rate=f"{rate:.1f} steps/s",
+            rate=written,
             loss=f"{metrics.loss:.4f}",
         )
         if not self._console.is_terminal:
             self.message(
                 f"step {step}/{self._steps}  loss {metrics.loss:.4f}  "
-                f"{rate:.1f} steps/s  {remaining:.0f} s left"
+                f"{written}  {remaining:.0f} s left"
             )
 
     def validation(

@@ -155,11 +155,7 @@ def _take_steps(
             every=settings.log.metrics_every,
             quiet=quiet or not first,
         ) as report:
-            report.message(
-                f"{workdir}: step {start} to {settings.optim.steps}, batches of "
-                f"{settings.optim.batch_size} on {jax.device_count()} "
-                f"{jax.devices()[0].device_kind}, {feed.description}"
-            )
+            report.message(f"{workdir}: {_announce(settings, start, feed)}")
             if preparing:
                 preparing.result()
             steps = loop.Loop(settings, experiment, split, feed, checkpoints, report)
@@ -167,6 +163,17 @@ def _take_steps(
             if first and profile:
                 profiler = profiling.Profiler(workdir, start, profile)
             return steps.run(state, start, stop, profiler)
+
+
+def _announce(settings: config.Config, start: int, feed: feeding.Feed) -> str:
+    """Says which steps are to be taken, and on what, after ``start`` steps."""
+    steps = settings.optim.steps
+    if start >= steps:
+        return f"no steps are left after step {start}; optim.steps is {steps}"
+    return (
+        f"step {start} to {steps}, batches of {settings.optim.batch_size} on "
+        f"{jax.device_count()} {jax.devices()[0].device_kind}, {feed.description}"
+    )
 
 
 @contextlib.contextmanager
@@ -223,8 +230,8 @@ def _explain_divergence(
     batch = processes.on_first(save)
     return monitor.DivergedError(
         error.step,
-        f"{error}; the last good checkpoint is kept, and {batch}, or start a new run "
-        "with a lower optim.learning_rate.",
+        f"{error}; checkpoints of earlier steps, if any, are kept, and {batch}, or "
+        "start a new run with a lower optim.learning_rate.",
     )
 
 

@@ -96,7 +96,7 @@ def read(workdir: Path, split: str) -> Results:
     if not (folder / METRICS).is_file():
         raise terminal.ProgramError(
             f"{workdir} holds no evaluation of the split {split!r}; make one with "
-            f"eval.py --workdir {shlex.quote(str(workdir))} --split {split}."
+            f"jaxsoftras eval --workdir {shlex.quote(str(workdir))} --split {split}."
         )
     metrics = _read_object(folder / METRICS)
     step, rows, mean = _read_scores(folder / METRICS, metrics)

@@ -120,13 +120,29 @@ def ensure_dataset(
             progress=progress,
         )
         return
-    different = {k for k in {**wanted, **found} if found.get(k) != wanted.get(k)}
-    names = sorted(different - {"renderer"})
-    if names:
+    if difference := _find_difference(found, wanted):
         raise FileExistsError(
-            f"{root} holds an embedded data set made with another "
-            f"{' and '.join(names)}: remove it or choose another folder."
+            f"{root} holds another embedded data set ({difference}); remove the "
+            "folder, or choose another one (data.root in a configuration)."
         )
+
+
+def _find_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Names the first argument that differs in two descriptions, and counts them."""
+    first, second = (
+        {**given, **{f"objects of {s}": n for s, n in given["objects"].items()}}
+        for given in (found, wanted)
+    )
+    names = [
+        name
+        for name in {**second, **first}
+        if name not in ("objects", "renderer") and first.get(name) != second.get(name)
+    ]
+    if not names:
+        return ""
+    more = f", and {len(names) - 1} more such" if len(names) > 1 else ""
+    name = names[0]
+    return f"{name}: {first.get(name, 0)} in place of {second.get(name, 0)}{more}"
 
 
 def open_shapes(

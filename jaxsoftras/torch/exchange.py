@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import os
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -129,6 +130,28 @@ def find_jax_device(device: torch.device) -> Any:
     )
 
 
+_OWNERS: set[int] = set()  # the process that computes here, once it has
+
+
+def check_process() -> None:
+    """Refuses to compute in the fork of a process that has computed here.
+
+    The threads of JAX do not exist in it, and a computation would wait for them
+    forever.
+
+    Raises:
+        RuntimeError: this process is such a fork.
+    """
+    if not _OWNERS:
+        _OWNERS.add(os.getpid())
+    elif os.getpid() not in _OWNERS:
+        raise RuntimeError(
+            "JAX cannot compute in a fork of a process that has used it; start the "
+            "processes by spawn, for example with "
+            'DataLoader(..., multiprocessing_context="spawn").'
+        )
+
+
 @contextlib.contextmanager
 def computing_on(device: torch.device, *, double: bool) -> Iterator[None]:
     """Lets JAX compute on the device of tensors, in double precision if they have it.
@@ -140,7 +163,9 @@ def computing_on(device: torch.device, *, double: bool) -> Iterator[None]:
 
     Raises:
         ValueError: JAX does not have the device, or a CUDA graph is being captured.
+        RuntimeError: see `check_process`.
     """
+    check_process()
     with contextlib.ExitStack() as stack:
         stack.enter_context(jax.default_device(find_jax_device(device)))
         if double:

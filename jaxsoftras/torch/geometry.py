@@ -13,8 +13,8 @@ import torch
 
 import jaxsoftras
 from jaxsoftras import checks, guesses, known, mesh
-from jaxsoftras.camera import Camera
-from jaxsoftras.torch import arguments
+from jaxsoftras.camera import Camera, check_camera
+from jaxsoftras.torch import arguments, exchange
 from jaxsoftras.torch.wrapping import wrap
 
 _project = wrap(jaxsoftras.project)
@@ -78,7 +78,8 @@ def project(camera: Camera, points: torch.Tensor) -> torch.Tensor:
         >>> jaxsoftras.torch.project(camera, torch.tensor([[0.5, 0.25, 0.0]]))
         tensor([[0.2500, 0.1250, 2.0000]])
     """
-    return _project(camera, points)
+    check_camera(camera)
+    return _project(camera, checks.as_argument(points))
 
 
 @guesses.answers
@@ -130,6 +131,7 @@ def perspective_camera(
         aspect=aspect,
     )
     given = {name: checks.as_argument(value) for name, value in given.items()}
+    exchange.check_process()
     values = arguments.get_values(given)
     if values is not None:
         jaxsoftras.perspective_camera(**values, handedness=handedness)

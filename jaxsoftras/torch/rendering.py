@@ -13,7 +13,7 @@ import torch
 
 import jaxsoftras
 from jaxsoftras import checks, guesses, known
-from jaxsoftras.camera import Camera
+from jaxsoftras.camera import Camera, check_camera
 from jaxsoftras.lighting import (
     DEFAULT_LIGHTS,
     DEFAULT_MATERIAL,
@@ -55,11 +55,22 @@ _silhouette = _wrap_rasterizer(jaxsoftras.silhouette)
 _rasterize = _wrap_rasterizer(jaxsoftras.rasterize)
 
 
-def _render_known(shape: Mesh, faces: Any, *others: Any, outputs: Any) -> Any:
-    *positional, material, background = others
+def _render_known(
+    mesh: Mesh,
+    faces: Any,
+    camera: Camera,
+    lights: Any,
+    settings: Settings,
+    material: Material,
+    background: Any,
+    *,
+    outputs: tuple[Output, ...],
+) -> Any:
     return jaxsoftras.render(
-        shape._replace(faces=known.as_faces(faces)),
-        *positional,
+        mesh._replace(faces=known.as_faces(faces)),
+        camera,
+        lights,
+        settings,
         material=material,
         background=background,
         outputs=outputs,
@@ -215,6 +226,7 @@ def render(
         (torch.Size([8, 8, 4]), True)
     """
     mesh = checked_mesh(mesh, "render")
+    check_camera(camera)
     if not isinstance(settings, Settings):
         raise ValueError(f"settings must be Settings, not {type(settings).__name__}.")
     arguments.check_positive(sigma=settings.sigma, gamma=settings.gamma)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -145,23 +146,65 @@ def _check_leaf(name: str, leaf: Any) -> None:
         )
 
 
-def _check_leaves(leaves: Sequence[Any], arguments: Any) -> None:
+def _check_leaves(leaves: Sequence[Any], arguments: Any, names: Sequence[str]) -> None:
     """Raises a ValueError that names a leaf of the arguments that is no array."""
     for index, leaf in enumerate(leaves):
         try:
             _check_leaf("", leaf)
         except ValueError:
             path, _ = jax.tree_util.tree_flatten_with_path(arguments)[0][index]
-            place = jax.tree_util.keystr(path[1:])
-            _check_leaf(f"Argument {place}", leaf)
+            _, top, *rest = path
+            if isinstance(top, jax.tree_util.DictKey):
+                name = top.key
+            elif top.idx < len(names):
+                name = names[top.idx]
+            else:
+                name = f"Argument {top}"
+            _check_leaf(f"{name}{jax.tree_util.keystr(tuple(rest))}", leaf)
+
+
+def _list_parameters(function: Callable, static: frozenset[str]) -> list[str]:
+    """Names of the positional parameters; none where a function does not tell them.
+
+    Raises:
+        TypeError: the function cannot be called.
+        ValueError: a constant that is no parameter of the function.
+    """
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # some functions written in C
+        return []
+    kinds = [parameter.kind for parameter in parameters.values()]
+    unknown = static.difference(parameters)
+    if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
+        raise ValueError(
+            f"static_argnames has {min(unknown)!r}, which is no argument of the "
+            f"function; it has {', '.join(parameters)}."
+        )
+    by_place = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    return [n for n, kind in zip(parameters, kinds, strict=True) if kind in by_place]
+
+
+def _pass_by_name(
+    args: tuple[Any, ...], names: Sequence[str], static: frozenset[str]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Turns positional arguments into keywords, from the first constant on."""
+    constant = [name in static for name in names[: len(args)]]
+    if True not in constant or len(args) > len(names):
+        return args, {}
+    first = constant.index(True)
+    return args[:first], dict(zip(names[first:], args[first:], strict=False))
 
 
 def _prepare(
-    program: Program, arguments: Any, static: dict[str, Any]
+    program: Program, arguments: Any, static: dict[str, Any], positional: Sequence[str]
 ) -> tuple[_Call, list[torch.Tensor]]:
     """The call of a program, and its tensors."""
     leaves, treedef = jax.tree.flatten(arguments)
-    _check_leaves(leaves, arguments)
+    _check_leaves(leaves, arguments, positional)
     for name, value in static.items():
         # a tensor is hashed by its identity, whatever its values
         if isinstance(value, torch.Tensor) or not isinstance(value, Hashable):
@@ -200,8 +243,8 @@ def wrap(
     Args:
         function: takes and returns pytrees of arrays, such as a `jaxsoftras.Mesh` or a
             `jaxsoftras.Camera`.
-        static_argnames: name or names of keyword arguments that are hashable constants
-            of the compiled program, such as the size of an image.
+        static_argnames: name or names of arguments that are hashable constants of the
+            compiled program, such as the size of an image.
 
     Returns:
         A function whose arguments are the same pytrees with tensors in place of arrays,
@@ -221,11 +264,16 @@ def wrap(
     if isinstance(static_argnames, str):
         static_argnames = (static_argnames,)
     program, names = Program(function), frozenset(static_argnames)
+    positional = _list_parameters(function, names)
 
     def call_it(*args: Any, **kwargs: Any) -> Any:
+        args, named = _pass_by_name(args, positional, names)
+        if twice := named.keys() & kwargs.keys():
+            raise TypeError(f"{min(twice)} is given twice, by place and by name.")
+        kwargs = named | kwargs
         static = {name: value for name, value in kwargs.items() if name in names}
         given = {name: value for name, value in kwargs.items() if name not in names}
-        call, tensors = _prepare(program, (args, given), static)
+        call, tensors = _prepare(program, (args, given), static, positional)
         outputs = _Node.apply(call, *tensors)
         assert call.form is not None
         results = merge(outputs[: call.count], outputs[call.count :], call.form.smooth)

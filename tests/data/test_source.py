@@ -59,7 +59,7 @@ def test_embedded_shapes_are_made_when_absent(quick, tmp_path, capfd):
     assert capfd.readouterr().err.count("making the embedded data set") == 1
 
     other = dataclasses.replace(settings, embedded_objects=5)
-    with pytest.raises(FileExistsError, match="made with another objects"):
+    with pytest.raises(FileExistsError, match="02691156: 4 in place of 5, and 12 more"):
         open_split(other, "train")
 
 

@@ -35,6 +35,12 @@ def test_models(model):
         assert type(model).__name__ in refusal(TypeError, call, model)
 
 
+def test_files_are_named(predictor, tmp_path):
+    missing = tmp_path / "none.png"
+    text = refusal(ValueError, prediction.predict, predictor.model, missing)
+    assert text == f"{missing}: there is no such file."
+
+
 @pytest.mark.parametrize(
     ("image", "found"),
     [

@@ -277,6 +277,8 @@ class TestArguments:
             (FACES, 100_000, {}, "image_size"),
             (FACES, 8, {"sigma": 0.0}, "sigma must be positive"),
             (FACES, 8, {"sigma": np.nan}, "sigma must be positive"),
+            (FACES, 8, {"sigma": "1e-4"}, "sigma must be a number or an array, not '1"),
+            (FACES, 8, {"sigma": None}, "sigma must be a number or an array, not None"),
             (FACES, 8, {"sigma": np.ones(3)}, r"shape \[2\]"),
             (FACES, 8, {"dist_eps": 0.7}, "dist_eps"),
             (FACES, 8, {"implementation": "cuda"}, "one of reference, xla"),

@@ -111,7 +111,7 @@ def test_results_of_a_model_file(runs, capsys):
         assert reason in small_run.error_line(capsys)
     assert compare("model", "--split", "val") == 2
     line = small_run.error_line(capsys)
-    assert "by eval.py --model FILE --workdir model --split val" in line
+    assert "by jaxsoftras eval --model FILE --workdir model --split val" in line
 
 
 @pytest.mark.parametrize(

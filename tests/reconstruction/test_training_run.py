@@ -187,6 +187,7 @@ class TestResuming:
         assert self.resume(workdir, "--set", "optim.steps=4") == 0
         assert r"run [red]\n: step 3 to 4" in capsys.readouterr().out
         assert self.resume(workdir) == 0
+        assert "no steps are left after step 4" in capsys.readouterr().out
         assert run_folder.read_config(workdir).optim.steps == 4
         assert sorted(path.name for path in (workdir / "checkpoints").iterdir()) == [
             "3",

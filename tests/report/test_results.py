@@ -42,7 +42,7 @@ def test_refuses_what_is_no_run(tmp_path):
 
 
 def test_refuses_a_split_without_evaluation(sound):
-    assert f"eval.py --workdir {sound} --split val" in refusal(sound, "val")
+    assert f"jaxsoftras eval --workdir {sound} --split val" in refusal(sound, "val")
 
 
 def test_refuses_a_damaged_configuration(run):

@@ -115,10 +115,12 @@ def test_larger_data_set_contains_the_smaller_one(small, tmp_path):
 def test_ensure_keeps_an_equal_data_set_and_refuses_another(small, monkeypatch):
     monkeypatch.setattr(dataset, "write_dataset", None)  # would fail if called
     dataset.ensure_dataset(small, objects_per_category=TWO, seed=1)
-    with pytest.raises(FileExistsError, match="another seed"):
+    with pytest.raises(FileExistsError, match=r"\(seed: 1 in place of 2\); remove"):
         dataset.ensure_dataset(small, objects_per_category=TWO, seed=2)
-    with pytest.raises(FileExistsError, match="another objects"):
-        dataset.ensure_dataset(small, objects_per_category=3, seed=1)
+    count = TWO["04379243"]
+    more = rf"objects of 04379243: {count} in place of 9, and 1 more such\)"
+    with pytest.raises(FileExistsError, match=more):
+        dataset.ensure_dataset(small, objects_per_category={"04379243": 9}, seed=1)
 
 
 def test_renderer_of_jax_is_named_and_draws_the_same(small, tmp_path, monkeypatch):

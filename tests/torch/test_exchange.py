@@ -10,6 +10,7 @@ import pytest
 
 torch: Any = pytest.importorskip("torch")
 
+import jaxsoftras.torch  # noqa: E402
 from jaxsoftras.torch import exchange  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -173,3 +174,13 @@ class _Watched:
 
     def __del__(self):
         self._gone.append(True)
+
+
+def test_forks_of_a_process_that_has_computed_are_refused(monkeypatch):
+    exchange.check_process()
+    exchange.check_process()
+    monkeypatch.setattr(exchange.os, "getpid", lambda: -1)
+    with pytest.raises(RuntimeError, match="start the processes by spawn"):
+        jaxsoftras.torch.perspective_camera(torch.ones(3))
+    with pytest.raises(RuntimeError, match="start the processes by spawn"):
+        jaxsoftras.torch.wrap(jnp.sin)(torch.ones(3))

@@ -291,8 +291,12 @@ class TestRefusals:
         with pytest.raises(ValueError, match="shininess must be positive"):
             dull = jaxsoftras.Material(torch.tensor(-1.0))
             jaxsoftras.torch.render(mesh, camera, material=dull)
-        with pytest.raises(ValueError, match="camera must be a Camera"):
+        with pytest.raises(ValueError, match="camera must be .* not Tensor"):
             jaxsoftras.torch.project(torch.eye(3), torch.ones(1, 3))
+        with pytest.raises(ValueError, match="camera must be .* not Tensor"):
+            jaxsoftras.torch.render(mesh, torch.eye(3))
+        with pytest.raises(ValueError, match="the functions of jaxsoftras.torch"):
+            jaxsoftras.silhouette(self.corners, 8)
 
     def test_textures(self):
         images = torch.ones(4, 4, 3), torch.ones(2, 2, 3)

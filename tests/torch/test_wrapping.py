@@ -163,6 +163,21 @@ def test_constants_that_are_equal_may_be_of_different_types():
     assert divided(x, by=2.0).tolist() == [2.5, 3.5]
 
 
+def test_constants_may_be_given_by_place():
+    @functools.partial(wrapping.wrap, static_argnames="by")
+    def divided(x, by, plus=0):
+        return x // by + plus if isinstance(by, int) else x / by
+
+    x = torch.tensor([5, 7], dtype=torch.int32)
+    assert divided(x, 2).tolist() == [2, 3]
+    assert divided(x, 2, torch.tensor(1)).tolist() == [3, 4]
+    assert divided(x, 2, plus=1).tolist() == [3, 4]
+    with pytest.raises(TypeError, match="by is given twice, by place and by name"):
+        divided(x, 2, by=2)
+    with pytest.raises(TypeError, match="takes from 2 to 3 positional arguments"):
+        divided(x, 2, 1, 1)
+
+
 def test_compiles_once_for_each_shape():
     traces = []
     function = wrapping.wrap(lambda x: (traces.append(x.shape), 2 * x)[1])
@@ -178,17 +193,29 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("argument", "message"),
         [
-            ("word", r"Argument \[0\] is a str, neither .* static_argnames"),
-            (torch.eye(2).to_sparse(), r"Argument \[0\] is a sparse_coo tensor"),
+            ("word", "x is a str, neither .* static_argnames"),
+            (torch.eye(2).to_sparse(), "x is a sparse_coo tensor"),
             (torch.ones(2).to(torch.float8_e4m3fn), "tensor of float8_e4m3fn"),
             (torch.ones(2).to(torch.uint64), "tensor of uint64"),
             (torch.empty(2, device="meta"), "tensors on meta"),
-            ({"deep": [None, object()]}, r"Argument \[0\]\['deep'\]\[1\] is a object"),
+            ({"deep": [None, object()]}, r"x\['deep'\]\[1\] is a object"),
         ],
     )
     def test_arguments(self, argument, message):
         with pytest.raises(ValueError, match=message):
             wrapping.wrap(lambda x: 1.0)(argument)
+
+    def test_arguments_are_named_as_they_are_given(self):
+        with pytest.raises(ValueError, match="^y is a str"):
+            product(1.0, y="word")
+        with pytest.raises(ValueError, match=r"^Argument \[1\] is a str"):
+            wrapping.wrap(lambda *x: x)(1.0, "word")
+
+    def test_what_cannot_be_wrapped(self):
+        with pytest.raises(TypeError, match="3 is not a callable object"):
+            wrapping.wrap(3)  # pyright: ignore
+        with pytest.raises(ValueError, match="has 'powr', .* it has x, power."):
+            wrapping.wrap(lambda x, power: x, static_argnames="powr")
 
     def test_tensors_without_memory(self):
         fake = pytest.importorskip("torch._subclasses.fake_tensor")
