@@ -15,7 +15,11 @@ from jaxsoftras.fitting.masks import MaskFit
 from jaxsoftras.fitting.parametrizations import LEARNING_RATES, PARAMETRIZATIONS
 from jaxsoftras.fitting.silhouettes import Options
 from jaxsoftras.prediction import inputs
-from jaxsoftras.reconstruction import ceiling_run, evaluation_run, training
+from jaxsoftras.reconstruction import (
+    accelerators,
+    ceiling_run,
+    evaluation_run,
+)
 from jaxsoftras.reconstruction.evaluation_subject import SurfaceOptions
 
 _STEPS_OF_MASKS = 1000
@@ -258,7 +262,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras fit") ->
             steps if options.steps is None else options.steps,
             options.learning_rate,
         )
-        training.find_devices()
+        accelerators.find_devices()
         compilation_cache.follow(options)
         if options.config:
             _fit_data(options, choices)

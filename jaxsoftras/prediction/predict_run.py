@@ -26,7 +26,7 @@ from jaxsoftras import (
 from jaxsoftras.prediction import drawing, inputs, pictures
 from jaxsoftras.prediction.arguments import MOST_STEPS
 from jaxsoftras.prediction.predictor import Prediction, Predictor
-from jaxsoftras.reconstruction import runs, training
+from jaxsoftras.reconstruction import accelerators, runs
 
 _LOW = 0.6  # IoU below which a mesh hardly shows the picture's object
 _SUMMARY = "predictions.json"
@@ -319,7 +319,7 @@ def main(
         parser.error("--checkpoint is about the run of --workdir")
 
     def command() -> int:
-        training.find_devices()
+        accelerators.find_devices()
         model = load_model(options)
         compilation_cache.follow(options)
         if options.inverted:

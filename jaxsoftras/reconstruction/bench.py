@@ -30,7 +30,13 @@ import rich.box
 import rich.table
 
 from jaxsoftras import command_line, compilation_cache, config, data, terminal
-from jaxsoftras.reconstruction import feeding, profiling, run_folder, training
+from jaxsoftras.reconstruction import (
+    accelerators,
+    feeding,
+    profiling,
+    run_folder,
+    training,
+)
 
 _UNCHANGED = "as it is"
 
@@ -74,7 +80,7 @@ class Taker:
             source: the objects to train on.
         """
         start, settings = time.perf_counter(), row.settings
-        devices = training.device_mesh(
+        devices = accelerators.device_mesh(
             settings.optim.batch_size,
             jax.devices()[: row.devices],
             model=settings.devices.model,
@@ -305,7 +311,7 @@ def _run(options: argparse.Namespace) -> None:
                 f"start {number}: {time_start(words):.1f} s to the first step"
             )
         return
-    found = training.find_devices()
+    found = accelerators.find_devices()
     compilation_cache.follow(options)
     counts = options.devices or [len(found)]
     if not 1 <= min(counts) <= max(counts) <= len(found):

@@ -18,6 +18,7 @@ from jaxsoftras import (
     terminal,
 )
 from jaxsoftras.reconstruction import (
+    accelerators,
     evaluation_pictures,
     evaluation_scores,
     evaluation_summary,
@@ -26,7 +27,6 @@ from jaxsoftras.reconstruction import (
     processes,
     run_folder,
     showcase,
-    training,
     true_meshes,
 )
 from jaxsoftras.reconstruction.evaluation_scores import COLUMNS, Scores
@@ -302,7 +302,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "eval.py") -> int:
 
     def command() -> None:
         with processes.join(options):
-            training.find_devices()
+            accelerators.find_devices()
             compilation_cache.follow(options, quiet=not processes.is_first())
             evaluate(
                 workdir,

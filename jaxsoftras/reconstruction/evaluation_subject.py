@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxsoftras import config, data, model_files, models, terminal
 from jaxsoftras.reconstruction import (
+    accelerators,
     checkpoint_files,
     evaluation,
     evaluation_groups,
@@ -90,7 +91,7 @@ class Subject:
                 in one sentence what is wrong.
         """
         self._workdir, self._model = workdir, model
-        found = training.find_devices()
+        found = accelerators.find_devices()
         self.inverted = False
         if model is None:
             settings, self.step, values = shared_checkpoints.load(workdir, step)
@@ -104,7 +105,7 @@ class Subject:
             lambda: data.open_split(settings.data, split_name)
         )
         training.check_image_size(settings, self.split)
-        devices = training.device_mesh(len(found), found)
+        devices = accelerators.device_mesh(len(found), found)
         self.experiment = training.Experiment(settings, devices)
         like = jax.eval_shape(self.experiment.init, 0).variables
         self.variables = shared_checkpoints.spread(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from jaxsoftras import command_line, data, model_files, models, terminal
 from jaxsoftras.model_files import contents
-from jaxsoftras.reconstruction import provenance, runs, training
+from jaxsoftras.reconstruction import accelerators, provenance, runs
 
 _TABLE_SIGNS = "|\n\r"
 
@@ -179,7 +179,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras export")
     workdir = command_line.require_workdir(parser, options)
 
     def command() -> None:
-        training.find_devices()
+        accelerators.find_devices()
         trained = export(
             workdir,
             options.out,

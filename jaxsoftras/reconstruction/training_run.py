@@ -22,6 +22,7 @@ from jaxsoftras import (
 )
 from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
+    accelerators,
     coloring,
     divergence,
     feeding,
@@ -78,7 +79,7 @@ def train(
         checkpoints = SharedCheckpoints(workdir, keep)
         scope.enter_context(checkpoints)
         settings = processes.on_first(lambda: run_folder.check(workdir, settings))
-        devices = training.device_mesh(
+        devices = accelerators.device_mesh(
             settings.optim.batch_size, model=settings.devices.model
         )
         split = processes.in_turn(lambda: data.open_training_set(settings.data))
@@ -319,7 +320,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "train.py") -> int:
             settings = processes.on_first(
                 lambda: run_folder.choose_config(workdir, options.config, overrides)
             )
-            training.find_devices()
+            accelerators.find_devices()
             compilation_cache.follow(options, quiet=not processes.is_first())
             train(
                 settings,

@@ -23,6 +23,7 @@ from jaxsoftras import (
 )
 from jaxsoftras.models import color
 from jaxsoftras.reconstruction import (
+    accelerators,
     coloring,
     evaluation_groups,
     evaluation_subject,
@@ -174,7 +175,7 @@ class Reconstructor:
             )
         )
         self._cover = jax.jit(self._find_covered)
-        devices = training.device_mesh(1, training.find_devices()[:1])
+        devices = accelerators.device_mesh(1, accelerators.find_devices()[:1])
         self._colors = coloring.ColorRenderer(trained.config, network.faces, devices)
 
     def update(self, trained: models.Trained) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxsoftras import config, data, models
 from jaxsoftras.reconstruction import (
+    accelerators,
     background,
     event_format,
     gallery,
@@ -51,7 +52,7 @@ class Watcher:
             checkpoints: those of the run, which are given the scores.
         """
         self._settings = settings
-        self._devices = training.device_mesh(1, [device])
+        self._devices = accelerators.device_mesh(1, [device])
         self._experiment = training.Experiment(settings, self._devices)
         self._source = source
         self._report, self._checkpoints = report, checkpoints

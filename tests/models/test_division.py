@@ -3,7 +3,7 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import training
+from jaxsoftras.reconstruction import accelerators
 
 KERNEL = jax.ShapeDtypeStruct((16384, 1024), "float32")
 
@@ -20,20 +20,20 @@ KERNEL = jax.ShapeDtypeStruct((16384, 1024), "float32")
     ],
 )
 def test_rule(shape, model, divided):
-    mesh = training.device_mesh(4, jax.devices()[:4], model=model)
+    mesh = accelerators.device_mesh(4, jax.devices()[:4], model=model)
     assert division.is_divided(shape, mesh) == divided
     placement = division.place({"kernel": jax.ShapeDtypeStruct(shape, "float32")}, mesh)
     assert placement["kernel"].spec == (P("model") if divided else P())
 
 
 def test_tables_are_not_divided():
-    mesh = training.device_mesh(4, jax.devices()[:4], model=2)
+    mesh = accelerators.device_mesh(4, jax.devices()[:4], model=2)
     placement = division.place({"sites": KERNEL, "position": KERNEL}, mesh)
     assert all(each.is_fully_replicated for each in placement.values())
 
 
 def test_warns_where_nothing_is_divided():
-    mesh = training.device_mesh(4, jax.devices()[:4], model=2)
+    mesh = accelerators.device_mesh(4, jax.devices()[:4], model=2)
     division.check(division.place({"kernel": KERNEL}, mesh), 2)
     with pytest.warns(UserWarning, match="devices.model=2 divides no layer: none has"):
         division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 2)

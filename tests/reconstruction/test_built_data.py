@@ -9,7 +9,7 @@ from jaxsoftras.data.build import build
 from jaxsoftras.data.build_object import Options
 from jaxsoftras.data.npz import open_npz
 from jaxsoftras.mesh import Mesh
-from jaxsoftras.reconstruction import evaluation, evaluation_run, training
+from jaxsoftras.reconstruction import accelerators, evaluation, evaluation_run, training
 from tests.support import mesh_folders, small_run
 
 NAMES = ["Tasse à café", "my mugs", "w"]
@@ -20,7 +20,7 @@ def test_voxels_of_another_resolution_are_refused(settings, tmp_path):
     options = Options(views=1, size=16, resolution=16)
     build(tmp_path / "meshes", tmp_path / "set", options)
     split = open_npz(tmp_path / "set", "val")
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     with pytest.raises(
         ValueError, match="16 cells a side, and IoU is measured with 32"
     ):

@@ -11,7 +11,7 @@ import pytest
 import jaxsoftras
 from jaxsoftras import config
 from jaxsoftras.data import build_images, description, rig, source
-from jaxsoftras.reconstruction import coloring, objective, training
+from jaxsoftras.reconstruction import accelerators, coloring, objective, training
 from tests.support import small_run
 
 SPHERE = jaxsoftras.icosphere(1)
@@ -29,7 +29,7 @@ def override(*settings) -> config.Config:
 def make_experiment(*settings, devices=1) -> training.Experiment:
     return training.Experiment(
         override("model.color=direct", *settings),
-        training.device_mesh(4, jax.devices()[:devices]),
+        accelerators.device_mesh(4, jax.devices()[:devices]),
     )
 
 
@@ -70,7 +70,7 @@ class TestColorRenderer:
             "render.gamma=1e-3",
         )
         renderer = coloring.ColorRenderer(
-            settings, FACES, training.device_mesh(4, jax.devices())
+            settings, FACES, accelerators.device_mesh(4, jax.devices())
         )
         balls = make_balls()
         found = jax.jit(renderer.render)(balls[0], balls[part], balls[3], SIGMA)

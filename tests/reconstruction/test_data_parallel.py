@@ -7,7 +7,7 @@ import pytest
 
 from jaxsoftras import config, models
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import data_parallel, training
+from jaxsoftras.reconstruction import accelerators, data_parallel
 
 OBJECTS, FEATURES, HIDDEN = 8, 16, 5  # 5 is not divided
 
@@ -42,7 +42,7 @@ def draw_variables() -> models.Variables:
 
 
 def differentiate(devices: int, model: int) -> data_parallel.Differentiated:
-    mesh = training.device_mesh(OBJECTS, jax.devices()[:devices], model=model)
+    mesh = accelerators.device_mesh(OBJECTS, jax.devices()[:devices], model=model)
     draw = np.random.default_rng(1).standard_normal
     batch = [jnp.float32(draw((OBJECTS, n))) for n in (FEATURES, 3)]
     variables = draw_variables()
@@ -69,7 +69,7 @@ def test_devices_give_the_gradient_of_one(model, monkeypatch):
 @pytest.mark.parametrize("devices", [1, 4])
 def test_gradients_have_the_type_of_the_parameters(devices):
     """Where numbers without a type of their own have double precision, too."""
-    mesh = training.device_mesh(OBJECTS, jax.devices()[:devices])
+    mesh = accelerators.device_mesh(OBJECTS, jax.devices()[:devices])
     variables, placement = draw_variables(), division.place(draw_variables(), mesh)
     batch = [jnp.zeros((OBJECTS, n), jnp.float32) for n in (FEATURES, 3)]
     with jax.enable_x64(True):

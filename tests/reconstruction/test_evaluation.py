@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from jaxsoftras import data
-from jaxsoftras.reconstruction import evaluation, training
+from jaxsoftras.reconstruction import accelerators, evaluation, training
 from tests.support.small_run import CABINET
 
 
 def test_every_object_is_scored_once_and_counted(settings):
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     split = data.open_split(settings.data, "train")
     variables = experiment.init(0).variables
     calls = []

@@ -12,7 +12,13 @@ import pytest
 from jaxsoftras import config, data
 from jaxsoftras.data import resident
 from jaxsoftras.data.rig import Orbit
-from jaxsoftras.reconstruction import feeding, runs, training, training_run
+from jaxsoftras.reconstruction import (
+    accelerators,
+    feeding,
+    runs,
+    training,
+    training_run,
+)
 from tests.data.test_mixture import make_split
 from tests.support import small_run
 from tests.support.compilations import compilations
@@ -30,7 +36,7 @@ def test_all_feeds_resume_with_the_batch_of_the_step():
     """Over four devices, whatever the feed did before."""
     words = ["optim.batch_size=4", "data.views_per_object=3"]
     settings = config.override(config.Config(), words)
-    experiment = Echo(settings, training.device_mesh(4))
+    experiment = Echo(settings, accelerators.device_mesh(4))
     whole: Any = experiment.replicated
     # of batches in place of networks
     experiment.placement = whole
@@ -61,7 +67,7 @@ def test_a_feed_shares_its_images_with_another_configuration(monkeypatch):
     for seed in (0, 5):
         words = ["optim.batch_size=4", "data.feeding=devices", f"seed={seed}"]
         settings = config.override(config.Config(), words)
-        experiment = Echo(settings, training.device_mesh(4))
+        experiment = Echo(settings, accelerators.device_mesh(4))
         experiment.config = settings
         whole: Any = experiment.replicated
         experiment.placement = whole
@@ -82,7 +88,7 @@ def test_a_feed_shares_its_images_with_another_configuration(monkeypatch):
 
 def prepare(settings):
     experiment = training.Experiment(
-        settings, training.device_mesh(settings.optim.batch_size)
+        settings, accelerators.device_mesh(settings.optim.batch_size)
     )
     source = data.open_training_set(settings.data)
     feed = feeding.make_feed(experiment, source, 0)

@@ -219,7 +219,7 @@ def test_nothing_is_kept_where_the_start_is_unknown(folder, monkeypatch):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("cache", [None, "gs://bucket/cache", "/tmp/cache"])
+@pytest.mark.parametrize("cache", [None, "gs://bucket/cache", "cache"])
 def test_nothing_is_kept_by_default_on_a_cpu(cache):
     before = jax.config.values["jax_compilation_cache_dir"]
     jax.config.update("jax_compilation_cache_dir", cache)
@@ -250,9 +250,9 @@ def test_nothing_is_kept_where_the_cache_is_off(monkeypatch, tmp_path, on):
 NAME = """
 import jax
 from jaxsoftras import config
-from jaxsoftras.reconstruction import kept_programs, training
+from jaxsoftras.reconstruction import accelerators, kept_programs, training
 settings = config.Config()
-experiment = training.Experiment(settings, training.device_mesh(64))
+experiment = training.Experiment(settings, accelerators.device_mesh(64))
 like = jax.eval_shape(experiment.init, 0)
 sources = kept_programs._find_sources()
 words = like, like, jax.devices(), repr(settings)

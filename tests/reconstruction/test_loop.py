@@ -11,6 +11,7 @@ import pytest
 
 from jaxsoftras import config, data
 from jaxsoftras.reconstruction import (
+    accelerators,
     event_format,
     gallery,
     loop,
@@ -62,7 +63,7 @@ def test_images_and_checkpoints_are_of_their_steps(settings, tmp_path, monkeypat
         event = event_format.make_record(f"train/views {step}".encode())
         assert written.count(event) == 1
     split = data.open_training_set(settings.data)
-    one = training.Experiment(settings, training.device_mesh(1, jax.devices()[:1]))
+    one = training.Experiment(settings, accelerators.device_mesh(1, jax.devices()[:1]))
     for step in (2, 6):
         variables = runs.load(tmp_path / "run", step).variables
         batch = data.sample_views(split, 4, seed=settings.seed, step=step - 1)
@@ -82,7 +83,7 @@ def test_an_error_beside_the_training_ends_it(cabinets, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("devices", [1, 4])
 def test_a_copy_outlives_the_state(devices):
-    mesh = training.device_mesh(devices, jax.devices()[:devices])
+    mesh = accelerators.device_mesh(devices, jax.devices()[:devices])
     whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     state = jax.device_put({"a": jnp.arange(3.0), "step": jnp.int32(4)}, whole)
     advance = jax.jit(
@@ -99,7 +100,7 @@ def test_a_copy_outlives_the_state(devices):
 
 def test_threads_use_arrays_of_several_devices():
     """JAX lists their shards twice, or in part, if two threads make it do so."""
-    mesh = training.device_mesh(4, jax.devices()[:4])
+    mesh = accelerators.device_mesh(4, jax.devices()[:4])
     replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     make = jax.jit(lambda x: [x + k for k in range(20)], out_shardings=replicated)
     interval = sys.getswitchinterval()

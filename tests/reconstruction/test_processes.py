@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jaxsoftras.reconstruction import (
+    accelerators,
     evaluation_run,
     run_folder,
     runs,
-    training,
     training_run,
 )
 from tests.support import kill_and_resume, process_pair, small_run
@@ -102,7 +102,7 @@ class TestTraining:
             assert ended.code == 0, ended.err
         assert "step" not in ended.out, "the second process has printed"
         two = jax.devices()[:2]
-        monkeypatch.setattr(training, "find_devices", lambda: two)
+        monkeypatch.setattr(accelerators, "find_devices", lambda: two)
         settings = run_folder.read_config(folder / "pair")
         training_run.train(settings, folder / "alone", quiet=True)
 

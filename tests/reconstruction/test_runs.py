@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras import config
-from jaxsoftras.reconstruction import run_folder, runs, training
+from jaxsoftras.reconstruction import accelerators, run_folder, runs, training
 from tests.support.folders import read_files
 
 
@@ -41,7 +41,7 @@ class TestLoad:
         assert trained.step == 3
         assert trained.config.model == settings.model
 
-        experiment = training.Experiment(settings, training.device_mesh(4))
+        experiment = training.Experiment(settings, accelerators.device_mesh(4))
         like = runs.abstract(experiment.init(1), experiment.replicated)
         with runs.Checkpoints(copied, read_only=True) as checkpoints:
             state = checkpoints.restore(like)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import runs, training
+from jaxsoftras.reconstruction import accelerators, runs
 from jaxsoftras.reconstruction.shared_checkpoints import SharedCheckpoints
 
 
@@ -15,8 +15,8 @@ def test_restores_to_another_arrangement_of_devices(devices, tmp_path, monkeypat
         "kernel": rng.normal(size=(16, 8)).astype(np.float32),
         "bias": rng.normal(size=8).astype(np.float32),
     }
-    before = training.device_mesh(4, jax.devices()[:4], model=2)
-    after = training.device_mesh(4, jax.devices()[:devices], model=devices)
+    before = accelerators.device_mesh(4, jax.devices()[:4], model=2)
+    after = accelerators.device_mesh(4, jax.devices()[:devices], model=devices)
     with SharedCheckpoints(tmp_path) as checkpoints:
         checkpoints.save(3, jax.device_put(state, division.place(state, before)))
     with SharedCheckpoints(tmp_path) as checkpoints:

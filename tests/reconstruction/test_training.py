@@ -8,11 +8,11 @@ import pytest
 from jaxsoftras import config, data, losses
 from jaxsoftras.data import rig
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import training
+from jaxsoftras.reconstruction import accelerators, training
 
 
 def make_experiment(settings, devices=1, model=1) -> training.Experiment:
-    mesh = training.device_mesh(
+    mesh = accelerators.device_mesh(
         settings.optim.batch_size, jax.devices()[:devices], model=model
     )
     return training.Experiment(settings, mesh)
@@ -200,7 +200,7 @@ class TestStep:
 
     def test_devices_of_a_process_divide_layers_by_default(self):
         model = config.Devices().model
-        assert training.device_mesh(8, model=model).shape == {"data": 1, "model": 4}
+        assert accelerators.device_mesh(8, model=model).shape == {"data": 1, "model": 4}
 
     @pytest.mark.parametrize(
         ("processes", "count"),
@@ -208,15 +208,15 @@ class TestStep:
     )
     def test_counts_the_devices_of_a_process(self, processes, count):
         devices = [types.SimpleNamespace(process_index=number) for number in processes]
-        assert training._count_alike(devices) == count
+        assert accelerators._count_alike(devices) == count
 
     def test_refuses_devices_that_do_not_divide(self):
         with pytest.raises(ValueError, match="devices.model=3 does not divide .* 4:"):
-            training.device_mesh(4, model=3)
+            accelerators.device_mesh(4, model=3)
 
     def test_refuses_a_batch_that_does_not_divide(self):
         with pytest.raises(ValueError, match="a multiple of 4"):
-            training.device_mesh(6)
+            accelerators.device_mesh(6)
 
 
 class TestCheckImageSize:

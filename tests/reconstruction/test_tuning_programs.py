@@ -10,7 +10,7 @@ pytest.importorskip("optuna")
 
 from jaxsoftras import config, interruption
 from jaxsoftras.data import resident
-from jaxsoftras.reconstruction import feeding, runs, training
+from jaxsoftras.reconstruction import accelerators, feeding, runs, training
 from jaxsoftras.reconstruction.tuning import programs, trial
 from jaxsoftras.reconstruction.tuning import space as spaces
 from tests.support import small_run
@@ -106,7 +106,7 @@ class TestSplit:
 class TestSteps:
     def test_equal_those_of_a_run(self, base, shared, tuned):
         settings = config.override(base, OTHERS)
-        experiment = training.Experiment(settings, training.device_mesh(4))
+        experiment = training.Experiment(settings, accelerators.device_mesh(4))
         feed = feeding.make_feed(experiment, shared._source, 0)
         state, metrics = take_steps(experiment, feed, experiment.init(settings.seed))
         found, measured = tuned[1]

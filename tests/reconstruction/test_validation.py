@@ -7,7 +7,7 @@ import pytest
 
 from jaxsoftras import config, data
 from jaxsoftras.data import split as splits
-from jaxsoftras.reconstruction import evaluation, training, validation
+from jaxsoftras.reconstruction import accelerators, evaluation, training, validation
 from tests.support.small_run import CABINET
 
 
@@ -30,7 +30,7 @@ def share_store(split, names: dict[str, str]) -> splits.Split:
 @pytest.fixture(params=["iou", "silhouette_iou"])
 def measured(request, settings):
     """A split, its scores by `evaluation`, and what is measured."""
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     split = data.open_split(settings.data, "train")
     if request.param == "silhouette_iou":
         split = take_voxels(split)
@@ -53,7 +53,7 @@ def test_numbers_are_those_of_the_evaluation(measured):
 
 
 def test_all_of_a_split(settings):
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     validator = validation.Validator(
         experiment, data.open_split(settings.data, "train")
     )
@@ -62,7 +62,7 @@ def test_all_of_a_split(settings):
 
 def test_objects_with_fewer_pictures(settings, monkeypatch):
     """A single picture has no other to compare with; two have two input views."""
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     split = take_voxels(data.open_split(settings.data, "train"))
     monkeypatch.setattr(split, "view_counts", lambda _: np.array([24, 1, 2]))
     validator = validation.Validator(experiment, split, views=4)
@@ -88,7 +88,7 @@ def test_categories_of_one_name_are_told_apart(settings):
 class TestOpening:
     def open(self, settings, *overrides):
         settings = config.override(settings, ["log.validate_every=2", *overrides])
-        experiment = training.Experiment(settings, training.device_mesh(4))
+        experiment = training.Experiment(settings, accelerators.device_mesh(4))
         return validation.open_validator(experiment, settings)
 
     def test_reads_the_split_val(self, settings):
@@ -108,7 +108,7 @@ class TestOpening:
 
 
 def test_categories_are_read_together(settings):
-    experiment = training.Experiment(settings, training.device_mesh(4))
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
     split = data.open_split(settings.data, "train")
     split = share_store(split, {"a": "a", "b": "b"})
     validator = validation.Validator(experiment, split, objects=1, views=2)

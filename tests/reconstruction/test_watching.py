@@ -10,6 +10,7 @@ import pytest
 
 from jaxsoftras import config, data, interruption
 from jaxsoftras.reconstruction import (
+    accelerators,
     checkpoint_files,
     evaluation_run,
     gallery,
@@ -136,7 +137,7 @@ def test_the_program_takes_the_best(tmp_path, monkeypatch):
 
 class TestPreviews:
     def test_rows(self, settings):
-        experiment = training.Experiment(settings, training.device_mesh(4))
+        experiment = training.Experiment(settings, accelerators.device_mesh(4))
         split = data.open_split(settings.data, "train")
         shown = Previews(experiment, {"train": split, "val": split})
         images = shown.draw(experiment.init(0).variables)

@@ -135,7 +135,7 @@ def compile_step(path: str, overrides: list[str], count: int) -> str:
     from jaxsoftras import config, data
     from jaxsoftras.data import resident
     from jaxsoftras.kernels import dispatch
-    from jaxsoftras.reconstruction import bench, feeding, runs, training
+    from jaxsoftras.reconstruction import accelerators, bench, feeding, runs, training
 
     topology = topologies.get_topology_desc(
         platform="cuda",
@@ -147,7 +147,7 @@ def compile_step(path: str, overrides: list[str], count: int) -> str:
     words = ["render.implementation=mosaic", *overrides]
     settings = config.override(config.load(path), words)
     (row,) = bench.make_rows(settings, [], [count])
-    mesh = training.device_mesh(
+    mesh = accelerators.device_mesh(
         row.settings.optim.batch_size,
         topology.devices,
         model=settings.devices.model,

@@ -20,6 +20,7 @@ from jaxsoftras import config, data, models
 from jaxsoftras.data import agreement
 from jaxsoftras.models import division
 from jaxsoftras.reconstruction import (
+    accelerators,
     coloring,
     feeding,
     objective,
@@ -237,7 +238,7 @@ class Programs:
 
     def _make(self, common: config.Config) -> Program:
         coloring.check_light(common)
-        devices = training.device_mesh(
+        devices = accelerators.device_mesh(
             common.optim.batch_size, model=common.devices.model
         )
         experiment = Experiment(common, devices)

@@ -19,7 +19,7 @@ from jaxsoftras import (
     report,
     terminal,
 )
-from jaxsoftras.reconstruction import optimization, training, validation
+from jaxsoftras.reconstruction import accelerators, optimization, validation
 from jaxsoftras.reconstruction.tuning import display
 from jaxsoftras.reconstruction.tuning import plan as plans
 from jaxsoftras.reconstruction.tuning import space as spaces
@@ -229,7 +229,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "jaxsoftras tune") -
         plan = plans.choose(
             workdir, options.config, options.set, options.search, options.steps
         )
-        training.find_devices()
+        accelerators.find_devices()
         compilation_cache.follow(options)
         optimization.check_end(spaces.shorten(plan.settings, plan.steps))
         tune(
