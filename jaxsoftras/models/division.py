@@ -8,6 +8,9 @@ their images, and the sums go back to where the images are. For the paper's larg
 layer, 16,384 x 1,024, two devices and 64 objects on each, a device sends about 9 MiB
 in a step, where the sum of whole gradients sends 64 MiB.
 
+Of a kernel that every device has as a whole, each computes the gradient of all images,
+from features and cotangents that the devices send each other.
+
 Layers call the functions here wherever they run: on one device, in a program that XLA
 divides, or within `jax.shard_map`, where each device has its own images and its parts
 of the kernels, and what is of all devices is asked for by name.
@@ -80,7 +83,9 @@ def multiply(
     """Multiplies features by the kernel of a layer, which may be divided.
 
     The mesh is that of `jax.sharding.use_abstract_mesh`, or of `jax.shard_map`, within
-    which features and kernel are those of one device.
+    which features and kernel are those of one device. There, the gradient by a kernel
+    is that of all devices unless the kernel is marked as each device's own, by
+    `jax.lax.pcast`.
 
     Args:
         features: ``[N, ..., C]``, of the images of each device.
@@ -96,9 +101,11 @@ def multiply(
         return jax.lax.dot_general(features, kernel, *args, **options)
 
     if own_axes():
-        if features.shape[-1] == kernel.shape[0]:
-            return product(features, kernel)
-        return cast(jax.Array, _multiply_part(product, features, kernel))
+        if features.shape[-1] != kernel.shape[0]:
+            return cast(jax.Array, _multiply_part(product, features, kernel))
+        if features.ndim == 2 and not varying_axes(kernel):
+            return cast(jax.Array, _multiply_common(product, features, kernel))
+        return product(features, kernel)
     if not is_divided(kernel.shape, jax.sharding.get_abstract_mesh()):
         return product(features, kernel)
     constrain = jax.lax.with_sharding_constraint
@@ -110,6 +117,37 @@ def multiply(
 
 
 _Product = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _multiply_common(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> jax.Array:
+    """`multiply` by a kernel that the devices have in common, in `jax.shard_map`."""
+    return product(features, kernel)
+
+
+def _multiply_common_forward(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return product(features, kernel), (features, kernel)
+
+
+def _multiply_common_backward(
+    product: _Product, residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    features, kernel = residuals
+    _, to_features = jax.vjp(lambda features: product(features, kernel), features)
+    by_features = to_features(cotangent)
+    features, cotangent = (
+        jax.lax.all_gather(part, own_axes(), tiled=True, to="invarying")
+        for part in (features, cotangent)
+    )
+    _, to_kernel = jax.vjp(lambda kernel: product(features, kernel), kernel)
+    return *by_features, *to_kernel(cotangent)
+
+
+_multiply_common.defvjp(_multiply_common_forward, _multiply_common_backward)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -132,7 +170,9 @@ def _multiply_part_forward(
 def _multiply_part_backward(
     product: _Product, residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    whole = jax.lax.all_gather(cotangent, "model", tiled=True)
+    # `jax.lax.all_gather` would be joined to those of other layers and wait for them
+    copies = jnp.broadcast_to(cotangent, (_parts(), *cotangent.shape))
+    whole = _exchange(copies).reshape(-1, *cotangent.shape[1:])
     by_part, by_kernel = jax.vjp(product, *residuals)[1](whole)
     given_back = _exchange(by_part.reshape(_parts(), -1, *by_part.shape[1:]))
     # a barrier, so that the devices exchange the one while they compute the other
@@ -173,6 +213,11 @@ def by_device(
 def own_axes() -> tuple[str, ...]:
     """Axes of the devices, within a `jax.shard_map` over them; none elsewhere."""
     return tuple(jax.sharding.get_abstract_mesh().manual_axes)
+
+
+def varying_axes(array: jax.Array) -> frozenset[str]:
+    """Axes of the devices along which an array is each device's own."""
+    return jax.typeof(array).manual_axis_type.varying
 
 
 def average(moments: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:

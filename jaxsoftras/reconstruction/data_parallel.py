@@ -1,11 +1,15 @@
 """Gradients of a loss over a batch whose objects are divided among devices.
 
-Each device differentiates the loss of its own objects, within `jax.shard_map`, and the
-gradients are summed over the devices in an order of our own: those of a stage of the
-encoder travel as one vector as soon as they are there, the last stage first, together
-with those of all that comes behind it. Left to XLA, they would be joined otherwise, and
-the backward pass of the batch normalisation, whose sums share a queue with them, would
-wait.
+Each device differentiates the loss of its own objects, within `jax.shard_map`, and what
+the devices send each other is asked for by name. Left to XLA, gradients would be joined
+otherwise, and the sums of the batch normalisation, which share a queue with them, would
+wait. Three kinds of parameters are told apart:
+
+- Kernels of fully connected layers with more numbers than the layer's features and
+  cotangents of all images have. These are what the devices send each other, and each
+  computes the whole gradient from them; see `division.multiply`.
+- Kernels that are divided among devices, whose gradients are too.
+- All others, whose gradients are summed over the devices at the end, as one vector.
 """
 
 from __future__ import annotations
@@ -26,6 +30,9 @@ from jaxsoftras.models import division
 _AXES = ("data", "model")
 _LARGE = 2**18
 """Numbers of a matrix from which on it is large; see `_is_large`."""
+
+_JOINED = 30 * 2**18
+"""Numbers up to which XLA joins sums of gradients to others, 30 MiB."""
 
 
 class Differentiated(NamedTuple):
@@ -50,6 +57,7 @@ def differentiate(
     placement: models.Variables,
     batch: Any,
     *shared: jax.Array,
+    images: int,
 ) -> Differentiated:
     """Differentiates a loss by the parameters, for `jax.jit`.
 
@@ -62,14 +70,25 @@ def differentiate(
         batch: pytree of arrays with a leading axis of objects, which is divided along
             both axes of the devices.
         *shared: arrays that all devices have.
+        images: number of images of the batch, which layers behind the stages of the
+            encoder have features of.
     """
     specs = jax.tree.map(lambda sharding: sharding.spec, placement)
     mesh: Mesh = jax.tree.leaves(placement)[0].mesh
     if mesh.size == 1:
         return _differentiate_alone(measure, variables, batch, *shared)
 
+    alike = _compute_alike(mesh)
+
+    def own(path: jax.tree_util.KeyPath, parameter: jax.Array) -> jax.Array:
+        if alike and _is_summed_in_layer(path, parameter, images):
+            return parameter
+        # each device's own, so that its gradient is not summed yet
+        missing = set(_AXES) - division.varying_axes(parameter)
+        return jax.lax.pcast(parameter, tuple(missing), to="varying")
+
     def work(variables, batch, *shared):
-        params = jax.tree.map(_own, variables.params, specs.params)
+        params = jax.tree.map_with_path(own, variables.params)
 
         def loss(params):
             mine = variables._replace(params=params)
@@ -112,12 +131,6 @@ def _differentiate_alone(
     return Differentiated(measured, batch_stats, gradient, jnp.sqrt(square))
 
 
-def _own(parameter: jax.Array, spec: P) -> jax.Array:
-    """Marks a parameter as the device's own, so that its gradient is not summed yet."""
-    missing = tuple(axis for axis in _AXES if axis not in spec)
-    return jax.lax.pcast(parameter, missing, to="varying")
-
-
 def _sum(
     measured: jax.Array, gradient: nnx.State, specs: nnx.State, mesh: Mesh
 ) -> tuple[jax.Array, nnx.State, jax.Array]:
@@ -126,79 +139,91 @@ def _sum(
     Returns:
         The sum of what is measured, the gradient, and its norm.
     """
-    paths, tree = jax.tree.flatten_with_path(gradient)
-    leaves = [leaf for _, leaf in paths]
-    divisions = tree.flatten_up_to(specs)
-    whole = [k for k, spec in enumerate(divisions) if not spec]
+    leaves, tree = jax.tree.flatten(gradient)
     squares = jnp.zeros((), measured.dtype)
-    for k in set(range(len(leaves))).difference(whole):
-        leaves[k] = jax.lax.psum(leaves[k], "data")
-        squares += _sum_squares([leaves[k]]) / mesh.shape["data"]
+    large: list[int] = []
+    small: list[int] = []
+    for k, spec in enumerate(tree.flatten_up_to(specs)):
+        if spec:
+            leaves[k] = jax.lax.psum(leaves[k], "data")
+            squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
+        elif division.varying_axes(leaves[k]):
+            (large if _is_large(leaves[k]) else small).append(k)
+    vector, last = None, [*small, *large]
+    if sum(leaves[k].size for k in large) > _JOINED:
+        # on their way while the stages of the encoder are differentiated
+        sums, vector = _sum_as_vector([leaves[k] for k in large])
+        for k, found in zip(large, sums, strict=True):
+            leaves[k] = found
+        last = small
+    parts = [*(leaves[k] for k in last), measured, squares[None]]
+    sums, vector = _sum_as_vector(parts, after=vector)
+    *sums, measured, squares = sums
+    for k, found in zip(last, sums, strict=True):
+        leaves[k] = found
 
-    groups = _group_by_stage([paths[k][0] for k in whole])
-    vectors: list[list[jax.Array]] = []
-    for group in groups:
-        # small ones first: the sum of their squares is that of a part of the vector
-        group.sort(key=lambda k: _is_large(leaves[whole[k]]))
-        vectors.append([_flatten(leaves[whole[k]]) for k in group])
-    vectors[-1] += [measured, squares[None]]
-    sums: list[jax.Array] = []
-    for parts in vectors:
-        # A number of the sum before, which nobody reads, keeps their order. Otherwise
-        # XLA would join them to one sum at the end.
-        before = [sums[-1][:1]] if sums else []
-        sums.append(jax.lax.psum(jnp.concatenate([*parts, *before]), _AXES))
-
-    summed: list[jax.Array] = []
-    apart: list[jax.Array] = []  # whose squares are summed apart
-    for group, parts, vector in zip(groups, vectors, sums, strict=True):
-        summed = jnp.split(vector, np.cumsum([part.size for part in parts]))
-        small = 0
-        for k, part in zip(group, summed, strict=False):
-            like = leaves[whole[k]]
-            leaves[whole[k]] = _unflatten(part, like)
-            if _is_large(like):
-                apart.append(part)
-            else:
-                small += part.size
-        apart.append(vector[:small])
-    measured, squares = summed[len(groups[-1]) :][:2]
-    square = squares[0] + _sum_squares(apart)
-    return measured, tree.unflatten(leaves), jnp.sqrt(square)
+    # the squares of small ones are those of the vector's first part
+    whole = {k for k, leaf in enumerate(leaves) if not division.varying_axes(leaf)}
+    apart = [leaves[k] for k in sorted(whole.difference(small))]
+    apart.append(vector[: sum(leaves[k].size for k in small)])
+    return measured, tree.unflatten(leaves), jnp.sqrt(squares[0] + _sum_squares(apart))
 
 
-def _group_by_stage(paths: list[jax.tree_util.KeyPath]) -> list[list[int]]:
-    """Numbers of parameters by stage of the encoder, the last one first.
+def _sum_as_vector(
+    arrays: list[jax.Array], after: jax.Array | None = None
+) -> tuple[list[jax.Array], jax.Array]:
+    """Sums arrays over the devices, which travel as one vector.
 
-    What lies behind the stages is with the last of them: backwards, it comes before.
+    Args:
+        arrays: what each device has.
+        after: the vector that travels before. A number of it, which nobody reads, goes
+            with the arrays: otherwise XLA would join the two.
+
+    Returns:
+        The sums, and the vector that they are parts of.
     """
-    stages = [_find_stage(path) for path in paths]
-    last = max((stage for stage in stages if stage is not None), default=0)
-    groups: list[list[int]] = [[] for _ in range(last + 1)]
-    for number, stage in enumerate(stages):
-        groups[0 if stage is None else last - stage].append(number)
-    return [group for group in groups if group]
+    parts = [_flatten(array) for array in arrays]
+    before = [] if after is None else [after[:1]]
+    vector = jax.lax.psum(jnp.concatenate([*parts, *before]), _AXES)
+    summed = jnp.split(vector, np.cumsum([part.size for part in parts]))
+    sums = [_unflatten(*each) for each in zip(summed, arrays, strict=False)]
+    return sums, vector
 
 
-def _find_stage(path: jax.tree_util.KeyPath) -> int | None:
-    """Number of the stage of the encoder that a parameter is of; None for no stage."""
-    match [getattr(entry, "key", None) for entry in path]:
-        case ["encoder", "stages", int(stage), *_]:
-            return stage
-    return None
+def _compute_alike(mesh: Mesh) -> bool:
+    """Whether devices compute the same bits from the same numbers.
+
+    They do within a process. Processes compile for themselves, and may choose other
+    algorithms: what they computed each by itself would drift apart.
+    """
+    return len({device.process_index for device in mesh.devices.flat}) == 1
+
+
+def _is_summed_in_layer(
+    path: jax.tree_util.KeyPath, parameter: jax.Array, images: int
+) -> bool:
+    """Whether `division.multiply` sums the gradient by a parameter over the devices."""
+    names = [getattr(entry, "key", None) for entry in path]
+    # layers within the stages of the encoder have features of every pixel
+    if "kernel" not in names or "stages" in names or parameter.ndim != 2:
+        return False
+    if division.varying_axes(parameter):
+        return False
+    return images * sum(parameter.shape) <= parameter.size
 
 
 def _sum_squares(gradients: list[jax.Array]) -> jax.Array | int:
     return sum(jnp.sum(gradient**2) for gradient in gradients)
 
 
-def _is_large(gradient: jax.Array) -> bool:
-    """Whether the squares of a gradient are summed by themselves.
+def _is_large(array: jax.Array) -> bool:
+    """Whether an array is a large matrix, a kernel or its gradient.
 
-    XLA computes such a sum where the optimiser reads the gradient, for which a kernel
-    of a small or a transposed array takes some 5 us longer.
+    The squares of a large gradient are summed by themselves: XLA does so where the
+    optimiser reads it, for which a kernel of a small or a transposed array takes some
+    5 us longer.
     """
-    return gradient.ndim == 2 and gradient.size >= _LARGE
+    return array.ndim == 2 and array.size >= _LARGE
 
 
 def _flatten(array: jax.Array) -> jax.Array:

@@ -285,8 +285,14 @@ class Experiment:
         batch = augmentation.augment(
             batch, self.config.augment, seed=self.config.seed, step=state.step
         )
+        objects, views = batch.images.shape[:2]
         found = data_parallel.differentiate(
-            self._measure, state.variables, self.placement.variables, batch, sigma
+            self._measure,
+            state.variables,
+            self.placement.variables,
+            batch,
+            sigma,
+            images=objects * views,
         )
         variables, opt_state = self._optimizer.update(
             found.gradient,

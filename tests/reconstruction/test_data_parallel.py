@@ -1,3 +1,5 @@
+import math
+import re
 from typing import Any
 
 import jax
@@ -5,9 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsoftras import config, models
+from jaxsoftras import config, data, models
+from jaxsoftras.data import rig
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import accelerators, data_parallel
+from jaxsoftras.reconstruction import (
+    accelerators,
+    data_parallel,
+    objective,
+    training,
+)
 
 OBJECTS, FEATURES, HIDDEN = 8, 16, 5  # 5 is not divided
 
@@ -22,7 +30,7 @@ def measure(variables, batch, scale) -> Any:
     hidden = jnp.tanh((hidden - mean) * jax.lax.rsqrt(square - mean**2 + 1))
     hidden = hidden @ params["stages"][1]
     dimensions = (((1,), (0,)), ((), ()))
-    hidden = division.multiply(jnp.tanh(hidden), params["large"], dimensions)
+    hidden = division.multiply(jnp.tanh(hidden), params["large"]["kernel"], dimensions)
     error = scale * (hidden @ variables.params["decoder"] - wanted) ** 2
     loss = jnp.mean(error)
     stats = {"mean": 0.9 * variables.batch_stats["mean"] + 0.1 * moments[0]}
@@ -33,7 +41,7 @@ def draw_variables() -> models.Variables:
     draw = np.random.default_rng(0).standard_normal
     encoder = {
         "stages": [draw((FEATURES, HIDDEN, 2, 3)), draw((HIDDEN, 8))],
-        "large": draw((8, HIDDEN)),
+        "large": {"kernel": draw((8, HIDDEN))},
     }
     params: Any = {"encoder": encoder, "decoder": draw((HIDDEN, 3)), "other": draw(2)}
     stats: Any = {"mean": np.ones(HIDDEN)}
@@ -41,7 +49,9 @@ def draw_variables() -> models.Variables:
     return jax.tree.map(jnp.float32, variables)
 
 
-def differentiate(devices: int, model: int) -> data_parallel.Differentiated:
+def differentiate(
+    devices: int, model: int, images: int = OBJECTS
+) -> data_parallel.Differentiated:
     mesh = accelerators.device_mesh(OBJECTS, jax.devices()[:devices], model=model)
     draw = np.random.default_rng(1).standard_normal
     batch = [jnp.float32(draw((OBJECTS, n))) for n in (FEATURES, 3)]
@@ -50,20 +60,54 @@ def differentiate(devices: int, model: int) -> data_parallel.Differentiated:
     placed = jax.device_put(variables, placement)
 
     def compute(variables, batch, scale):
-        return data_parallel.differentiate(measure, variables, placement, batch, scale)
+        return data_parallel.differentiate(
+            measure, variables, placement, batch, scale, images=images
+        )
 
     return jax.jit(compute)(placed, batch, jnp.float32(0.5))
+
+
+def check_equal(found: data_parallel.Differentiated) -> None:
+    one = differentiate(1, 1)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(one), strict=True):
+        assert float(jnp.abs(b).max()) > 0 or b.size == 2  # "other" is not used
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [1, 2, 4])
 def test_devices_give_the_gradient_of_one(model, monkeypatch):
     monkeypatch.setattr(division, "LARGE", 8 * HIDDEN)
-    one, four = differentiate(1, 1), differentiate(4, model)
-    divided = four.gradient["encoder"]["large"].sharding
+    four = differentiate(4, model)
+    divided = four.gradient["encoder"]["large"]["kernel"].sharding
     assert divided.is_fully_replicated == (model == 1)
-    for a, b in zip(jax.tree.leaves(four), jax.tree.leaves(one), strict=True):
-        assert float(jnp.abs(b).max()) > 0 or b.size == 2  # "other" is not used
-        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+    check_equal(four)
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["one process", "several"])
+@pytest.mark.parametrize("joined", [0, 2**20], ids=["two vectors", "one vector"])
+def test_gradients_do_not_depend_on_what_devices_exchange(alike, joined, monkeypatch):
+    monkeypatch.setattr(data_parallel, "_LARGE", 8 * HIDDEN)
+    monkeypatch.setattr(data_parallel, "_JOINED", joined)
+    monkeypatch.setattr(data_parallel, "_compute_alike", lambda mesh: alike)
+    common = []
+    spied = division._multiply_common
+
+    def spy(*arguments):
+        common.append(arguments)
+        return spied(*arguments)
+
+    monkeypatch.setattr(division, "_multiply_common", spy)
+    four = differentiate(4, 1, images=3)
+    assert bool(common) == alike
+    check_equal(four)
+    for leaf in jax.tree.leaves(four):
+        first, *others = (np.asarray(part.data) for part in leaf.addressable_shards)
+        for other in others:
+            np.testing.assert_array_equal(other, first)
+
+
+def test_devices_of_a_process_compute_alike():
+    assert data_parallel._compute_alike(accelerators.device_mesh(4, jax.devices()[:4]))
 
 
 @pytest.mark.parametrize("devices", [1, 4])
@@ -75,7 +119,7 @@ def test_gradients_have_the_type_of_the_parameters(devices):
     with jax.enable_x64(True):
         found = jax.eval_shape(
             lambda *arguments: data_parallel.differentiate(
-                measure, variables, placement, *arguments
+                measure, variables, placement, *arguments, images=OBJECTS
             ),
             batch,
             jnp.float32(0.5),
@@ -101,20 +145,52 @@ def test_gradient_of_one_device_is_that_of_jax():
 
 
 @pytest.mark.parametrize("encoder", ["baseline", "resnet", "attention", "convnext"])
-def test_gradients_travel_by_stage(encoder):
-    settings = config.Model(encoder=encoder, image_size=32, channels=(4, 8, 8))
-    paths = [
-        path
-        for path, _ in jax.tree.leaves_with_path(models.Network(settings).shapes.params)
+def test_layers_behind_the_stages_sum_their_gradients(encoder):
+    settings = config.Model(encoder=encoder)
+    shapes = models.Network(settings).shapes.params
+    summed = {
+        jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+        for path, leaf in jax.tree.leaves_with_path(shapes)
+        if data_parallel._is_summed_in_layer(path, leaf, 256)
+    }
+    body = {"decoder/bias/kernel", *(f"decoder/body/layers/{k}/kernel" for k in (0, 1))}
+    assert summed == body | {f"encoder/head/layers/{k}/kernel" for k in (0, 1, 2)}
+
+
+def test_many_images_are_more_than_a_gradient():
+    path = tuple(map(jax.tree_util.DictKey, ("encoder", "head", "layers", 1, "kernel")))
+    kernel = jnp.zeros((1024, 1024))
+    assert data_parallel._is_summed_in_layer(path, kernel, 512)
+    assert not data_parallel._is_summed_in_layer(path, kernel, 513)
+
+
+def test_step_of_two_devices_sums_what_is_not_large():
+    settings = config.Config(
+        model=config.Model(image_size=32, channels=(4, 8, 8)),
+        optim=config.Optim(batch_size=2),
+    )
+    devices = accelerators.device_mesh(2, jax.devices()[:2], model=1)
+    experiment = training.Experiment(settings, devices)
+    state = jax.eval_shape(experiment.init, 0)
+    cameras = rig.OrbitViews(np.zeros((2, 2), np.int32), rig.SOFTRAS_RIG)
+    batch = data.ViewBatch(np.zeros((2, 2, 4, 32, 32), np.uint8), cameras)
+    program = experiment.step.lower(state, batch).as_text()
+
+    sums = [
+        math.prod(map(int, shape.split("x")))
+        for shape in re.findall(
+            r'"stablehlo.all_reduce".*?}\) : \(tensor<([0-9x]+)xf32>\)', program, re.S
+        )
     ]
-    groups = data_parallel._group_by_stage(paths)
-    assert sorted(sum(groups, [])) == list(range(len(paths)))
-    names = [
-        {
-            "/".join(str(entry.key) for entry in paths[k][:3] if hasattr(entry, "key"))
-            for k in group
-        }
-        for group in groups
+    sizes = [leaf.size for leaf in jax.tree.leaves(state.variables.params)]
+    large = [
+        leaf.size
+        for path, leaf in jax.tree.leaves_with_path(state.variables.params)
+        if data_parallel._is_summed_in_layer(path, leaf, 4)
     ]
-    assert names[1:] == [{"encoder/stages/1"}, {"encoder/stages/0"}]
-    assert {"encoder/stages/2", "encoder/head/layers", "decoder/bias/kernel"} < names[0]
+    assert len(large) == 6
+    # two for each batch normalisation, and the vector with the metrics of the step
+    assert len(sums) == 7
+    metrics = 1 + len(objective.Losses._fields)
+    assert max(sums) == sum(sizes) - sum(large) + metrics + 1
+    assert program.count('"stablehlo.all_gather"') == 2 * len(large)
