@@ -1,3 +1,4 @@
+import re
 import types
 
 import jax
@@ -158,7 +159,11 @@ class TestStep:
         batch = data.sample_views(split, 4, seed=0, step=0)
         batch = jax.device_put(batch, experiment.sharded)
         text = str(experiment.step.lower(experiment.init(0), batch).compile().as_text())
-        assert "all-reduce" in text and "all-gather" not in text
+        assert "all-reduce" in text
+        gathered = re.findall(r"\[([0-9,]*)\]\S* all-gather\(", text)
+        # of 4 objects and 2 views, features of fully connected layers alone
+        assert len(gathered) == text.count(" all-gather(") > 0
+        assert all(re.fullmatch("8,[0-9]+", shape) for shape in gathered)
 
     def test_compiles_once(self, settings, monkeypatch):
         traces, step = [], training.Experiment.take_step
