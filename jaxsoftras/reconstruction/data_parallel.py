@@ -84,8 +84,9 @@ def differentiate(
         if alike and _is_summed_in_layer(path, parameter, images):
             return parameter
         # each device's own, so that its gradient is not summed yet
-        missing = set(_AXES) - division.varying_axes(parameter)
-        return jax.lax.pcast(parameter, tuple(missing), to="varying")
+        varying = division.varying_axes(parameter)
+        missing = tuple(axis for axis in _AXES if axis not in varying)
+        return jax.lax.pcast(parameter, missing, to="varying")
 
     def work(variables, batch, *shared):
         params = jax.tree.map_with_path(own, variables.params)
@@ -202,7 +203,10 @@ def _compute_alike(mesh: Mesh) -> bool:
 def _is_summed_in_layer(
     path: jax.tree_util.KeyPath, parameter: jax.Array, images: int
 ) -> bool:
-    """Whether `division.multiply` sums the gradient by a parameter over the devices."""
+    """Whether `division.multiply` sums the gradient by a parameter over the devices.
+
+    It does so if the features and cotangents of all images are fewer numbers.
+    """
     names = [getattr(entry, "key", None) for entry in path]
     # layers within the stages of the encoder have features of every pixel
     if "kernel" not in names or "stages" in names or parameter.ndim != 2:
