@@ -334,11 +334,12 @@ def _part(client: Any) -> None:
     """Waits until all processes know of the end, and disconnects them.
 
     JAX aborts a process that is still connected when the first one, which serves all,
-    has ended.
+    has ended. The first one ends its service, too, which waits for answers that are
+    still on their way.
     """
     with contextlib.suppress(Exception):  # another one may be stuck, or dead
         client.wait_at_barrier(_KNOWN, _PATIENCE)
-        client.shutdown()
+        jax.distributed.shutdown()
 
 
 def _watch() -> None:
