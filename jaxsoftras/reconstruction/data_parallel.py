@@ -10,6 +10,8 @@ wait. Three kinds of parameters are told apart:
   computes the whole gradient from them; see `division.multiply`.
 - Kernels that are divided among devices, whose gradients are too.
 - All others, whose gradients are summed over the devices at the end, as one vector.
+  Large matrices are a vector of their own, which travels before, if they are more than
+  XLA would join to other sums.
 """
 
 from __future__ import annotations

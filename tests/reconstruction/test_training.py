@@ -9,7 +9,7 @@ import pytest
 from jaxsoftras import config, data, losses
 from jaxsoftras.data import rig
 from jaxsoftras.models import division
-from jaxsoftras.reconstruction import accelerators, training
+from jaxsoftras.reconstruction import accelerators, data_parallel, training
 
 
 def make_experiment(settings, devices=1, model=1) -> training.Experiment:
@@ -164,6 +164,17 @@ class TestStep:
         # of 4 objects and 2 views, features of fully connected layers alone
         assert len(gathered) == text.count(" all-gather(") > 0
         assert all(re.fullmatch("8,[0-9]+", shape) for shape in gathered)
+
+    def test_processes_gather_nothing(self, settings, monkeypatch):
+        monkeypatch.setattr(data_parallel, "_compute_alike", lambda mesh: False)
+        # an experiment of its own, which has not been traced before
+        settings = config.override(settings, ["seed=1"])
+        experiment = make_experiment(settings, devices=4)
+        split = data.open_split(settings.data, "train")
+        batch = data.sample_views(split, 4, seed=0, step=0)
+        batch = jax.device_put(batch, experiment.sharded)
+        text = str(experiment.step.lower(experiment.init(0), batch).compile().as_text())
+        assert "all-reduce" in text and "all-gather" not in text
 
     def test_compiles_once(self, settings, monkeypatch):
         traces, step = [], training.Experiment.take_step
