@@ -198,10 +198,10 @@ class Devices:
     """Arrangement of the devices, of which training takes all."""
 
     model: int = 0
-    """Number of devices among which large layers and their moments are divided: those
-    with kernels of 2^22 numbers or more, in the paper's network that of 16,384 x 1,024.
-    With 1, every device has the whole network; 0 is all devices of a process. It must
-    divide the number of devices."""
+    """Number of devices among which gradients and moments of large layers are divided:
+    of those with kernels of 2^22 numbers or more, in the paper's network that of 16,384
+    x 1,024. With 1, every device has all of them; 0 is all devices of a process. It
+    must divide the number of devices."""
 
     def __post_init__(self):
         _require(self.model >= 0, "devices.model must be 0 or more.")

@@ -1,19 +1,19 @@
 """Large layers divided among devices, along an axis ``"model"`` of the device mesh.
 
 Device meshes have the axes ``("data", "model")``. Batches are divided along both, so
-that every device has images of its own. A kernel of at least ``LARGE`` numbers is
-divided along its inputs, if they divide evenly: before the layer, the devices of a row
-exchange images for features, each then multiplies its part of the features of all
-their images, and the sums go back to where the images are. For the paper's largest
-layer, 16,384 x 1,024, two devices and 64 objects on each, a device sends about 9 MiB
-in a step, where the sum of whole gradients sends 64 MiB.
+that every device has images of its own. Every device has all parameters. Of a kernel of
+at least ``LARGE`` numbers, the gradient and the optimiser's moments are divided along
+its inputs, if they divide evenly: each device of a row computes the gradient of its
+part from the features and cotangents of all their images, updates its part of the
+kernel, and the parts are sent to the others. For the paper's largest layer, 16,384 x
+1,024, a device computes and updates half as many numbers if there are two.
 
-Of a kernel that every device has as a whole, each computes the gradient of all images,
-from features and cotangents that the devices send each other.
+The gradient of another kernel behind the stages of the encoder is computed by each
+device for all images, from features and cotangents that the devices send each other.
 
 Layers call the functions here wherever they run: on one device, in a program that XLA
-divides, or within `jax.shard_map`, where each device has its own images and its parts
-of the kernels, and what is of all devices is asked for by name.
+divides, or within `jax.shard_map`, where each device has its own images, and what is of
+all devices is asked for by name.
 """
 
 from __future__ import annotations
@@ -28,36 +28,57 @@ import jax.numpy as jnp
 from jax.sharding import AbstractMesh, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxsoftras.models import exchanges
+
 LARGE = 2**22
-"""Numbers of a kernel from which on it is divided, 16 MiB in single precision."""
+"""Numbers of a kernel from which on its gradient is divided, 16 MiB in single
+precision."""
 
 BATCH = P(("data", "model"))
 """How batches are divided, along their first axis."""
 
 
-def is_divided(shape: tuple[int, ...], mesh: Mesh | AbstractMesh) -> bool:
-    """Whether a kernel, or a moment of it, is divided along its first axis."""
+_MOMENTS = {"mu", "nu"}  # of Adam, as Optax names them
+
+
+def is_divided(
+    path: jax.tree_util.KeyPath, shape: tuple[int, ...], mesh: Mesh | AbstractMesh
+) -> bool:
+    """Whether the gradient by a parameter is divided, along its first axis.
+
+    Args:
+        path: of the parameter, in a pytree.
+        shape: of the parameter.
+        mesh: the devices, with the axes ``("data", "model")``.
+    """
     parts = mesh.shape.get("model", 1)
     if parts == 1 or len(shape) != 2 or shape[0] % parts:
         return False
-    return shape[0] * shape[1] >= LARGE
+    # tables of features, which are no kernels, are used as a whole
+    table = _names(path) & {"sites", "position"}
+    return shape[0] * shape[1] >= LARGE and not table
 
 
 def place(state: Any, mesh: Mesh) -> Any:
     """Shardings for the arrays of a state, or of the shapes in their place.
 
     Args:
-        state: a pytree of arrays; kernels and moments are recognised by their shapes.
+        state: a pytree of arrays, Adam's moments among them, which are divided as the
+            gradients are.
         mesh: the devices, with the axes ``("data", "model")``.
     """
 
     def choose(path: jax.tree_util.KeyPath, x: Any) -> NamedSharding:
-        # tables of features, which are no kernels, are used as a whole
-        table = {getattr(entry, "key", None) for entry in path} & {"sites", "position"}
-        divided = not table and is_divided(x.shape, mesh)
+        divided = _names(path) & _MOMENTS and is_divided(path, x.shape, mesh)
         return NamedSharding(mesh, P("model") if divided else P())
 
     return jax.tree.map_with_path(choose, state)
+
+
+def _names(path: jax.tree_util.KeyPath) -> set[str]:
+    """Names of entries of mappings and of fields in a path."""
+    names = (getattr(e, "key", getattr(e, "name", None)) for e in path)
+    return {name for name in names if isinstance(name, str)}
 
 
 def check(placement: Any, parts: int) -> None:
@@ -80,116 +101,105 @@ def check(placement: Any, parts: int) -> None:
 def multiply(
     features: jax.Array, kernel: jax.Array, *args: Any, **options: Any
 ) -> jax.Array:
-    """Multiplies features by the kernel of a layer, which may be divided.
+    """Multiplies features by the kernel of a layer.
 
-    The mesh is that of `jax.sharding.use_abstract_mesh`, or of `jax.shard_map`, within
-    which features and kernel are those of one device. There, the gradient by a kernel
-    is that of all devices unless the kernel is marked as each device's own, by
-    `jax.lax.pcast`.
+    Within `jax.shard_map`, features are those of a device's own images. What a device
+    has of the gradient follows from how the kernel is marked by `jax.lax.pcast`:
+
+    - As each device's own: the gradient of its own images.
+    - As its own along ``"model"`` alone, for a layer with features ``[N, C]``: of all
+      images, in the device's part of the inputs; zeros elsewhere.
+    - Not at all, for a layer with features ``[N, C]``: the whole gradient.
 
     Args:
-        features: ``[N, ..., C]``, of the images of each device.
+        features: ``[N, ..., C]``.
         kernel: ``[C, D]``.
         *args: further arguments of `jax.lax.dot_general`.
         **options: options of `jax.lax.dot_general`.
 
     Returns:
-        ``[N, ..., D]``, of the images of each device.
+        ``[N, ..., D]``.
     """
 
     def product(features: jax.Array, kernel: jax.Array) -> jax.Array:
         return jax.lax.dot_general(features, kernel, *args, **options)
 
-    if own_axes():
-        if features.shape[-1] != kernel.shape[0]:
-            return cast(jax.Array, _multiply_part(product, features, kernel))
-        if features.ndim == 2 and not varying_axes(kernel):
+    if own_axes() and features.ndim == 2:
+        varying = varying_axes(kernel)
+        if not varying:
             return cast(jax.Array, _multiply_common(product, features, kernel))
-        return product(features, kernel)
-    if not is_divided(kernel.shape, jax.sharding.get_abstract_mesh()):
-        return product(features, kernel)
-    constrain = jax.lax.with_sharding_constraint
-    # otherwise XLA divides the convolution before the layer as well, by rows of pixels
-    features = constrain(features, BATCH)
-    between = [None] * (features.ndim - 2)
-    features = constrain(features, P("data", *between, "model"))
-    return constrain(product(features, kernel), BATCH)
+        if varying == {"model"}:
+            return cast(jax.Array, _multiply_divided(product, features, kernel))
+    return product(features, kernel)
 
 
 _Product = Callable[[jax.Array, jax.Array], jax.Array]
+_Residuals = tuple[jax.Array, jax.Array]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _multiply_common(
     product: _Product, features: jax.Array, kernel: jax.Array
 ) -> jax.Array:
-    """`multiply` by a kernel that the devices have in common, in `jax.shard_map`."""
+    """`multiply` by a kernel whose whole gradient each device computes."""
     return product(features, kernel)
 
 
-def _multiply_common_forward(
+def _multiply_forward(
     product: _Product, features: jax.Array, kernel: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+) -> tuple[jax.Array, _Residuals]:
     return product(features, kernel), (features, kernel)
 
 
 def _multiply_common_backward(
-    product: _Product, residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+    product: _Product, residuals: _Residuals, cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     features, kernel = residuals
     _, to_features = jax.vjp(lambda features: product(features, kernel), features)
     by_features = to_features(cotangent)
     features, cotangent = (
-        jax.lax.all_gather(part, own_axes(), tiled=True, to="invarying")
-        for part in (features, cotangent)
+        exchanges.gather(part, own_axes()) for part in (features, cotangent)
     )
     _, to_kernel = jax.vjp(lambda kernel: product(features, kernel), kernel)
     return *by_features, *to_kernel(cotangent)
 
 
-_multiply_common.defvjp(_multiply_common_forward, _multiply_common_backward)
+_multiply_common.defvjp(_multiply_forward, _multiply_common_backward)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _multiply_part(
+def _multiply_divided(
     product: _Product, features: jax.Array, kernel: jax.Array
 ) -> jax.Array:
-    """`multiply` by a device's part of a kernel, within `jax.shard_map`."""
-    return _multiply_part_forward(product, features, kernel)[0]
+    """`multiply` by a kernel of whose gradient each device computes a part."""
+    return product(features, kernel)
 
 
-def _multiply_part_forward(
-    product: _Product, features: jax.Array, kernel: jax.Array
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    part = _exchange(jnp.stack(jnp.split(features, _parts(), axis=-1)))
-    part = part.reshape(-1, *part.shape[2:])
-    summed = jax.lax.psum_scatter(product(part, kernel), "model", tiled=True)
-    return summed, (part, kernel)
-
-
-def _multiply_part_backward(
-    product: _Product, residuals: tuple[jax.Array, jax.Array], cotangent: jax.Array
+def _multiply_divided_backward(
+    product: _Product, residuals: _Residuals, cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    # `jax.lax.all_gather` would be joined to those of other layers and wait for them
-    copies = jnp.broadcast_to(cotangent, (_parts(), *cotangent.shape))
-    whole = _exchange(copies).reshape(-1, *cotangent.shape[1:])
-    by_part, by_kernel = jax.vjp(product, *residuals)[1](whole)
-    given_back = _exchange(by_part.reshape(_parts(), -1, *by_part.shape[1:]))
-    # a barrier, so that the devices exchange the one while they compute the other
-    given_back, by_kernel = jax.lax.optimization_barrier((given_back, by_kernel))
-    return jnp.concatenate(given_back, axis=-1), by_kernel
+    features, kernel = residuals
+    _, to_features = jax.vjp(lambda features: product(features, kernel), features)
+    by_features = to_features(cotangent)
+    part = own_part(kernel)
+    columns, cotangents = exchanges.collect(features, cotangent, "model")
+    _, to_part = jax.vjp(lambda part: product(columns, part), part)
+    (by_part,) = to_part(cotangents)
+    # the part is cut out again, which XLA knows to leave out with the zeros
+    start = jax.lax.axis_index("model") * len(part)
+    zeros = jnp.zeros(kernel.shape, by_part.dtype)
+    by_kernel = jax.lax.dynamic_update_slice_in_dim(zeros, by_part, start, 0)
+    return *by_features, by_kernel
 
 
-_multiply_part.defvjp(_multiply_part_forward, _multiply_part_backward)
+_multiply_divided.defvjp(_multiply_forward, _multiply_divided_backward)
 
 
-def _exchange(parts: jax.Array) -> jax.Array:
-    """Sends ``parts[k]`` to device k along ``"model"``, and returns what they send."""
-    return jax.lax.all_to_all(parts, "model", 0, 0)
-
-
-def _parts() -> int:
-    return jax.lax.axis_size("model")
+def own_part(array: jax.Array) -> jax.Array:
+    """Cuts out a device's part of an array that is divided, within `jax.shard_map`."""
+    rows = len(array) // jax.lax.axis_size("model")
+    start = jax.lax.axis_index("model") * rows
+    return jax.lax.dynamic_slice_in_dim(array, start, rows, 0)
 
 
 def by_device(

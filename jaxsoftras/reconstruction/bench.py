@@ -72,14 +72,23 @@ class Timing(NamedTuple):
 class Taker:
     """Takes steps of a row, one turn after the other."""
 
-    def __init__(self, row: Row, source: data.Split | data.Mixture):
-        """Compiles the steps, and takes one.
+    def __init__(self, row: Row, source: data.Split | data.Mixture, steps: int):
+        """Compiles the steps, and takes the first ones.
 
         Args:
             row: configuration and devices.
             source: the objects to train on.
+            steps: number of steps of a turn.
         """
-        start, settings = time.perf_counter(), row.settings
+        start = time.perf_counter()
+        # nothing is due within a turn
+        settings = dataclasses.replace(
+            row.settings,
+            optim=dataclasses.replace(row.settings.optim, steps=steps),
+            log=config.Log(
+                images_every=steps, checkpoint_every=steps, validate_every=0
+            ),
+        )
         devices = accelerators.device_mesh(
             settings.optim.batch_size,
             jax.devices()[: row.devices],
@@ -95,13 +104,13 @@ class Taker:
         self._feed = feeding.make_feed(experiment, source, 0)
         self._feed.prepare(like)
         self.compile = time.perf_counter() - start
-        self.take(1)
+        self.take(self._feed.stride)
 
     def take(self, count: int) -> tuple[float, float]:
         """Takes steps; returns their seconds and mean loss."""
-        start, losses = time.perf_counter(), []
+        start, losses, stride = time.perf_counter(), [], self._feed.stride
         while count:
-            part = min(count, feeding.LARGEST)
+            part = min(count, feeding.LARGEST // stride * stride)
             self._state, measured = self._feed.take_steps(self._state, part)
             losses += [metrics.loss for metrics in feeding.read(measured, part)]
             count -= part
@@ -152,7 +161,7 @@ def measure(
     Raises:
         ProgramError: a row's loss is not finite.
     """
-    takers = [Taker(row, source) for row in rows]
+    takers = [Taker(row, source, steps) for row in rows]
     timings = [Timing(taker.compile, [], 0.0) for taker in takers]
     for _ in range(turns):
         for index, taker in enumerate(takers):

@@ -7,8 +7,9 @@ wait. Three kinds of parameters are told apart:
 
 - Kernels of fully connected layers with more numbers than the layer's features and
   cotangents of all images have. These are what the devices send each other, and each
-  computes the whole gradient from them; see `division.multiply`.
-- Kernels that are divided among devices, whose gradients are too.
+  computes the whole gradient from them, or its part of one that is divided; see
+  `division.multiply`.
+- Other kernels whose gradients are divided.
 - All others, whose gradients are summed over the devices at the end, as one vector.
   Large matrices are a vector of their own, which travels before, if they are more than
   XLA would join to other sums.
@@ -43,7 +44,7 @@ class Differentiated(NamedTuple):
     Attributes:
         measured: ``[M]`` what the loss function measures, means over the batch.
         batch_stats: batch statistics after the step.
-        gradient: of the loss by the parameters, divided as these are.
+        gradient: of the loss by the parameters; see `division.is_divided`.
         norm: Euclidean norm of the whole gradient.
     """
 
@@ -56,7 +57,7 @@ class Differentiated(NamedTuple):
 def differentiate(
     measure: Callable[..., tuple[jax.Array, tuple[jax.Array, nnx.State]]],
     variables: models.Variables,
-    placement: models.Variables,
+    mesh: Mesh,
     batch: Any,
     *shared: jax.Array,
     images: int,
@@ -67,28 +68,28 @@ def differentiate(
         measure: maps variables, objects of a batch and what is shared to the mean loss
             of these objects, and to ``[M]`` means over them and batch statistics.
         variables: parameters and batch statistics before the step.
-        placement: shardings of the variables on devices with the axes ``("data",
-            "model")``.
+        mesh: the devices, with the axes ``("data", "model")``.
         batch: pytree of arrays with a leading axis of objects, which is divided along
             both axes of the devices.
         *shared: arrays that all devices have.
         images: number of images of the batch, which layers behind the stages of the
             encoder have features of.
     """
-    specs = jax.tree.map(lambda sharding: sharding.spec, placement)
-    mesh: Mesh = jax.tree.leaves(placement)[0].mesh
     if mesh.size == 1:
         return _differentiate_alone(measure, variables, batch, *shared)
 
     alike = _compute_alike(mesh)
+    specs = jax.tree.map_with_path(
+        lambda path, x: P("model") if division.is_divided(path, x.shape, mesh) else P(),
+        variables.params,
+    )
 
     def own(path: jax.tree_util.KeyPath, parameter: jax.Array) -> jax.Array:
-        if alike and _is_summed_in_layer(path, parameter, images):
-            return parameter
-        # each device's own, so that its gradient is not summed yet
-        varying = division.varying_axes(parameter)
-        missing = tuple(axis for axis in _AXES if axis not in varying)
-        return jax.lax.pcast(parameter, missing, to="varying")
+        divided = division.is_divided(path, parameter.shape, mesh)
+        if not (alike or divided) or not _is_summed_in_layer(path, parameter, images):
+            # each device's own, so that its gradient is not summed yet
+            return jax.lax.pcast(parameter, _AXES, to="varying")
+        return jax.lax.pcast(parameter, "model", to="varying") if divided else parameter
 
     def work(variables, batch, *shared):
         params = jax.tree.map_with_path(own, variables.params)
@@ -100,16 +101,14 @@ def differentiate(
             return value / mesh.size, rest
 
         gradient, (measured, batch_stats) = jax.grad(loss, has_aux=True)(params)
-        measured, gradient, norm = _sum(
-            measured / mesh.size, gradient, specs.params, mesh
-        )
+        measured, gradient, norm = _sum(measured / mesh.size, gradient, specs, mesh)
         return measured, batch_stats, gradient, norm
 
     divided = jax.shard_map(
         work,
         mesh=mesh,
-        in_specs=(specs, division.BATCH, *(P() for _ in shared)),
-        out_specs=(P(), P(), specs.params, P()),
+        in_specs=(P(), division.BATCH, *(P() for _ in shared)),
+        out_specs=(P(), P(), specs, P()),
     )
     return Differentiated(*divided(variables, batch, *shared))
 
@@ -148,7 +147,7 @@ def _sum(
     small: list[int] = []
     for k, spec in enumerate(tree.flatten_up_to(specs)):
         if spec:
-            leaves[k] = jax.lax.psum(leaves[k], "data")
+            leaves[k] = _sum_divided(leaves[k])
             squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
         elif division.varying_axes(leaves[k]):
             (large if _is_large(leaves[k]) else small).append(k)
@@ -170,6 +169,14 @@ def _sum(
     apart = [leaves[k] for k in sorted(whole.difference(small))]
     apart.append(vector[: sum(leaves[k].size for k in small)])
     return measured, tree.unflatten(leaves), jnp.sqrt(squares[0] + _sum_squares(apart))
+
+
+def _sum_divided(gradient: jax.Array) -> jax.Array:
+    """A device's part of the sum of gradients over the devices."""
+    if division.varying_axes(gradient) == {"model"}:  # of all images
+        return division.own_part(gradient)
+    part = jax.lax.psum_scatter(gradient, "model", tiled=True)
+    return jax.lax.psum(part, "data")
 
 
 def _sum_as_vector(
@@ -212,8 +219,6 @@ def _is_summed_in_layer(
     names = [getattr(entry, "key", None) for entry in path]
     # layers within the stages of the encoder have features of every pixel
     if "kernel" not in names or "stages" in names or parameter.ndim != 2:
-        return False
-    if division.varying_axes(parameter):
         return False
     return images * sum(parameter.shape) <= parameter.size
 

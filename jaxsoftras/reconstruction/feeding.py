@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -26,6 +27,9 @@ _SHARE = 0.5
 LARGEST = 256
 """Most steps that a feed takes at once."""
 
+_STRIDE = 50
+"""Most steps that a GPU takes without waiting for the host."""
+
 Measured = Sequence[training.Metrics | jax.Array]
 """Metrics of several steps on the devices: one by one, or all as the rows of one array
 ``[LARGEST, M]``, the first ones of which are used."""
@@ -47,6 +51,8 @@ class Feed(Protocol):
     """Takes training steps, each on the batch of its number."""
 
     description: str
+    stride: int
+    """Number that numbers of steps are multiples of, and that of the first step."""
 
     def prepare(self, state: training.TrainState) -> None:
         """Compiles the program of the steps, and reads images that steps draw from.
@@ -63,7 +69,7 @@ class Feed(Protocol):
 
         Args:
             state: state before the steps; donated.
-            count: number of steps, from 1 to `LARGEST`.
+            count: number of steps, from 1 to `LARGEST`, a multiple of ``stride``.
 
         Returns:
             The state after the steps, and what `read` makes metrics of.
@@ -75,6 +81,7 @@ class HostFeed:
     """Batches made and copied to the devices by threads of the host."""
 
     description = "batches from the host"
+    stride = 1
 
     def __init__(
         self,
@@ -122,7 +129,9 @@ class ResidentFeed:
     """Batches drawn within the step, from images in the devices' memory.
 
     One program takes any number of steps, in a loop whose body is compiled once: a step
-    gives the same bits in whatever company it is dispatched.
+    gives the same bits in whatever company it is dispatched. On a GPU, the host decides
+    whether a loop of any length goes on. The loop is therefore one of loops of a fixed
+    length, the stride, within which the GPU waits for nobody.
     """
 
     def __init__(
@@ -132,6 +141,8 @@ class ResidentFeed:
         spec: P,
         where: str,
         images: jax.Array | None = None,
+        *,
+        start: int = 0,
     ):
         """Reads no image yet.
 
@@ -141,7 +152,9 @@ class ResidentFeed:
             spec: how images are divided among the devices.
             where: the same in words.
             images: the images, where they are on the devices already.
+            start: number of steps taken before.
         """
+        self.stride = _choose_stride(experiment, start)
         self._experiment = experiment
         self._source = source
         self._spec, self._where = spec, where
@@ -154,6 +167,7 @@ class ResidentFeed:
             self._take_steps,
             donate_argnums=0,
             out_shardings=(experiment.placement, experiment.replicated),
+            compiler_options=experiment.step_options or None,
         )
 
     def share(self, experiment: training.Experiment) -> ResidentFeed:
@@ -190,7 +204,18 @@ class ResidentFeed:
             return state, rows.at[number].set(jnp.stack(metrics))
 
         rows = jnp.zeros((LARGEST, len(training.Metrics._fields)), jnp.float32)
-        return jax.lax.fori_loop(0, count, take_step, (state, rows))
+        if self.stride == 1:
+            return jax.lax.fori_loop(0, count, take_step, (state, rows))
+
+        def take_steps(
+            turn: jax.Array, carry: tuple[training.TrainState, jax.Array]
+        ) -> tuple[training.TrainState, jax.Array]:
+            first = turn * self.stride
+            return jax.lax.fori_loop(
+                0, self.stride, lambda k, carry: take_step(first + k, carry), carry
+            )
+
+        return jax.lax.fori_loop(0, count // self.stride, take_steps, (state, rows))
 
     def prepare(self, state: training.TrainState) -> None:
         """See `Feed`; the images are read while the program is compiled."""
@@ -226,6 +251,8 @@ class ResidentFeed:
         self, state: training.TrainState, count: int
     ) -> tuple[training.TrainState, Measured]:
         """See `Feed`; dispatched as one program."""
+        if count % self.stride:
+            raise ValueError(f"{count} steps are no multiple of {self.stride}.")
         state, rows = self._loop(state, self._store, np.int32(count))
         return state, [rows]
 
@@ -252,11 +279,31 @@ def make_feed(
         )
     match where:
         case "device":
-            return ResidentFeed(experiment, source, P(), "on each device")
+            spec, words = P(), "on each device"
+            return ResidentFeed(experiment, source, spec, words, start=start)
         case "devices":
-            divided = "divided among the devices"
-            return ResidentFeed(experiment, source, division.BATCH, divided)
+            spec, words = division.BATCH, "divided among the devices"
+            return ResidentFeed(experiment, source, spec, words, start=start)
     return HostFeed(experiment, source, start)
+
+
+def due_after(settings: config.Config) -> list[int]:
+    """Numbers of steps after which something is due: images, a checkpoint, scores."""
+    log = settings.log
+    intervals = [log.images_every, log.checkpoint_every]
+    return [*intervals, *([log.validate_every] if log.validate_every else [])]
+
+
+def _choose_stride(experiment: training.Experiment, start: int) -> int:
+    """Largest stride that leads from ``start`` to all that is due, and to the end.
+
+    A resumed run has that of the run before, which had taken a multiple of it.
+    """
+    if experiment.devices.devices.flat[0].platform != "gpu":
+        return 1  # nothing there waits for the host
+    settings = experiment.config
+    common = math.gcd(start, settings.optim.steps, *due_after(settings))
+    return max(n for n in range(1, _STRIDE + 1) if common % n == 0)
 
 
 def _choose(needed: int, free: float, devices: int) -> config.Feeding:

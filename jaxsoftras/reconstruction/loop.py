@@ -97,10 +97,12 @@ class Loop:
         self._feed = feed
         self._checkpoints = checkpoints
         self._report = report
-        log, steps = settings.log, settings.optim.steps
-        intervals = [log.images_every, log.checkpoint_every]
-        intervals += [log.validate_every] if log.validate_every else []
-        self._pace = pacing.Pace(steps, intervals, feeding.LARGEST)
+        self._pace = pacing.Pace(
+            settings.optim.steps,
+            feeding.due_after(settings),
+            feeding.LARGEST,
+            feed.stride,
+        )
         self._running: collections.deque[_Chunk] = collections.deque()
         self._completed = 0.0  # time at which the last chunk was
         self._watcher: watching.Watcher | None = None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import config, models
+from jaxsoftras.models import division, exchanges
 
 
 def learning_rate(settings: config.Config) -> optax.Schedule:
@@ -101,15 +104,21 @@ class Optimizer:
     are soon forgotten.
     """
 
-    def __init__(self, settings: config.Config, rate: optax.Schedule | None = None):
+    def __init__(
+        self,
+        settings: config.Config,
+        devices: Mesh,
+        rate: optax.Schedule | None = None,
+    ):
         """Makes an optimiser.
 
         Args:
             settings: the configuration.
+            devices: with the axes ``("data", "model")``; see `models.division`.
             rate: learning rate by the number of steps taken; that of the configuration
                 if None.
         """
-        self._settings = settings.optim
+        self._settings, self._devices = settings.optim, devices
         self._rate = rate or learning_rate(settings)
         # the rest is added by hand, so that the state is that of earlier checkpoints
         self._adam = optax.adam(
@@ -157,7 +166,7 @@ class Optimizer:
                 updates,
                 params,
             )
-        params = cast(nnx.State, optax.apply_updates(params, updates))
+        params = _apply_updates(params, updates, self._devices)
         variables = models.Variables(params, batch_stats)
         if not isinstance(state, Averaged):
             return variables, inner
@@ -172,3 +181,24 @@ class Optimizer:
 def _is_kernel(path: jax.tree_util.KeyPath) -> bool:
     """Whether an array of parameters is a kernel."""
     return "kernel" in [getattr(entry, "key", None) for entry in path]
+
+
+def _apply_updates(params: nnx.State, updates: Any, devices: Mesh) -> nnx.State:
+    """Adds updates to parameters, which every device has.
+
+    Each device adds its part of those that are divided, and sends it to the others.
+    """
+
+    def add_part(kernel: jax.Array, update: jax.Array) -> jax.Array:
+        part = optax.apply_updates(division.own_part(kernel), update)
+        return exchanges.assemble(kernel, cast(jax.Array, part), "model")
+
+    add_parts = jax.shard_map(
+        add_part, mesh=devices, in_specs=(P(), P("model")), out_specs=P()
+    )
+
+    def add(path: jax.tree_util.KeyPath, param: Any, update: Any) -> Any:
+        divided = division.is_divided(path, param.shape, devices)
+        return (add_parts if divided else optax.apply_updates)(param, update)
+
+    return jax.tree.map_with_path(add, params, updates)

@@ -13,26 +13,30 @@ _SECONDS = 0.25
 class Pace:
     """Chooses chunks of steps that end where something is due, and soon."""
 
-    def __init__(self, steps: int, intervals: Sequence[int], largest: int):
-        """Begins with a chunk of one step, whose duration is not known.
+    def __init__(
+        self, steps: int, intervals: Sequence[int], largest: int, stride: int = 1
+    ):
+        """Begins with the smallest chunk, whose duration is not known.
 
         Args:
             steps: total number of steps.
             intervals: numbers of steps between checkpoints and the like. No chunk goes
                 beyond a multiple of one.
             largest: most steps of a chunk.
+            stride: number of which all chunks, and everything else, are multiples.
         """
         self._steps = steps
         self._intervals = intervals
         self._largest = largest
-        self._affordable = 1
+        self._stride = stride
+        self._affordable = stride
 
     def choose(self, step: int) -> int:
         """Number of steps of the next chunk, after ``step`` steps."""
         due = min(
             self._steps, *((step // every + 1) * every for every in self._intervals)
         )
-        return min(due - step, self._affordable)
+        return min(due - step, self._affordable // self._stride * self._stride)
 
     def measure(self, count: int, seconds: float) -> None:
         """Takes note of how long a chunk of ``count`` steps took."""
@@ -40,4 +44,5 @@ class Pace:
             return  # processes measure differently, and must dispatch alike
         fitting = int(_SECONDS * count / max(seconds, 1e-9))
         # at most doubled, for a single measurement may be wrong
-        self._affordable = max(1, min(fitting, 2 * self._affordable, self._largest))
+        most = min(fitting, 2 * self._affordable, self._largest)
+        self._affordable = max(self._stride, most)

@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import camera, config, data, mesh, models, rasterization
 from jaxsoftras.data import rig
-from jaxsoftras.models import division
+from jaxsoftras.models import division, exchanges
 from jaxsoftras.reconstruction import (
     augmentation,
     coloring,
@@ -102,6 +102,7 @@ class Experiment:
         init: ``seed -> TrainState``, the state before the first step.
         begin: ``Variables -> TrainState``, the same with given variables.
         step: ``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state.
+        step_options: compiler options of programs that take steps.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
         reconstruct: the same with colours, `models.Reconstruction`.
         view_losses: `objective.Losses` of k meshes and k views per object.
@@ -129,7 +130,7 @@ class Experiment:
         self.devices = devices
         self.replicated = NamedSharding(devices, P())
         self.sharded = NamedSharding(devices, division.BATCH)
-        self._optimizer = optimization.Optimizer(settings)
+        self._optimizer = optimization.Optimizer(settings, devices)
         self._learning_rate = optimization.learning_rate(settings)
         self._sigma = optimization.sigma(settings)
         state = jax.eval_shape(self._init, 0)
@@ -137,10 +138,12 @@ class Experiment:
         # `out_shardings` creates the state in place, and each step reuses its memory
         self.init = self.jit(self._init, out_shardings=self.placement)
         self.begin = self.jit(self._begin, out_shardings=self.placement)
-        self.step = self.jit(
+        self.step_options = exchanges.compiler_options(devices)
+        self.step = jax.jit(
             self.take_step,
             donate_argnums=0,
             out_shardings=(self.placement, self.replicated),
+            compiler_options={**options, **self.step_options} or None,
         )
         self.infer = self.jit(self._infer, out_shardings=self.sharded)
         self.reconstruct = self.jit(self._reconstruct, out_shardings=self.sharded)
@@ -289,7 +292,7 @@ class Experiment:
         found = data_parallel.differentiate(
             self._measure,
             state.variables,
-            self.placement.variables,
+            self.devices,
             batch,
             sigma,
             images=objects * views,

@@ -21,20 +21,22 @@ KERNEL = jax.ShapeDtypeStruct((16384, 1024), "float32")
 )
 def test_rule(shape, model, divided):
     mesh = accelerators.device_mesh(4, jax.devices()[:4], model=model)
-    assert division.is_divided(shape, mesh) == divided
-    placement = division.place({"kernel": jax.ShapeDtypeStruct(shape, "float32")}, mesh)
+    assert division.is_divided((), shape, mesh) == divided
+    state = {"mu": {"kernel": jax.ShapeDtypeStruct(shape, "float32")}}
+    placement = division.place(state, mesh)["mu"]
     assert placement["kernel"].spec == (P("model") if divided else P())
 
 
-def test_tables_are_not_divided():
+def test_parameters_and_tables_are_not_divided():
     mesh = accelerators.device_mesh(4, jax.devices()[:4], model=2)
-    placement = division.place({"sites": KERNEL, "position": KERNEL}, mesh)
-    assert all(each.is_fully_replicated for each in placement.values())
+    whole = {"params": {"kernel": KERNEL}, "mu": {"sites": KERNEL, "position": KERNEL}}
+    placement = division.place(whole, mesh)
+    assert all(each.is_fully_replicated for each in jax.tree.leaves(placement))
 
 
 def test_warns_where_nothing_is_divided():
     mesh = accelerators.device_mesh(4, jax.devices()[:4], model=2)
-    division.check(division.place({"kernel": KERNEL}, mesh), 2)
+    division.check(division.place({"nu": {"kernel": KERNEL}}, mesh), 2)
     with pytest.warns(UserWarning, match="devices.model=2 divides no layer: none has"):
         division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 2)
     division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 0)

@@ -56,15 +56,13 @@ def differentiate(
     draw = np.random.default_rng(1).standard_normal
     batch = [jnp.float32(draw((OBJECTS, n))) for n in (FEATURES, 3)]
     variables = draw_variables()
-    placement = division.place(variables, mesh)
-    placed = jax.device_put(variables, placement)
 
     def compute(variables, batch, scale):
         return data_parallel.differentiate(
-            measure, variables, placement, batch, scale, images=images
+            measure, variables, mesh, batch, scale, images=images
         )
 
-    return jax.jit(compute)(placed, batch, jnp.float32(0.5))
+    return jax.jit(compute)(variables, batch, jnp.float32(0.5))
 
 
 def check_equal(found: data_parallel.Differentiated) -> None:
@@ -74,13 +72,18 @@ def check_equal(found: data_parallel.Differentiated) -> None:
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("images", [1, OBJECTS], ids=["features", "gradients"])
 @pytest.mark.parametrize("model", [1, 2, 4])
-def test_devices_give_the_gradient_of_one(model, monkeypatch):
+def test_devices_give_the_gradient_of_one(devices, model, images, monkeypatch):
+    """Whether features of few images are sent, or gradients."""
+    if model > devices:
+        pytest.skip("there are fewer devices")
     monkeypatch.setattr(division, "LARGE", 8 * HIDDEN)
-    four = differentiate(4, model)
-    divided = four.gradient["encoder"]["large"]["kernel"].sharding
+    found = differentiate(devices, model, images)
+    divided = found.gradient["encoder"]["large"]["kernel"].sharding
     assert divided.is_fully_replicated == (model == 1)
-    check_equal(four)
+    check_equal(found)
 
 
 @pytest.mark.parametrize("alike", [True, False], ids=["one process", "several"])
@@ -114,12 +117,12 @@ def test_devices_of_a_process_compute_alike():
 def test_gradients_have_the_type_of_the_parameters(devices):
     """Where numbers without a type of their own have double precision, too."""
     mesh = accelerators.device_mesh(OBJECTS, jax.devices()[:devices])
-    variables, placement = draw_variables(), division.place(draw_variables(), mesh)
+    variables = draw_variables()
     batch = [jnp.zeros((OBJECTS, n), jnp.float32) for n in (FEATURES, 3)]
     with jax.enable_x64(True):
         found = jax.eval_shape(
             lambda *arguments: data_parallel.differentiate(
-                measure, variables, placement, *arguments, images=OBJECTS
+                measure, variables, mesh, *arguments, images=OBJECTS
             ),
             batch,
             jnp.float32(0.5),
@@ -164,16 +167,19 @@ def test_many_images_are_more_than_a_gradient():
     assert not data_parallel._is_summed_in_layer(path, kernel, 513)
 
 
-def test_step_of_two_devices_sums_what_is_not_large():
+@pytest.mark.parametrize(
+    ("count", "exchange"), [(2, "collective_permute"), (4, "all_gather")]
+)
+def test_step_sums_what_is_not_large(count, exchange):
     settings = config.Config(
         model=config.Model(image_size=32, channels=(4, 8, 8)),
-        optim=config.Optim(batch_size=2),
+        optim=config.Optim(batch_size=count),
     )
-    devices = accelerators.device_mesh(2, jax.devices()[:2], model=1)
+    devices = accelerators.device_mesh(count, jax.devices()[:count], model=1)
     experiment = training.Experiment(settings, devices)
     state = jax.eval_shape(experiment.init, 0)
-    cameras = rig.OrbitViews(np.zeros((2, 2), np.int32), rig.SOFTRAS_RIG)
-    batch = data.ViewBatch(np.zeros((2, 2, 4, 32, 32), np.uint8), cameras)
+    cameras = rig.OrbitViews(np.zeros((count, 2), np.int32), rig.SOFTRAS_RIG)
+    batch = data.ViewBatch(np.zeros((count, 2, 4, 32, 32), np.uint8), cameras)
     program = experiment.step.lower(state, batch).as_text()
 
     sums = [
@@ -186,11 +192,11 @@ def test_step_of_two_devices_sums_what_is_not_large():
     large = [
         leaf.size
         for path, leaf in jax.tree.leaves_with_path(state.variables.params)
-        if data_parallel._is_summed_in_layer(path, leaf, 4)
+        if data_parallel._is_summed_in_layer(path, leaf, 2 * count)
     ]
     assert len(large) == 6
     # two for each batch normalisation, and the vector with the metrics of the step
     assert len(sums) == 7
     metrics = 1 + len(objective.Losses._fields)
     assert max(sums) == sum(sizes) - sum(large) + metrics + 1
-    assert program.count('"stablehlo.all_gather"') == 2 * len(large)
+    assert program.count(f'"stablehlo.{exchange}"') == 2 * len(large)

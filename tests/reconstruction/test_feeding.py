@@ -126,6 +126,19 @@ class TestResidentFeed:
         jax.tree.map(np.testing.assert_array_equal, chunks, single)
         assert len(np.unique(chunks[1][:, 0])) == 5
 
+    def test_steps_by_strides_are_the_same(self, resident_feed, monkeypatch):
+        """A stride is left to GPUs; whether its steps are the same is not."""
+        experiment, feed = resident_feed
+        monkeypatch.setattr(feeding, "_choose_stride", lambda *_: 2)
+        strides = feed.share(experiment)
+        strides.prepare(runs.abstract(experiment.init(0), experiment.replicated))
+        state, metrics = take((experiment, strides), [4])
+        expected_state, expected = take(resident_feed, [4])
+        np.testing.assert_allclose(metrics, expected, rtol=1e-5)
+        assert state.step == expected_state.step == 4
+        with pytest.raises(ValueError, match="3 steps are no multiple of 2"):
+            strides.take_steps(experiment.init(0), 3)
+
     def test_preparing_compiles_all(self, resident_feed):
         experiment, feed = resident_feed
         state = experiment.init(0)
@@ -137,6 +150,25 @@ class TestResidentFeed:
         _, expected = take(host, [1, 2])
         _, got = take(resident_feed, [3])
         np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "expected"),
+    [
+        ([], 0, 50),
+        (["optim.steps=12340"], 0, 20),
+        (["log.images_every=7", "log.validate_every=0"], 0, 1),
+        (["optim.steps=24", "log.images_every=16", "log.checkpoint_every=8"], 0, 8),
+        ([], 5004, 4),
+    ],
+)
+def test_strides_of_a_gpu_lead_to_all_that_is_due(words, start, expected):
+    settings = config.override(config.Config(), words)
+    for platform, stride in (("cpu", 1), ("tpu", 1), ("gpu", expected)):
+        device = types.SimpleNamespace(platform=platform)
+        devices = types.SimpleNamespace(devices=np.array([[device]]))
+        experiment: Any = types.SimpleNamespace(config=settings, devices=devices)
+        assert feeding._choose_stride(experiment, start) == stride
 
 
 def test_auto_takes_the_first_place_that_fits():

@@ -8,9 +8,16 @@ import pytest
 from flax import nnx
 
 from jaxsoftras import config, models
-from jaxsoftras.reconstruction import evaluation_summary, optimization, runs
+from jaxsoftras.reconstruction import (
+    accelerators,
+    evaluation_summary,
+    optimization,
+    runs,
+)
 from tests.support import small_run
 from tests.support.scores import make_scores
+
+DEVICES = accelerators.device_mesh(1, jax.devices()[:1])
 
 
 def override(*settings):
@@ -87,7 +94,7 @@ def variables():
 
 
 def update(settings, variables, gradient=None, state=None, step=0):
-    optimizer = optimization.Optimizer(override(*settings))
+    optimizer = optimization.Optimizer(override(*settings), DEVICES)
     zeros = jax.tree.map(jnp.zeros_like, variables.params)
     return jax.jit(optimizer.update)(
         zeros if gradient is None else gradient,
@@ -101,7 +108,7 @@ def update(settings, variables, gradient=None, state=None, step=0):
 class TestOptimizer:
     def test_state_is_that_of_adam_by_default(self, variables):
         """For checkpoints of earlier versions."""
-        state = optimization.Optimizer(config.Config()).init(variables)
+        state = optimization.Optimizer(config.Config(), DEVICES).init(variables)
         expected = optax.adam(lambda _: 1e-4).init(variables.params)
         assert jax.tree.structure(state) == jax.tree.structure(expected)
 

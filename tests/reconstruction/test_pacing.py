@@ -27,6 +27,18 @@ def test_chunks_take_a_quarter_of_a_second():
     assert pace.choose(0) == 64
 
 
+def test_chunks_are_multiples_of_the_stride():
+    pace = pacing.Pace(120, (40, 60), 64, stride=20)
+    step, chosen = 0, []
+    while step < 120:
+        chosen.append(pace.choose(step))
+        step += chosen[-1]
+        pace.measure(10, 0.05)  # 50 steps in 0.25 s
+    assert chosen == [20, 20, 20, 20, 40]
+    pace.measure(1, 2.0)
+    assert pace.choose(0) == 20
+
+
 def test_processes_do_not_choose_by_their_own_clocks(monkeypatch):
     monkeypatch.setattr(pacing.jax, "process_count", lambda: 2)
     pace = pacing.Pace(10**6, (10**5,), 64)

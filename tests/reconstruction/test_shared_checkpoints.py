@@ -12,7 +12,7 @@ def test_restores_to_another_arrangement_of_devices(devices, tmp_path, monkeypat
     monkeypatch.setattr(division, "LARGE", 64)
     rng = np.random.default_rng(0)
     state = {
-        "kernel": rng.normal(size=(16, 8)).astype(np.float32),
+        "mu": rng.normal(size=(16, 8)).astype(np.float32),
         "bias": rng.normal(size=8).astype(np.float32),
     }
     before = accelerators.device_mesh(4, jax.devices()[:4], model=2)
@@ -26,4 +26,4 @@ def test_restores_to_another_arrangement_of_devices(devices, tmp_path, monkeypat
     for name, values in state.items():
         np.testing.assert_array_equal(restored[name], values)
         assert restored[name].sharding == wanted[name].sharding
-    assert restored["kernel"].is_fully_replicated == (devices == 1)
+    assert restored["mu"].is_fully_replicated == (devices == 1)

@@ -122,7 +122,9 @@ class Experiment(training.Experiment):
         bound._numbers = state.numbers
         rate = optimization.learning_rate(self.config)
         bound._learning_rate = lambda step: state.numbers[RATE] * rate(step)
-        bound._optimizer = optimization.Optimizer(self.config, bound._learning_rate)
+        bound._optimizer = optimization.Optimizer(
+            self.config, self.devices, bound._learning_rate
+        )
         plain = training.TrainState(*state[:3])
         after, metrics = super(Experiment, bound).take_step(plain, batch)
         return State(*after, numbers=state.numbers), metrics

@@ -1,0 +1,99 @@
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec as P
+
+from jaxsoftras.models import exchanges
+from jaxsoftras.reconstruction import accelerators
+
+AXES = ("data", "model")
+IMAGES = 3
+
+
+@pytest.fixture(params=[2, 4])
+def mesh(request):
+    """Devices along ``"model"`` alone."""
+    count = request.param
+    return accelerators.device_mesh(count, jax.devices()[:count], model=count)
+
+
+def draw(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("axes", [AXES, ("model",)])
+def test_gathers_in_the_order_of_the_devices(mesh, axes):
+    array = draw(mesh.size * IMAGES, 5)
+    gather = jax.shard_map(
+        lambda part: exchanges.gather(part, axes),
+        mesh=mesh,
+        in_specs=P("model"),
+        out_specs=P(),  # refused if they might differ
+    )
+    gathered = jax.jit(gather)(array)
+    for shard in gathered.addressable_shards:
+        np.testing.assert_array_equal(shard.data, array)
+
+
+def test_collects_columns_of_all_images(mesh):
+    features, cotangents = draw(mesh.size * IMAGES, 8), draw(mesh.size * IMAGES, 2)
+    part = P("model")
+
+    def multiply(features, cotangent):
+        columns, cotangents = exchanges.collect(features, cotangent, "model")
+        assert columns.shape == (mesh.size * IMAGES, 8 // mesh.size)
+        return columns.T @ cotangents
+
+    product = jax.shard_map(multiply, mesh=mesh, in_specs=part, out_specs=part)
+    found = jax.jit(product)(features, cotangents)
+    np.testing.assert_allclose(found, features.T @ cotangents, rtol=1e-5, atol=1e-6)
+
+
+def test_assembles_parts(mesh):
+    parts = draw(mesh.size * IMAGES, 2)
+    assemble = jax.shard_map(
+        lambda array, part: exchanges.assemble(array, part, "model"),
+        mesh=mesh,
+        in_specs=(P(), P("model")),
+        out_specs=P(),
+    )
+    found = jax.jit(assemble)(jnp.zeros_like(parts), parts)
+    for shard in found.addressable_shards:
+        np.testing.assert_array_equal(shard.data, parts)
+
+
+def test_copy_engines_are_those_of_two_gpus(mesh):
+    assert exchanges.compiler_options(mesh) == {}
+
+
+def test_two_gpus_without_access_to_each_other_exchange_as_before(monkeypatch):
+    """Whether the copy engines may be asked is tried."""
+    mesh = accelerators.device_mesh(2, jax.devices()[:2], model=2)
+
+    class GPU:
+        process_index = jax.process_index()
+        platform = "gpu"
+
+    class GPUs:
+        devices = np.array([[GPU(), GPU()]])
+        axis_names = mesh.axis_names
+
+    asked, answers = [], iter([None, [0, 1], [1, 0]])
+
+    def jit(function, compiler_options):
+        def call(array):
+            asked.append(compiler_options)
+            if (answer := next(answers)) is None:
+                raise jax.errors.JaxRuntimeError("peer access is not supported")
+            return answer
+
+        return call
+
+    monkeypatch.setattr(exchanges.jax, "shard_map", lambda function, **_: function)
+    monkeypatch.setattr(exchanges.jax, "jit", jit)
+    found: Any = [exchanges.compiler_options(GPUs()) for _ in range(3)]  # pyright: ignore
+    assert found == [{}, {}, exchanges.COPY_ENGINES]
+    assert asked == 3 * [exchanges.COPY_ENGINES]
