@@ -101,8 +101,6 @@ class Experiment:
         placement: shardings of the state; see `jaxsoftras.models.division`.
         init: ``seed -> TrainState``, the state before the first step.
         begin: ``Variables -> TrainState``, the same with given variables.
-        step: ``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state.
-        step_options: compiler options of programs that take steps.
         infer: ``(Variables, [N, 4, S, S] uint8) -> [N, V, 3]`` vertices, model frame.
         reconstruct: the same with colours, `models.Reconstruction`.
         view_losses: `objective.Losses` of k meshes and k views per object.
@@ -125,6 +123,7 @@ class Experiment:
         self.config = settings
         platform = devices.devices.flat[0].platform
         options = {} if tuned else untuned.compiler_options(platform)
+        self._options = options
         self.jit = untuned.make_jit(options)
         self.network = models.Network(settings.model)
         self.devices = devices
@@ -138,13 +137,6 @@ class Experiment:
         # `out_shardings` creates the state in place, and each step reuses its memory
         self.init = self.jit(self._init, out_shardings=self.placement)
         self.begin = self.jit(self._begin, out_shardings=self.placement)
-        self.step_options = exchanges.compiler_options(devices)
-        self.step = jax.jit(
-            self.take_step,
-            donate_argnums=0,
-            out_shardings=(self.placement, self.replicated),
-            compiler_options={**options, **self.step_options} or None,
-        )
         self.infer = self.jit(self._infer, out_shardings=self.sharded)
         self.reconstruct = self.jit(self._reconstruct, out_shardings=self.sharded)
         self.view_losses = self.jit(self._view_losses, out_shardings=self.sharded)
@@ -152,6 +144,21 @@ class Experiment:
         self.cover = self.jit(self._cover, out_shardings=self.sharded)
         self.colors = coloring.ColorRenderer(
             settings, self.network.faces, devices, self.jit
+        )
+
+    @functools.cached_property
+    def step_options(self) -> dict[str, Any]:
+        """Compiler options of programs that take steps, tried on the devices."""
+        return {**self._options, **exchanges.compiler_options(self.devices)}
+
+    @functools.cached_property
+    def step(self) -> Callable[..., tuple[TrainState, Metrics]]:
+        """``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state."""
+        return jax.jit(
+            self.take_step,
+            donate_argnums=0,
+            out_shardings=(self.placement, self.replicated),
+            compiler_options=self.step_options or None,
         )
 
     def compile(

@@ -168,7 +168,7 @@ class TestStep:
 
     def test_processes_gather_nothing(self, settings, monkeypatch):
         monkeypatch.setattr(data_parallel, "_compute_alike", lambda mesh: False)
-        # an experiment of its own, which has not been traced before
+        # an experiment that no other test shares
         settings = config.override(settings, ["seed=1"])
         experiment = make_experiment(settings, devices=4)
         split = data.open_split(settings.data, "train")
