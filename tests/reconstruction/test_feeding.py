@@ -160,6 +160,8 @@ class TestResidentFeed:
         (["log.images_every=7", "log.validate_every=0"], 0, 1),
         (["optim.steps=24", "log.images_every=16", "log.checkpoint_every=8"], 0, 8),
         ([], 5004, 4),
+        (["model.image_size=256"], 0, 2),  # of 3 at most
+        (["model.image_size=512", "optim.batch_size=128"], 0, 1),
     ],
 )
 def test_strides_of_a_gpu_lead_to_all_that_is_due(words, start, expected):
