@@ -114,6 +114,7 @@ class HostFeed:
             self._experiment.step,
             (state, *self._first),
             (state, training.Metrics._make(training.Metrics._fields)),
+            f"{self._experiment.step_options}",
         )
 
     def take_steps(
@@ -231,7 +232,10 @@ class ResidentFeed:
         with ThreadPoolExecutor(1, "images") as beside:
             reading = beside.submit(self._read_images)
             self._loop = self._experiment.compile(
-                self._program, (state, like, np.int32(1)), (state, 0)
+                self._program,
+                (state, like, np.int32(1)),
+                (state, 0),
+                f"{self.stride} {self._experiment.step_options}",
             )
             self._images = reading.result()
             store = dataclasses.replace(like, images=self._images)

@@ -10,7 +10,8 @@ that its operations follow from, so that a file of it may be read at once:
   and XLA;
 - the structure, shapes, dtypes and shardings of arguments, structure and shardings of
   results;
-- the configuration.
+- the configuration, the compiler options, and the stride of the steps, which depends on
+  the step that a run goes on from.
 
 Whatever differs, another file is read or written, and a damaged one is written anew. A
 process whose source files were changed while it may have imported them neither reads

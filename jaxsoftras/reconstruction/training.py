@@ -162,7 +162,11 @@ class Experiment:
         )
 
     def compile(
-        self, program: Callable[..., Any], arguments: Sequence[Any], results: Any
+        self,
+        program: Callable[..., Any],
+        arguments: Sequence[Any],
+        results: Any,
+        variant: str = "",
     ) -> Callable[..., Any]:
         """Compiles a program of the experiment; see `kept_programs.compile`.
 
@@ -172,6 +176,7 @@ class Experiment:
             arguments: its arguments, or their shapes, dtypes and shardings.
             results: a pytree with the structure of its results, and their shardings
                 where its leaves have some.
+            variant: what the program follows from beside the configuration.
 
         Returns:
             The program for such arguments, by position.
@@ -184,7 +189,7 @@ class Experiment:
             arguments,
             results,
             list(self.devices.devices.flat),
-            f"{name} {self.config!r}" if known and name else None,
+            f"{name} {variant} {self.config!r}" if known and name else None,
         )
 
     def sigma(self, step: jax.Array | int) -> jax.Array:

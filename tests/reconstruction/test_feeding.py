@@ -15,6 +15,7 @@ from jaxsoftras.data.rig import Orbit
 from jaxsoftras.reconstruction import (
     accelerators,
     feeding,
+    kept_programs,
     runs,
     training,
     training_run,
@@ -171,6 +172,26 @@ def test_strides_of_a_gpu_lead_to_all_that_is_due(words, start, expected):
         devices = types.SimpleNamespace(devices=np.array([[device]]))
         experiment: Any = types.SimpleNamespace(config=settings, devices=devices)
         assert feeding._choose_stride(experiment, start) == stride
+
+
+@pytest.mark.parametrize("changed", ["stride", "options"])
+def test_a_kept_program_is_of_its_stride_and_options(monkeypatch, changed):
+    """Which differ by the step that a run resumes at, and by host."""
+    keys = []
+    monkeypatch.setattr(kept_programs, "compile", lambda *facts: keys.append(facts[-1]))
+    words = ["optim.batch_size=4", "data.feeding=device"]
+    settings = config.override(config.Config(), words)
+    source = make_split(1, {"03001627": 6}, Orbit())
+    experiment = training.Experiment(settings, accelerators.device_mesh(4))
+    state: Any = None
+    for stride, options in ((1, {}), (1, {}), (5, {"xla_an_option": "1"})):
+        if changed == "stride":
+            monkeypatch.setattr(feeding, "_choose_stride", lambda *_, n=stride: n)
+        else:
+            experiment.step_options = options
+        feeding.make_feed(experiment, source, 0).prepare(state)
+    first, again, other = keys
+    assert first == again != other
 
 
 def test_auto_takes_the_first_place_that_fits():
