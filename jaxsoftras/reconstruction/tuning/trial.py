@@ -105,7 +105,10 @@ def _run(
     _prepare(feed, state)
     start = time.monotonic() - begun
     pace = pacing.Pace(
-        settings.optim.steps, [settings.log.validate_every], feeding.LARGEST
+        settings.optim.steps,
+        [settings.log.validate_every],
+        feeding.LARGEST,
+        feed.stride,
     )
     best: tuple[int, validation.Validation] | None = None
     step, pruned = 0, False
