@@ -55,7 +55,7 @@ def is_divided(
     if parts == 1 or len(shape) != 2 or shape[0] % parts:
         return False
     # tables of features, which are no kernels, are used as a whole
-    table = _names(path) & {"sites", "position"}
+    table = find_names(path) & {"sites", "position"}
     return shape[0] * shape[1] >= LARGE and not table
 
 
@@ -69,14 +69,14 @@ def place(state: Any, mesh: Mesh) -> Any:
     """
 
     def choose(path: jax.tree_util.KeyPath, x: Any) -> NamedSharding:
-        divided = _names(path) & _MOMENTS and is_divided(path, x.shape, mesh)
+        divided = find_names(path) & _MOMENTS and is_divided(path, x.shape, mesh)
         return NamedSharding(mesh, P("model") if divided else P())
 
     return jax.tree.map_with_path(choose, state)
 
 
-def _names(path: jax.tree_util.KeyPath) -> set[str]:
-    """Names of entries of mappings and of fields in a path."""
+def find_names(path: jax.tree_util.KeyPath) -> set[str]:
+    """Names of entries of mappings, and of fields, in a path of a pytree."""
     names = (getattr(e, "key", getattr(e, "name", None)) for e in path)
     return {name for name in names if isinstance(name, str)}
 
@@ -93,7 +93,7 @@ def check(placement: Any, parts: int) -> None:
         warnings.warn(
             f"devices.model={parts} divides no layer: none has a kernel of {LARGE:,} "
             f"numbers or more and a number of inputs that {parts} divides. Every "
-            "device has the whole network.",
+            "device updates the whole network.",
             stacklevel=2,
         )
 

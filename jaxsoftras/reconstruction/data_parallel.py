@@ -216,7 +216,7 @@ def _is_summed_in_layer(
 
     It does so if the features and cotangents of all images are fewer numbers.
     """
-    names = [getattr(entry, "key", None) for entry in path]
+    names = division.find_names(path)
     # layers within the stages of the encoder have features of every pixel
     if "kernel" not in names or "stages" in names or parameter.ndim != 2:
         return False

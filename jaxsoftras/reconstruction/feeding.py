@@ -55,7 +55,7 @@ class Feed(Protocol):
 
     description: str
     stride: int
-    """Number that numbers of steps are multiples of, and that of the first step."""
+    """Steps are taken in multiples of it, and the number of the first is one."""
 
     def prepare(self, state: training.TrainState) -> None:
         """Compiles the program of the steps, and reads images that steps draw from.
@@ -304,9 +304,9 @@ def due_after(settings: config.Config) -> list[int]:
 def _choose_stride(experiment: training.Experiment, start: int) -> int:
     """Largest stride that leads from ``start`` to all that is due, and to the end.
 
-    A resumed run has that of the run before, which had taken a multiple of it. Steps
-    that render many pixels take long, during which a run does not end: their strides
-    are shorter.
+    A run that is resumed on as many devices has that of before, of which it had taken a
+    multiple. Steps that render many pixels take long, during which a run does not end:
+    their strides are shorter.
     """
     devices, settings = experiment.devices.devices, experiment.config
     if devices.flat[0].platform != "gpu":

@@ -180,7 +180,7 @@ class Optimizer:
 
 def _is_kernel(path: jax.tree_util.KeyPath) -> bool:
     """Whether an array of parameters is a kernel."""
-    return "kernel" in [getattr(entry, "key", None) for entry in path]
+    return "kernel" in division.find_names(path)
 
 
 def _apply_updates(params: nnx.State, updates: Any, devices: Mesh) -> nnx.State:
