@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any, cast
 
 import jax
@@ -69,10 +69,15 @@ def place(state: Any, mesh: Mesh) -> Any:
     """
 
     def choose(path: jax.tree_util.KeyPath, x: Any) -> NamedSharding:
-        divided = find_names(path) & _MOMENTS and is_divided(path, x.shape, mesh)
+        divided = is_moment(path) and is_divided(path, x.shape, mesh)
         return NamedSharding(mesh, P("model") if divided else P())
 
     return jax.tree.map_with_path(choose, state)
+
+
+def is_moment(path: jax.tree_util.KeyPath) -> bool:
+    """Whether an array of a state is one of Adam's moments."""
+    return bool(find_names(path) & _MOMENTS)
 
 
 def find_names(path: jax.tree_util.KeyPath) -> set[str]:
@@ -108,7 +113,8 @@ def multiply(
 
     - As each device's own: the gradient of its own images.
     - As its own along ``"model"`` alone, for a layer with features ``[N, C]``: of all
-      images, in the device's part of the inputs; zeros elsewhere.
+      images, in the device's part of the inputs; zeros elsewhere. If there are two
+      devices, each has its own half of the kernel first; see `models.halves`.
     - Not at all, for a layer with features ``[N, C]``: the whole gradient.
 
     Args:
@@ -167,32 +173,54 @@ def _multiply_common_backward(
 _multiply_common.defvjp(_multiply_forward, _multiply_common_backward)
 
 
+def _multiply_by_parts(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> jax.Array:
+    """The product, by each half of the kernel if a device has its own first."""
+    if jax.lax.axis_size("model") != 2:
+        return product(features, kernel)
+    columns = exchanges.split(features, ["model"])
+    halves = zip(columns, jnp.split(kernel, 2), strict=True)
+    own, other = (product(*half) for half in halves)
+    return own + other
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _multiply_divided(
     product: _Product, features: jax.Array, kernel: jax.Array
 ) -> jax.Array:
     """`multiply` by a kernel of whose gradient each device computes a part."""
-    return product(features, kernel)
+    return _multiply_by_parts(product, features, kernel)
+
+
+def _multiply_divided_forward(
+    product: _Product, features: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, _Residuals]:
+    return _multiply_by_parts(product, features, kernel), (features, kernel)
 
 
 def _multiply_divided_backward(
     product: _Product, residuals: _Residuals, cotangent: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     features, kernel = residuals
-    _, to_features = jax.vjp(lambda features: product(features, kernel), features)
+    _, to_features = jax.vjp(
+        lambda features: _multiply_by_parts(product, features, kernel), features
+    )
     by_features = to_features(cotangent)
-    part = own_part(kernel)
+    parts = jax.lax.axis_size("model")
+    rows = len(kernel) // parts
+    start = 0 if parts == 2 else jax.lax.axis_index("model") * rows  # own half first
+    part = jax.lax.dynamic_slice_in_dim(kernel, start, rows, 0)
     columns, cotangents = exchanges.collect(features, cotangent, "model")
     _, to_part = jax.vjp(lambda part: product(columns, part), part)
     (by_part,) = to_part(cotangents)
     # the part is cut out again, which XLA knows to leave out with the zeros
-    start = jax.lax.axis_index("model") * len(part)
     zeros = jnp.zeros(kernel.shape, by_part.dtype)
     by_kernel = jax.lax.dynamic_update_slice_in_dim(zeros, by_part, start, 0)
     return *by_features, by_kernel
 
 
-_multiply_divided.defvjp(_multiply_forward, _multiply_divided_backward)
+_multiply_divided.defvjp(_multiply_divided_forward, _multiply_divided_backward)
 
 
 def own_part(array: jax.Array) -> jax.Array:
@@ -218,6 +246,12 @@ def by_device(
     specs = (*(BATCH for _ in batch), *(P() for _ in shared))
     divided = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=BATCH)
     return divided(*batch, *shared)
+
+
+def vary(array: jax.Array, axes: Set[str]) -> jax.Array:
+    """Marks an array as each device's own along axes, within `jax.shard_map`."""
+    missing = tuple(sorted(axes - varying_axes(array)))
+    return jax.lax.pcast(array, missing, to="varying") if missing else array
 
 
 def own_axes() -> tuple[str, ...]:

@@ -38,9 +38,35 @@ def gather(array: jax.Array, axes: Axes) -> jax.Array:
     """
     if not _are_two(axes):
         return jax.lax.all_gather(array, tuple(axes), tiled=True, to="invarying")
-    other, first = _permute(array, axes), jax.lax.axis_index(tuple(axes)) == 0
-    order = (first, array, other), (first, other, array)
-    return _mark_common(jnp.concatenate([jnp.where(*each) for each in order]), axes)
+    return mark_common(join(array, permute(array, axes), axes), axes)
+
+
+def permute(array: jax.Array, axes: Axes) -> jax.Array:
+    """Sends an array to the other one of two devices, and returns what it sends."""
+    return jax.lax.ppermute(array, tuple(axes), [(0, 1), (1, 0)])
+
+
+def split(array: jax.Array, axes: Axes, along: int = -1) -> tuple[jax.Array, jax.Array]:
+    """Splits an array into halves, one of each of two devices.
+
+    Args:
+        array: the first one of the devices has its first half.
+        axes: axes of the devices.
+        along: the axis of the array that is split.
+
+    Returns:
+        A device's own half, and that of the other.
+    """
+    first = jax.lax.axis_index(tuple(axes)) == 0
+    left, right = jnp.split(array, 2, axis=along)
+    return jnp.where(first, left, right), jnp.where(first, right, left)
+
+
+def join(own: jax.Array, other: jax.Array, axes: Axes) -> jax.Array:
+    """Joins halves, one of each of two devices, along their first axis."""
+    first = jax.lax.axis_index(tuple(axes)) == 0
+    halves = jnp.where(first, own, other), jnp.where(first, other, own)
+    return jnp.concatenate(halves)
 
 
 def collect(
@@ -62,30 +88,10 @@ def collect(
         parts = jax.lax.all_to_all(parts, axis, 0, 0)
         cotangents = jax.lax.all_gather(cotangent, axis, tiled=True)
         return parts.reshape(-1, parts.shape[-1]), cotangents
-    width, own = features.shape[-1] // 2, jax.lax.axis_index(axis)
-
-    def columns(device: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice_in_dim(features, device * width, width, -1)
-
-    collected = columns(own), _permute(columns(1 - own), [axis])
-    cotangents = cotangent, _permute(cotangent, [axis])
+    own, others = split(features, [axis])
+    collected = own, permute(others, [axis])
+    cotangents = cotangent, permute(cotangent, [axis])
     return jnp.concatenate(collected), jnp.concatenate(cotangents)
-
-
-def assemble(array: jax.Array, part: jax.Array, axis: str) -> jax.Array:
-    """Assembles an array of parts along its first axis, one of each device.
-
-    Args:
-        array: ``[n R, ...]``, the array as it was, whose memory is used again.
-        part: ``[R, ...]``, a device's own.
-        axis: an axis of the devices.
-    """
-    if jax.lax.axis_size(axis) != 2:
-        return jax.lax.all_gather(part, axis, tiled=True, to="invarying")
-    own, rows = jax.lax.axis_index(axis), len(part)
-    for device, rows_of in ((own, part), (1 - own, _permute(part, [axis]))):
-        array = jax.lax.dynamic_update_slice_in_dim(array, rows_of, device * rows, 0)
-    return _mark_common(array, [axis])
 
 
 @functools.cache
@@ -103,18 +109,13 @@ def compiler_options(devices: Mesh) -> dict[str, str]:
         return {}
     axes = devices.axis_names
     permuted = jax.shard_map(
-        lambda x: _permute(x, axes), mesh=devices, in_specs=P(axes), out_specs=P(axes)
+        lambda x: permute(x, axes), mesh=devices, in_specs=P(axes), out_specs=P(axes)
     )
     try:
         swapped = jax.jit(permuted, compiler_options=COPY_ENGINES)(jnp.arange(2))
         return COPY_ENGINES if np.array_equal(swapped, [1, 0]) else {}
     except (jax.errors.JaxRuntimeError, ValueError):
         return {}
-
-
-def _permute(array: jax.Array, axes: Axes) -> jax.Array:
-    """Sends an array to the other one of two devices, and returns what it sends."""
-    return jax.lax.ppermute(array, tuple(axes), [(0, 1), (1, 0)])
 
 
 def _are_two(axes: Axes) -> bool:
@@ -135,6 +136,6 @@ def _common_type(array, *, axes):
 mlir.register_lowering(_common, lambda context, array, *, axes: [array])
 
 
-def _mark_common(array: jax.Array, axes: Axes) -> jax.Array:
+def mark_common(array: jax.Array, axes: Axes) -> jax.Array:
     """Marks an array of which every device along some axes has the same numbers."""
     return _common.bind(array, axes=tuple(axes))

@@ -17,6 +17,8 @@ wait. Three kinds of parameters are told apart:
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -28,7 +30,8 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import models
-from jaxsoftras.models import division
+from jaxsoftras.models import division, exchanges, halves
+from jaxsoftras.models.halves import Halves
 
 _AXES = ("data", "model")
 _LARGE = 2**18
@@ -36,6 +39,19 @@ _LARGE = 2**18
 
 _JOINED = 30 * 2**18
 """Numbers up to which XLA joins sums of gradients to others, 30 MiB."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """How the gradient by a parameter is summed over the devices.
+
+    Attributes:
+        divided: see `division.is_divided`.
+        in_layer: `division.multiply` sums it.
+    """
+
+    divided: bool
+    in_layer: bool
 
 
 class Differentiated(NamedTuple):
@@ -79,38 +95,42 @@ def differentiate(
         return _differentiate_alone(measure, variables, batch, *shared)
 
     alike = _compute_alike(mesh)
-    specs = jax.tree.map_with_path(
-        lambda path, x: P("model") if division.is_divided(path, x.shape, mesh) else P(),
-        variables.params,
-    )
+    params = halves.split(variables.params, mesh)
 
-    def own(path: jax.tree_util.KeyPath, parameter: jax.Array) -> jax.Array:
+    def classify(path: jax.tree_util.KeyPath, parameter: jax.Array | Halves) -> _Kind:
         divided = division.is_divided(path, parameter.shape, mesh)
-        if not (alike or divided) or not _is_summed_in_layer(path, parameter, images):
-            # each device's own, so that its gradient is not summed yet
-            return jax.lax.pcast(parameter, _AXES, to="varying")
-        return jax.lax.pcast(parameter, "model", to="varying") if divided else parameter
+        in_layer = _is_summed_in_layer(path, parameter.shape, images)
+        return _Kind(divided, in_layer and (alike or divided))
 
-    def work(variables, batch, *shared):
-        params = jax.tree.map_with_path(own, variables.params)
+    kinds = jax.tree.map_with_path(classify, params, is_leaf=halves.is_halved)
+    specs = jax.tree.map(lambda kind: P("model") if kind.divided else P(), kinds)
 
+    def own(kind: _Kind, parameter: jax.Array | Halves) -> jax.Array | Halves:
+        if kind.in_layer:
+            axes = {"model"} if kind.divided else set()
+        else:  # each device's own, so that its gradient is not summed yet
+            axes = set(_AXES)
+        return jax.tree.map(lambda array: division.vary(array, axes), parameter)
+
+    def work(params, batch_stats, batch, *shared):
         def loss(params):
-            mine = variables._replace(params=params)
+            mine = models.Variables(halves.make_whole(params), batch_stats)
             value, rest = measure(mine, batch, *shared)
             # the sum of the devices' parts is the mean over the batch
             return value / mesh.size, rest
 
-        gradient, (measured, batch_stats) = jax.grad(loss, has_aux=True)(params)
-        measured, gradient, norm = _sum(measured / mesh.size, gradient, specs, mesh)
-        return measured, batch_stats, gradient, norm
+        params = jax.tree.map(own, kinds, params)
+        gradient, (measured, updated) = jax.grad(loss, has_aux=True)(params)
+        measured, gradient, norm = _sum(measured / mesh.size, gradient, kinds, mesh)
+        return measured, updated, gradient, norm
 
     divided = jax.shard_map(
         work,
         mesh=mesh,
-        in_specs=(P(), division.BATCH, *(P() for _ in shared)),
+        in_specs=(halves.place(params), P(), division.BATCH, *(P() for _ in shared)),
         out_specs=(P(), P(), specs, P()),
     )
-    return Differentiated(*divided(variables, batch, *shared))
+    return Differentiated(*divided(params, variables.batch_stats, batch, *shared))
 
 
 def _differentiate_alone(
@@ -134,19 +154,19 @@ def _differentiate_alone(
 
 
 def _sum(
-    measured: jax.Array, gradient: nnx.State, specs: nnx.State, mesh: Mesh
+    measured: jax.Array, gradient: nnx.State, kinds: nnx.State, mesh: Mesh
 ) -> tuple[jax.Array, nnx.State, jax.Array]:
     """Sums what the devices have measured, and their gradients; see the module.
 
     Returns:
         The sum of what is measured, the gradient, and its norm.
     """
-    leaves, tree = jax.tree.flatten(gradient)
+    leaves, tree = jax.tree.flatten(gradient, halves.is_halved)
     squares = jnp.zeros((), measured.dtype)
     large: list[int] = []
     small: list[int] = []
-    for k, spec in enumerate(tree.flatten_up_to(specs)):
-        if spec:
+    for k, kind in enumerate(tree.flatten_up_to(kinds)):
+        if kind.divided:
             leaves[k] = _sum_divided(leaves[k])
             squares += jnp.sum(leaves[k] ** 2) / mesh.shape["data"]
         elif division.varying_axes(leaves[k]):
@@ -171,8 +191,13 @@ def _sum(
     return measured, tree.unflatten(leaves), jnp.sqrt(squares[0] + _sum_squares(apart))
 
 
-def _sum_divided(gradient: jax.Array) -> jax.Array:
+def _sum_divided(gradient: jax.Array | Halves) -> jax.Array:
     """A device's part of the sum of gradients over the devices."""
+    if isinstance(gradient, Halves):
+        if division.varying_axes(gradient.own) == {"model"}:  # of all images
+            return gradient.own
+        part = gradient.own + exchanges.permute(gradient.other, ["model"])
+        return jax.lax.psum(part, "data")
     if division.varying_axes(gradient) == {"model"}:  # of all images
         return division.own_part(gradient)
     part = jax.lax.psum_scatter(gradient, "model", tiled=True)
@@ -210,7 +235,7 @@ def _compute_alike(mesh: Mesh) -> bool:
 
 
 def _is_summed_in_layer(
-    path: jax.tree_util.KeyPath, parameter: jax.Array, images: int
+    path: jax.tree_util.KeyPath, shape: tuple[int, ...], images: int
 ) -> bool:
     """Whether `division.multiply` sums the gradient by a parameter over the devices.
 
@@ -218,9 +243,9 @@ def _is_summed_in_layer(
     """
     names = division.find_names(path)
     # layers within the stages of the encoder have features of every pixel
-    if "kernel" not in names or "stages" in names or parameter.ndim != 2:
+    if "kernel" not in names or "stages" in names or len(shape) != 2:
         return False
-    return images * sum(parameter.shape) <= parameter.size
+    return images * sum(shape) <= math.prod(shape)
 
 
 def _sum_squares(gradients: list[jax.Array]) -> jax.Array | int:

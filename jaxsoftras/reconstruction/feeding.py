@@ -208,8 +208,10 @@ class ResidentFeed:
             return state, rows.at[number].set(jnp.stack(metrics))
 
         rows = jnp.zeros((LARGEST, len(training.Metrics._fields)), jnp.float32)
+        begin = experiment.split(state), rows
         if self.stride == 1:
-            return jax.lax.fori_loop(0, count, take_step, (state, rows))
+            state, rows = jax.lax.fori_loop(0, count, take_step, begin)
+            return experiment.join(state), rows
 
         def take_steps(
             turn: jax.Array, carry: tuple[training.TrainState, jax.Array]
@@ -219,7 +221,8 @@ class ResidentFeed:
                 0, self.stride, lambda k, carry: take_step(first + k, carry), carry
             )
 
-        return jax.lax.fori_loop(0, count // self.stride, take_steps, (state, rows))
+        state, rows = jax.lax.fori_loop(0, count // self.stride, take_steps, begin)
+        return experiment.join(state), rows
 
     def prepare(self, state: training.TrainState) -> None:
         """See `Feed`; the images are read while the program is compiled."""

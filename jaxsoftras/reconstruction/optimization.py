@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +14,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import config, models
-from jaxsoftras.models import division, exchanges
+from jaxsoftras.models import division, exchanges, halves
 
 
 def learning_rate(settings: config.Config) -> optax.Schedule:
@@ -164,7 +165,7 @@ class Optimizer:
             updates = jax.tree.map_with_path(
                 lambda path, u, p: u - part * p if _is_kernel(path) else u,
                 updates,
-                params,
+                halves.keep_own(params),
             )
         params = _apply_updates(params, updates, self._devices)
         variables = models.Variables(params, batch_stats)
@@ -189,16 +190,25 @@ def _apply_updates(params: nnx.State, updates: Any, devices: Mesh) -> nnx.State:
     Each device adds its part of those that are divided, and sends it to the others.
     """
 
+    @functools.partial(
+        jax.shard_map, mesh=devices, in_specs=(P(), P("model")), out_specs=P()
+    )
     def add_part(kernel: jax.Array, update: jax.Array) -> jax.Array:
         part = optax.apply_updates(division.own_part(kernel), update)
-        return exchanges.assemble(kernel, cast(jax.Array, part), "model")
+        return exchanges.gather(cast(jax.Array, part), ["model"])
 
-    add_parts = jax.shard_map(
-        add_part, mesh=devices, in_specs=(P(), P("model")), out_specs=P()
+    permute = jax.shard_map(
+        lambda half: exchanges.permute(half, ["model"]),
+        mesh=devices,
+        in_specs=P("model"),
+        out_specs=P("model"),
     )
 
     def add(path: jax.tree_util.KeyPath, param: Any, update: Any) -> Any:
+        if halves.is_halved(param):
+            own = cast(jax.Array, optax.apply_updates(param.own, update))
+            return halves.Halves(own, permute(own))
         divided = division.is_divided(path, param.shape, devices)
-        return (add_parts if divided else optax.apply_updates)(param, update)
+        return (add_part if divided else optax.apply_updates)(param, update)
 
-    return jax.tree.map_with_path(add, params, updates)
+    return jax.tree.map_with_path(add, params, updates, is_leaf=halves.is_halved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsoftras import camera, config, data, mesh, models, rasterization
 from jaxsoftras.data import rig
-from jaxsoftras.models import division, exchanges
+from jaxsoftras.models import division, exchanges, halves
 from jaxsoftras.reconstruction import (
     augmentation,
     coloring,
@@ -154,12 +154,27 @@ class Experiment:
     @functools.cached_property
     def step(self) -> Callable[..., tuple[TrainState, Metrics]]:
         """``(TrainState, ViewBatch) -> (TrainState, Metrics)``; donates the state."""
+
+        def step(
+            state: TrainState, batch: data.ViewBatch
+        ) -> tuple[TrainState, Metrics]:
+            state, metrics = self.take_step(self.split(state), batch)
+            return self.join(state), metrics
+
         return jax.jit(
-            self.take_step,
+            step,
             donate_argnums=0,
             out_shardings=(self.placement, self.replicated),
             compiler_options=self.step_options or None,
         )
+
+    def split(self, state: TrainState) -> TrainState:
+        """Splits what steps have in parts; see `models.halves`."""
+        return cast(TrainState, halves.split(state, self.devices))
+
+    def join(self, state: TrainState) -> TrainState:
+        """Joins what `split` has split."""
+        return cast(TrainState, halves.join(state, self.devices))
 
     def compile(
         self,
@@ -295,7 +310,7 @@ class Experiment:
     def take_step(
         self, state: TrainState, batch: data.ViewBatch
     ) -> tuple[TrainState, Metrics]:
-        """Takes one step of the optimiser; `step` without `jax.jit`."""
+        """Takes one step of the optimiser, with what is `split`."""
         sigma = self.sigma(state.step)
         batch = augmentation.augment(
             batch, self.config.augment, seed=self.config.seed, step=state.step

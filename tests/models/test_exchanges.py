@@ -1,7 +1,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
@@ -52,17 +51,23 @@ def test_collects_columns_of_all_images(mesh):
     np.testing.assert_allclose(found, features.T @ cotangents, rtol=1e-5, atol=1e-6)
 
 
-def test_assembles_parts(mesh):
-    parts = draw(mesh.size * IMAGES, 2)
-    assemble = jax.shard_map(
-        lambda array, part: exchanges.assemble(array, part, "model"),
-        mesh=mesh,
-        in_specs=(P(), P("model")),
-        out_specs=P(),
-    )
-    found = jax.jit(assemble)(jnp.zeros_like(parts), parts)
-    for shard in found.addressable_shards:
-        np.testing.assert_array_equal(shard.data, parts)
+@pytest.mark.parametrize("along", [0, -1])
+def test_splits_and_joins_halves(along):
+    array, mesh = draw(6, 4), accelerators.device_mesh(2, jax.devices()[:2], model=2)
+
+    def split(array):
+        own, other = exchanges.split(array, ["model"], along)
+        return own, other, exchanges.join(own, other, ["model"])
+
+    split = jax.shard_map(split, mesh=mesh, in_specs=P(), out_specs=P("model"))
+    own, other, joined = jax.jit(split)(array)
+    halves = np.split(array, 2, along)
+    for device, (half, rest, whole) in enumerate(
+        zip(*(each.addressable_shards for each in (own, other, joined)), strict=True)
+    ):
+        np.testing.assert_array_equal(half.data, halves[device])
+        np.testing.assert_array_equal(rest.data, halves[1 - device])
+        np.testing.assert_array_equal(whole.data, np.concatenate(halves))
 
 
 def test_copy_engines_are_those_of_two_gpus(mesh):

@@ -8,6 +8,7 @@ import pytest
 from flax import nnx
 
 from jaxsoftras import config, models
+from jaxsoftras.models import division, halves
 from jaxsoftras.reconstruction import (
     accelerators,
     evaluation_summary,
@@ -160,6 +161,41 @@ class TestOptimizer:
             *map(jax.tree.leaves, (variables, plain[0])), strict=True
         ):
             np.testing.assert_array_equal(got, other)
+
+    def test_halves_are_updated_as_the_whole(self, variables, monkeypatch):
+        kernel = jnp.arange(24, dtype=jnp.float32).reshape(6, 4)
+        monkeypatch.setattr(division, "LARGE", kernel.size)
+        layer = {"kernel": nnx.Param(kernel), "bias": nnx.Param(kernel[0])}
+        variables = variables._replace(params=nnx.State({"linear": layer}))
+        settings = override(
+            *("optim.weight_decay=0.1", "optim.ema=0.2", "optim.clip_norm=1"),
+            "optim.learning_rate=0.5",
+        )
+        mesh = accelerators.device_mesh(2, jax.devices()[:2], model=2)
+        taken = []
+        for devices in (DEVICES, mesh):
+            optimizer = optimization.Optimizer(settings, devices)
+
+            def take_steps(variables, optimizer=optimizer, devices=devices):
+                gradient = variables.params
+                split = halves.split((variables, optimizer.init(variables)), devices)
+                leaves = jax.tree.leaves(split, is_leaf=halves.is_halved)
+                # the kernel, and its average
+                halved = sum(map(halves.is_halved, leaves))
+                assert halved == (2 if devices.size == 2 else 0)
+                for step in range(3):
+                    split = optimizer.update(
+                        gradient,
+                        split[1],
+                        split[0],
+                        variables.batch_stats,
+                        jnp.int32(step),
+                    )
+                return halves.join(split, devices)
+
+            taken.append(jax.jit(take_steps)(variables))
+        for one, two in zip(*map(jax.tree.leaves, taken), strict=True):
+            np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-7)
 
 
 def with_state(taken, gradient, step):
