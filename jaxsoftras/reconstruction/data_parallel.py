@@ -5,8 +5,8 @@ the devices send each other is asked for by name. Left to XLA, gradients would b
 otherwise, and the sums of the batch normalisation, which share a queue with them, would
 wait. Three kinds of parameters are told apart:
 
-- Kernels of fully connected layers with more numbers than the layer's features and
-  cotangents of all images have. These are what the devices send each other, and each
+- Kernels of fully connected layers with at least half as many numbers as the layer's
+  features and cotangents of all images. These are what the devices send, and each
   computes the whole gradient from them, or its part of one that is divided; see
   `division.multiply`.
 - Other kernels whose gradients are divided.
@@ -239,13 +239,14 @@ def _is_summed_in_layer(
 ) -> bool:
     """Whether `division.multiply` sums the gradient by a parameter over the devices.
 
-    It does so if the features and cotangents of all images are fewer numbers.
+    It does so if no more is sent for it: each device sends a gradient that is summed
+    twice, once to be summed and once as a part of the sum, and features once.
     """
     names = division.find_names(path)
-    # layers within the stages of the encoder have features of every pixel
-    if "kernel" not in names or "stages" in names or len(shape) != 2:
+    # layers within parts of the encoder have features of every pixel
+    if "kernel" not in names or names & {"stages", "blocks"} or len(shape) != 2:
         return False
-    return images * sum(shape) <= math.prod(shape)
+    return images * sum(shape) <= 2 * math.prod(shape)
 
 
 def _sum_squares(gradients: list[jax.Array]) -> jax.Array | int:
