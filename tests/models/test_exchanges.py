@@ -1,3 +1,4 @@
+import types
 from typing import Any
 
 import jax
@@ -70,35 +71,39 @@ def test_splits_and_joins_halves(along):
         np.testing.assert_array_equal(whole.data, np.concatenate(halves))
 
 
-def test_copy_engines_are_those_of_two_gpus(mesh):
+def test_options_are_those_of_gpus(mesh):
     assert exchanges.compiler_options(mesh) == {}
 
 
-def test_two_gpus_without_access_to_each_other_exchange_as_before(monkeypatch):
-    """Whether the copy engines may be asked is tried."""
-    mesh = accelerators.device_mesh(2, jax.devices()[:2], model=2)
+def test_options_of_gpus_are_tried(mesh, monkeypatch):
+    """GPUs need not have access to each other."""
 
     class GPU:
         process_index = jax.process_index()
         platform = "gpu"
 
     class GPUs:
-        devices = np.array([[GPU(), GPU()]])
+        devices = np.array([[GPU() for _ in range(mesh.size)]])
         axis_names = mesh.axis_names
 
-    asked, answers = [], iter([None, [0, 1], [1, 0]])
+    numbers = np.arange(mesh.size)
+    wrong = mesh.size - 1 - numbers
+    asked = []
+    answers = iter([None, [numbers, wrong], [numbers, numbers]])
 
     def jit(function, compiler_options):
         def call(array):
             asked.append(compiler_options)
             if (answer := next(answers)) is None:
                 raise jax.errors.JaxRuntimeError("peer access is not supported")
-            return answer
+            shards = [types.SimpleNamespace(data=part) for part in answer]
+            return types.SimpleNamespace(addressable_shards=shards)
 
         return call
 
     monkeypatch.setattr(exchanges.jax, "shard_map", lambda function, **_: function)
     monkeypatch.setattr(exchanges.jax, "jit", jit)
+    wanted = exchanges.COPY_ENGINES if mesh.size == 2 else exchanges.AT_ONCE
     found: Any = [exchanges.compiler_options(GPUs()) for _ in range(3)]  # pyright: ignore
-    assert found == [{}, {}, exchanges.COPY_ENGINES]
-    assert asked == 3 * [exchanges.COPY_ENGINES]
+    assert found == [{}, {}, wanted]
+    assert asked == 3 * [wanted]

@@ -146,7 +146,8 @@ def compile_step(path: str, overrides: list[str], count: int) -> str:
     )
     dispatch._capability = lambda: (9, 0)
     # there are no devices to try them on
-    exchanges.compiler_options = lambda _: exchanges.COPY_ENGINES if count == 2 else {}
+    options = {1: {}, 2: exchanges.COPY_ENGINES}.get(count, exchanges.AT_ONCE)
+    exchanges.compiler_options = lambda _: options
     words = ["render.implementation=mosaic", *overrides]
     settings = config.override(config.load(path), words)
     (row,) = bench.make_rows(settings, [], [count])
