@@ -113,8 +113,8 @@ def multiply(
 
     - As each device's own: the gradient of its own images.
     - As its own along ``"model"`` alone, for a layer with features ``[N, C]``: of all
-      images, in the device's part of the inputs; zeros elsewhere. If there are two
-      devices, each has its own half of the kernel first; see `models.halves`.
+      images, in the device's part of the inputs; zeros elsewhere. If two devices divide
+      it, each has its own half of the kernel first; see `models.halves`.
     - Not at all, for a layer with features ``[N, C]``: the whole gradient.
 
     Args:
@@ -125,6 +125,10 @@ def multiply(
 
     Returns:
         ``[N, ..., D]``.
+
+    Raises:
+        ValueError: the kernel is a device's own along ``"model"`` alone, and the
+            features are not ``[N, C]``.
     """
     # gradients are traced later, when `jax.default_matmul_precision` may have ended
     precision = cast(Any, jax.config).jax_default_matmul_precision
@@ -133,12 +137,18 @@ def multiply(
         with jax.default_matmul_precision(precision):
             return jax.lax.dot_general(features, kernel, *args, **options)
 
-    if own_axes() and features.ndim == 2:
-        varying = varying_axes(kernel)
-        if not varying:
-            return cast(jax.Array, _multiply_common(product, features, kernel))
-        if varying == {"model"}:
-            return cast(jax.Array, _multiply_divided(product, features, kernel))
+    if not own_axes():
+        return product(features, kernel)
+    varying = varying_axes(kernel)
+    if varying == {"model"}:
+        if features.ndim != 2:
+            raise ValueError(
+                f"A kernel whose gradient is divided multiplies features [N, C], not of "
+                f"shape {features.shape}: mark it as each device's own instead."
+            )
+        return cast(jax.Array, _multiply_divided(product, features, kernel))
+    if not varying and features.ndim == 2:
+        return cast(jax.Array, _multiply_common(product, features, kernel))
     return product(features, kernel)
 
 

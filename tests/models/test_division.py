@@ -66,3 +66,18 @@ def test_gradients_have_the_precision_of_the_product(devices, axes):
     products = re.findall(r"stablehlo.dot_general.*precision = (\[.*?\])", program)
     assert len(products) >= 3
     assert set(products) == {"[HIGHEST, HIGHEST]"}
+
+
+def test_divided_gradients_are_of_features_of_images():
+    mesh = accelerators.device_mesh(4, jax.devices()[:2], model=2)
+
+    def multiply(features, kernel):
+        marked = division.vary(kernel, {"model"})
+        return division.multiply(features, marked, (((2,), (0,)), ((), ())))
+
+    divided = jax.shard_map(
+        multiply, mesh=mesh, in_specs=(division.BATCH, P()), out_specs=division.BATCH
+    )
+    arrays = (jax.ShapeDtypeStruct(shape, "float32") for shape in ((4, 3, 8), (8, 2)))
+    with pytest.raises(ValueError, match=r"\[N, C\], not of shape \(2, 3, 8\)"):
+        jax.eval_shape(divided, *arrays)

@@ -12,6 +12,7 @@ import pytest
 from jaxsoftras import config, data
 from jaxsoftras.data import resident
 from jaxsoftras.data.rig import Orbit
+from jaxsoftras.models import division, halves
 from jaxsoftras.reconstruction import (
     accelerators,
     feeding,
@@ -31,6 +32,45 @@ class Echo(training.Experiment):
     def take_step(self, state, batch):
         nothing = training.Metrics(*jnp.zeros(len(training.Metrics._fields)))
         return state._replace(step=state.step + 1, variables=batch), nothing
+
+
+class Doubling(training.Experiment):
+    """An experiment whose steps double a kernel in halves, in place of a network."""
+
+    def take_step(self, state, batch):
+        variables: Any = state.variables
+        assert halves.is_halved(variables["kernel"])
+        nothing = training.Metrics(*jnp.zeros(len(training.Metrics._fields)))
+        doubled: Any = jax.tree.map(lambda half: 2 * half, variables)
+        return state._replace(step=state.step + 1, variables=doubled), nothing
+
+
+@pytest.mark.parametrize(
+    ("where", "stride"), [("host", 1), ("device", 1), ("device", 2)]
+)
+def test_two_devices_have_kernels_in_halves(where, stride, monkeypatch):
+    """Split before the steps, and joined after them."""
+    monkeypatch.setattr(division, "LARGE", 24)
+    monkeypatch.setattr(feeding, "_choose_stride", lambda *_: stride)
+    words = ["optim.batch_size=2", f"data.feeding={where}"]
+    settings = config.override(config.Config(), words)
+    mesh = accelerators.device_mesh(2, jax.devices()[:2], model=2)
+    experiment = Doubling(settings, mesh)
+    experiment.config = settings
+    whole: Any = experiment.replicated
+    experiment.placement = whole
+    source = make_split(1, {"03001627": 6}, Orbit())
+    feed = feeding.make_feed(experiment, source, 0)
+    kernel = np.arange(24, dtype=np.float32).reshape(6, 4)
+    variables: Any = {"kernel": kernel}
+    state = training.TrainState(jnp.int32(0), variables, ())
+    state = jax.device_put(state, experiment.replicated)
+    feed.prepare(runs.abstract(state, experiment.replicated))
+    for _ in range(2):
+        state, _ = feed.take_steps(state, 2)
+    variables = state.variables
+    for shard in variables["kernel"].addressable_shards:
+        np.testing.assert_array_equal(shard.data, 2**4 * kernel)
 
 
 def test_all_feeds_resume_with_the_batch_of_the_step():

@@ -147,6 +147,10 @@ class TestStep:
             leaves(state4.variables), leaves(state1.variables), strict=True
         ):
             np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+        for leaf in jax.tree.leaves(state4.variables):
+            first, *others = (np.asarray(part.data) for part in leaf.addressable_shards)
+            for other in others:
+                np.testing.assert_array_equal(other, first)
 
     @pytest.mark.parametrize(
         "implementation", ["reference", pytest.param("xla", marks=pytest.mark.slow)]
