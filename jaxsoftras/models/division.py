@@ -126,9 +126,12 @@ def multiply(
     Returns:
         ``[N, ..., D]``.
     """
+    # gradients are traced later, when `jax.default_matmul_precision` may have ended
+    precision = cast(Any, jax.config).jax_default_matmul_precision
 
     def product(features: jax.Array, kernel: jax.Array) -> jax.Array:
-        return jax.lax.dot_general(features, kernel, *args, **options)
+        with jax.default_matmul_precision(precision):
+            return jax.lax.dot_general(features, kernel, *args, **options)
 
     if own_axes() and features.ndim == 2:
         varying = varying_axes(kernel)

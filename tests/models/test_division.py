@@ -1,3 +1,5 @@
+import re
+
 import jax
 import pytest
 from jax.sharding import PartitionSpec as P
@@ -40,3 +42,27 @@ def test_warns_where_nothing_is_divided():
     with pytest.warns(UserWarning, match="devices.model=2 divides no layer: none has"):
         division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 2)
     division.check(division.place({"bias": jax.numpy.zeros(4)}, mesh), 0)
+
+
+@pytest.mark.parametrize("axes", [set(), {"model"}, {"data", "model"}])
+@pytest.mark.parametrize("devices", [2, 4])
+def test_gradients_have_the_precision_of_the_product(devices, axes):
+    mesh = accelerators.device_mesh(4, jax.devices()[:devices], model=devices)
+
+    def loss(features, kernel):
+        with jax.default_matmul_precision("float32"):
+            marked = division.vary(kernel, axes)
+            product = division.multiply(features, marked, (((1,), (0,)), ((), ())))
+        return jax.numpy.sum(product**2)
+
+    divided = jax.shard_map(
+        jax.grad(loss, (0, 1)),
+        mesh=mesh,
+        in_specs=(division.BATCH, P()),
+        out_specs=(division.BATCH, P()),
+    )
+    arrays = (jax.ShapeDtypeStruct(shape, "float32") for shape in ((4, 8), (8, 2)))
+    program = jax.jit(divided).lower(*arrays).as_text()
+    products = re.findall(r"stablehlo.dot_general.*precision = (\[.*?\])", program)
+    assert len(products) >= 3
+    assert set(products) == {"[HIGHEST, HIGHEST]"}

@@ -86,10 +86,14 @@ def test_options_of_gpus_are_tried(mesh, monkeypatch):
         devices = np.array([[GPU() for _ in range(mesh.size)]])
         axis_names = mesh.axis_names
 
+    class Failed:
+        def __array__(self, *_, **__):
+            raise jax.errors.JaxRuntimeError("an error while the program ran")
+
     numbers = np.arange(mesh.size)
     wrong = mesh.size - 1 - numbers
     asked = []
-    answers = iter([None, [numbers, wrong], [numbers, numbers]])
+    answers = iter([None, [Failed()], [numbers, wrong], [numbers, numbers]])
 
     def jit(function, compiler_options):
         def call(array):
@@ -104,6 +108,6 @@ def test_options_of_gpus_are_tried(mesh, monkeypatch):
     monkeypatch.setattr(exchanges.jax, "shard_map", lambda function, **_: function)
     monkeypatch.setattr(exchanges.jax, "jit", jit)
     wanted = exchanges.COPY_ENGINES if mesh.size == 2 else exchanges.AT_ONCE
-    found: Any = [exchanges.compiler_options(GPUs()) for _ in range(3)]  # pyright: ignore
-    assert found == [{}, {}, wanted]
-    assert asked == 3 * [wanted]
+    found: Any = [exchanges.compiler_options(GPUs()) for _ in range(4)]  # pyright: ignore
+    assert found == [{}, {}, {}, wanted]
+    assert asked == 4 * [wanted]
