@@ -196,12 +196,12 @@ class TestResidentFeed:
 @pytest.mark.parametrize(
     ("words", "start", "expected"),
     [
-        ([], 0, 50),
+        ([], 0, 100),
         (["optim.steps=12340"], 0, 20),
         (["log.images_every=7", "log.validate_every=0"], 0, 1),
         (["optim.steps=24", "log.images_every=16", "log.checkpoint_every=8"], 0, 8),
         ([], 5004, 4),
-        (["model.image_size=256"], 0, 2),  # of 3 at most
+        (["model.image_size=256"], 0, 5),  # of 6 at most
         (["model.image_size=512", "optim.batch_size=128"], 0, 1),
     ],
 )
