@@ -143,7 +143,7 @@ def multiply(
     if varying == {"model"}:
         if features.ndim != 2:
             raise ValueError(
-                f"A kernel whose gradient is divided multiplies features [N, C], not of "
+                "A kernel whose gradient is divided multiplies features [N, C], not of "
                 f"shape {features.shape}: mark it as each device's own instead."
             )
         return cast(jax.Array, _multiply_divided(product, features, kernel))
