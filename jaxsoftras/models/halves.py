@@ -91,6 +91,19 @@ def keep_own(state: Any) -> Any:
     )
 
 
+def hold(state: Any) -> Any:
+    """Holds `Halves` in memory, for what both devices compute from them.
+
+    The half that a device is sent is what the other one has in memory. Within another
+    expression, XLA might compute it anew and round it otherwise.
+    """
+    return jax.tree.map(
+        lambda leaf: jax.lax.optimization_barrier(leaf) if is_halved(leaf) else leaf,
+        state,
+        is_leaf=is_halved,
+    )
+
+
 def place(state: Any) -> Any:
     """How a pytree is divided among devices, for `jax.shard_map`."""
     return jax.tree.map(

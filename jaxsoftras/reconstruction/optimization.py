@@ -171,6 +171,7 @@ class Optimizer:
         variables = models.Variables(params, batch_stats)
         if not isinstance(state, Averaged):
             return variables, inner
+        variables = halves.hold(variables)
         count = step.astype(jnp.float32)
         rest = 1 - jnp.minimum(optim.ema, (1 + count) / (10 + count))
         average = jax.tree.map(
