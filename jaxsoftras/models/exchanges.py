@@ -25,14 +25,6 @@ Axes = Sequence[str]
 COPY_ENGINES = {"xla_gpu_collective_permute_mode": "COLLECTIVES_PEER_MEMORY"}
 """Options of `jax.jit` by which copy engines permute arrays of GPUs."""
 
-AT_ONCE = {"xla_gpu_all_gather_combine_threshold_bytes": f"{2**26 - 1}"}
-"""Options of `jax.jit` by which GPUs gather arrays of nearly 64 MiB in one exchange.
-
-By default they do so up to 30 MiB. Of the paper's network and 128 images on each of
-four devices, features and cotangents are 58 MiB. One exchange at a time goes on beside
-other kernels: another one would be waited for. The largest layer, of 64 MiB, is not
-joined to anything, for its parts are gathered later."""
-
 
 def gather(array: jax.Array, axes: Axes) -> jax.Array:
     """Gathers what each device has: ``[n N, ...]`` of n times ``[N, ...]``.
@@ -95,18 +87,15 @@ def collect(
         collected = own, permute(others, [axis])
         cotangents = cotangent, permute(cotangent, [axis])
         return jnp.concatenate(collected), jnp.concatenate(cotangents)
-    # all columns of all, in the same exchange as all else that is gathered
-    features, cotangents = (
-        jax.lax.all_gather(part, axis, tiled=True) for part in (features, cotangent)
-    )
-    width = features.shape[-1] // jax.lax.axis_size(axis)
-    start = jax.lax.axis_index(axis) * width
-    return jax.lax.dynamic_slice_in_dim(features, start, width, -1), cotangents
+    parts = jnp.stack(jnp.split(features, jax.lax.axis_size(axis), axis=-1))
+    parts = jax.lax.all_to_all(parts, axis, 0, 0)
+    cotangents = jax.lax.all_gather(cotangent, axis, tiled=True)
+    return parts.reshape(-1, parts.shape[-1]), cotangents
 
 
 @functools.cache
 def compiler_options(devices: Mesh) -> dict[str, str]:
-    """`COPY_ENGINES` for two GPUs of a process, `AT_ONCE` for more, if they work.
+    """`COPY_ENGINES` for two GPUs of a process, if they work.
 
     Whether they do is tried: GPUs of a host need not have access to each other.
 
@@ -115,20 +104,19 @@ def compiler_options(devices: Mesh) -> dict[str, str]:
     """
     found = list(devices.devices.flat)
     alone = all(device.process_index == jax.process_index() for device in found)
-    if len(found) == 1 or found[0].platform != "gpu" or not alone:
+    if len(found) != 2 or found[0].platform != "gpu" or not alone:
         return {}
-    options = COPY_ENGINES if len(found) == 2 else AT_ONCE
     axes, numbers = devices.axis_names, np.arange(len(found))
     gathered = jax.shard_map(
         lambda x: gather(x, axes), mesh=devices, in_specs=P(axes), out_specs=P()
     )
     try:
-        result = jax.jit(gathered, compiler_options=options)(jnp.asarray(numbers))
+        result = jax.jit(gathered, compiler_options=COPY_ENGINES)(jnp.asarray(numbers))
         # errors of a program that runs are raised where its result is read
         parts = [np.asarray(part.data) for part in result.addressable_shards]
     except (jax.errors.JaxRuntimeError, ValueError):
         return {}
-    return options if all(np.array_equal(part, numbers) for part in parts) else {}
+    return COPY_ENGINES if all(np.array_equal(part, numbers) for part in parts) else {}
 
 
 def _are_two(axes: Axes) -> bool:

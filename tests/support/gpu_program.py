@@ -146,7 +146,7 @@ def compile_step(path: str, overrides: list[str], count: int) -> str:
     )
     dispatch._capability = lambda: (9, 0)
     # there are no devices to try them on
-    options = {1: {}, 2: exchanges.COPY_ENGINES}.get(count, exchanges.AT_ONCE)
+    options = exchanges.COPY_ENGINES if count == 2 else {}
     exchanges.compiler_options = lambda _: options
     words = ["render.implementation=mosaic", *overrides]
     settings = config.override(config.load(path), words)
