@@ -11,6 +11,7 @@ Functions of pytrees take `is_halved` to find halves among leaves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeGuard
 
 import jax
@@ -77,18 +78,12 @@ def join(state: Any, mesh: Mesh) -> Any:
         return exchanges.mark_common(kernel, ["model"])
 
     joined = jax.shard_map(join_halves, mesh=mesh, in_specs=P("model"), out_specs=P())
-    return jax.tree.map(
-        lambda leaf: joined(leaf) if is_halved(leaf) else leaf,
-        state,
-        is_leaf=is_halved,
-    )
+    return _replace(state, joined)
 
 
 def keep_own(state: Any) -> Any:
     """A pytree with the own half of each device in place of `Halves`."""
-    return jax.tree.map(
-        lambda leaf: leaf.own if is_halved(leaf) else leaf, state, is_leaf=is_halved
-    )
+    return _replace(state, lambda halves: halves.own)
 
 
 def hold(state: Any) -> Any:
@@ -97,11 +92,7 @@ def hold(state: Any) -> Any:
     The half that a device is sent is what the other one has in memory. Within another
     expression, XLA might compute it anew and round it otherwise.
     """
-    return jax.tree.map(
-        lambda leaf: jax.lax.optimization_barrier(leaf) if is_halved(leaf) else leaf,
-        state,
-        is_leaf=is_halved,
-    )
+    return _replace(state, jax.lax.optimization_barrier)
 
 
 def place(state: Any) -> Any:
@@ -118,11 +109,18 @@ def make_whole(parameters: Any) -> Any:
     `division.multiply` expects.
     """
 
-    def whole(leaf: Any) -> jax.Array:
-        if not is_halved(leaf):
-            return leaf
-        if division.varying_axes(leaf.own) == {"model"}:
-            return jnp.concatenate(leaf)
-        return exchanges.join(leaf.own, leaf.other, ["model"])
+    def whole(halves: Halves) -> jax.Array:
+        if division.varying_axes(halves.own) == {"model"}:
+            return jnp.concatenate(halves)
+        return exchanges.join(halves.own, halves.other, ["model"])
 
-    return jax.tree.map(whole, parameters, is_leaf=is_halved)
+    return _replace(parameters, whole)
+
+
+def _replace(state: Any, function: Callable[[Halves], Any]) -> Any:
+    """Replaces `Halves` in a pytree by what a function maps them to."""
+    return jax.tree.map(
+        lambda leaf: function(leaf) if is_halved(leaf) else leaf,
+        state,
+        is_leaf=is_halved,
+    )
