@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 import jax
@@ -85,14 +87,14 @@ def check_shape(name: str, array: jax.Array, *trailing: int) -> None:
         )
 
 
-def evaluate_known(predicate: Callable, *arrays: ArrayLike) -> bool | None:
-    """Evaluates a predicate of arrays whose values are known.
+def evaluate_known(function: Callable, *arrays: ArrayLike) -> np.ndarray | None:
+    """Evaluates a function of arrays whose values are known.
 
     Known are arrays outside of traces, constants within one, and the arguments of
     `jax.grad` alone.
 
     Args:
-        predicate: maps arrays of JAX to a boolean array of no axes.
+        function: maps arrays of JAX to one of integers or booleans.
         arrays: of this process or of several.
 
     Returns:
@@ -104,10 +106,10 @@ def evaluate_known(predicate: Callable, *arrays: ArrayLike) -> bool | None:
             return None
     if not any(traced):
         with jax.ensure_compile_time_eval():
-            return bool(predicate(*map(jnp.asarray, arrays)))
+            return np.asarray(function(*map(jnp.asarray, arrays)))
     try:
-        return bool(predicate(*map(jnp.asarray, arrays)))
-    except jax.errors.ConcretizationTypeError:
+        return np.asarray(function(*map(jnp.asarray, arrays)))
+    except jax.errors.TracerArrayConversionError:
         return None
 
 
@@ -157,3 +159,15 @@ def check_rotation(name: str, matrix: jax.Array) -> None:
         lambda m: np.linalg.det(m) > 0,
         matrix,
     )
+
+
+def caller_depth() -> int:
+    """Frames from `warnings.warn`, in the function that asks, to the user's code.
+
+    That is the code that called this package.
+    """
+    folder = str(Path(__file__).parent)
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith(folder):
+        depth, frame = depth + 1, frame.f_back
+    return depth

@@ -136,7 +136,8 @@ def render(
     `rasterize`. Differentiable in all arrays: vertices, texture, camera, lights,
     material and the numbers of the settings. A face that reaches behind the camera is
     cut there (see `Settings.clip`). A face with a vertex that is not finite is not
-    drawn and has no gradient. Warns, outside of traces, where an image shows nothing.
+    drawn and has no gradient. Outside of traces, warnings tell of such faces and of
+    images that show nothing.
 
     Args:
         mesh: vertices ``[..., V, 3]`` in world space, faces ``[F, 3]`` (or ``[..., F,
@@ -201,7 +202,7 @@ def render(
     rendering = _render(
         mesh._replace(faces=None), faces, camera, lights, settings, material, outputs
     )
-    survey.warn_if_nothing_is_seen(rendering.image, mesh, camera, settings)
+    survey.warn_of_what_is_not_seen(rendering.image, mesh, camera, settings)
     return rendering if outputs else rendering.image
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -35,12 +33,32 @@ def may_need_clipping(vertices: ArrayLike, camera: Camera, settings: Settings) -
     if settings.averages_faces:
         return False
     known = checks.evaluate_known(_reaches_back, vertices, camera.axes, camera.position)
-    return known is None or known
+    return known is None or bool(known)
 
 
 @jax.jit
-def _shows(image: jax.Array) -> jax.Array:
-    return jnp.max(image[..., -1], axis=(-2, -1)) > 0
+def _inspect(image: jax.Array, vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether images ``[...]`` show something, and whether all vertices are finite."""
+    shows = jnp.max(image[..., -1], axis=(-2, -1)) > 0
+    return shows, jnp.all(jnp.isfinite(vertices))
+
+
+def _count_lost(mesh: Mesh) -> str | None:
+    """The number of faces that are not drawn for their vertices, if there are any."""
+    lost = ~np.all(np.isfinite(np.asarray(mesh.vertices, np.float32)), axis=-1)
+    faces = np.asarray(mesh.faces)
+    batch = np.broadcast_shapes(lost.shape[:-1], faces.shape[:-2])
+    lost = np.broadcast_to(lost, (*batch, lost.shape[-1]))
+    faces = np.broadcast_to(faces, (*batch, *faces.shape[-2:]))
+    corners = faces.reshape(*batch, -1)
+    hit = np.take_along_axis(lost, np.maximum(corners, 0), axis=-1) & (corners >= 0)
+    count = np.sum(np.any(hit.reshape(faces.shape), axis=-1))
+    if not count:
+        return None  # none of a face
+    return (
+        f"{count} of {np.sum(faces[..., 0] >= 0)} faces have a vertex that is not "
+        "finite, and are not drawn."
+    )
 
 
 def _explain(mesh: Mesh, camera: Camera) -> str:
@@ -74,19 +92,10 @@ def _explain_no_color(mesh: Mesh, camera: Camera, settings: Settings) -> str | N
     )
 
 
-def _caller_depth() -> int:
-    """Frames between `warnings.warn` here and the code that called this package."""
-    folder = str(Path(__file__).parent)
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(folder):
-        depth, frame = depth + 1, frame.f_back
-    return depth
-
-
-def warn_if_nothing_is_seen(
+def warn_of_what_is_not_seen(
     image: jax.Array, mesh: Mesh, camera: Camera, settings: Settings
 ) -> None:
-    """Warns where an image whose values are known shows no face.
+    """Warns where an image whose values are known shows no face, or lacks faces.
 
     Args:
         image: ``[..., H, W, C + 1]``.
@@ -99,7 +108,7 @@ def warn_if_nothing_is_seen(
         return
     if not mesh.faces.shape[-2] or not image.size or not image.is_fully_addressable:
         return
-    shows = np.asarray(_shows(image))
+    shows, finite = map(np.asarray, _inspect(image, jnp.asarray(mesh.vertices)))
     if mesh.faces.ndim > 2:  # an image of padding alone is meant to be empty
         shows = shows | np.all(np.asarray(mesh.faces) < 0, axis=(-2, -1))
     message = None
@@ -109,7 +118,9 @@ def warn_if_nothing_is_seen(
         if not np.any(shows):
             message += f": {_explain(mesh, camera)}"
         message += ". jaxsoftras.frame(mesh) makes a camera that shows it."
+    elif not finite:
+        message = _count_lost(mesh)
     elif not settings.far_follows_scene:
         message = _explain_no_color(mesh, camera, settings)
     if message:
-        warnings.warn(message, stacklevel=_caller_depth())
+        warnings.warn(message, stacklevel=checks.caller_depth())

@@ -233,6 +233,23 @@ def test_warns_of_some_images_of_a_batch():
         jaxsoftras.render(SPHERE, cameras, settings=Settings())
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_warns_of_faces_that_are_not_drawn(bad):
+    vertices = np.array([*SQUARE, [5, 5, 5]])
+    mesh = jaxsoftras.Mesh(vertices, SQUARE_FACES)
+    draw = functools.partial(jaxsoftras.render, camera=FRONT, settings=Settings())
+    vertices[4] = bad  # none of a face
+    draw(mesh)
+    vertices[1] = bad
+    message = "1 of 2 faces have a vertex that is not finite, and are not drawn"
+    with pytest.warns(UserWarning, match=message) as caught:
+        draw(mesh)
+    assert caught[0].filename == __file__
+    several = jaxsoftras.stack_meshes([mesh, mesh._replace(faces=SQUARE_FACES[1:])])
+    with pytest.warns(UserWarning, match="1 of 3 faces"):  # padding is not counted
+        draw(several)
+
+
 @pytest.mark.parametrize(
     "shading", ["smooth", pytest.param("flat", marks=pytest.mark.slow)]
 )

@@ -19,7 +19,7 @@ from jaxsoftras.kernels.options import (
     RasterOptions,
 )
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.rasterization import inputs, large_faces
+from jaxsoftras.rasterization import inputs, known_faces, large_faces
 
 
 class Fragments(NamedTuple):
@@ -55,7 +55,9 @@ def find_fragments(
 
     ``depth`` and ``weights`` are differentiable in ``face_vertices``, at a given
     visibility: which face is nearest has no gradient. `interpolate` turns fragments
-    into images of normals, positions or any other attribute.
+    into images of normals, positions or any other attribute. Faces that `rasterize`
+    does not draw are not found; outside of traces, a warning tells of corners that are
+    NaN.
 
     Args:
         face_vertices: ``[..., F, 3, 3]`` corners, NDC and depth.
@@ -95,7 +97,7 @@ def find_fragments(
     )
     size = checks.as_image_size(image_size)
     face_vertices = inputs.as_corners(face_vertices)
-    large = large_faces.are_known(face_vertices)
+    large = known_faces.have_far_corners(face_vertices)
     return find_fragments_with(options, size, face_vertices, large=large)
 
 

@@ -7,7 +7,7 @@ corner is far away, the lines that pass the image stay, and those that pass far 
 it come nearer; the new corners are where they meet.
 
 This costs as much as a silhouette, so that it is done only where the corners are known
-to need it: in calls outside of `jax.jit`.
+to need it (see `known_faces`): in calls outside of `jax.jit`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jax.typing import ArrayLike
 
-from jaxsoftras import checks, geometry
+from jaxsoftras import geometry
 from jaxsoftras.kernels import shading
 from jaxsoftras.rasterization.attributes import at_new_corners
 
@@ -31,26 +29,10 @@ _REACH = 16.0  # NDC: lines that pass farther from the centre come nearer
 _NARROW = 2 * _REACH / _FAR
 
 
-@jax.jit
-def _any_far(faces: jax.Array) -> jax.Array:
-    return jnp.any(_are_far(faces))
-
-
-def _are_far(faces: jax.Array) -> jax.Array:
+def are_far(faces: jax.Array) -> jax.Array:
     """Which faces ``[..., 3, D]`` have a corner that is far, and are drawn."""
     size = jnp.max(jnp.abs(faces[..., :2]), axis=(-2, -1))
     return (size > _FAR) & (size <= geometry.FARTHEST)
-
-
-def are_known(faces: ArrayLike) -> bool:
-    """Whether faces ``[..., F, 3, D]`` are known to have a corner far away.
-
-    See `checks.evaluate_known`; under `jax.jit` and `jax.vmap` they are not.
-    """
-    shape = np.shape(faces)
-    if jnp.result_type(faces) != jnp.float32 or len(shape) < 3 or 0 in shape:
-        return False
-    return bool(checks.evaluate_known(_any_far, faces))
 
 
 class Near(NamedTuple):
@@ -254,7 +236,7 @@ def bring_near(faces: jax.Array, perspective: bool, *, parallel: bool = False) -
         far = jnp.zeros_like(faces, shape=faces.shape[:-2], dtype=bool)
         return Near(faces, jnp.zeros_like(faces, shape=(*far.shape, 3, 3)), far)
     xs, ys = ([faces[..., k, axis] for k in range(3)] for axis in range(2))
-    far = _are_far(faces)
+    far = are_far(faces)
     linear: list[jax.Array] = []
     if faces.shape[-1] == 3:
         depths = faces[..., 2]

@@ -20,7 +20,7 @@ from jaxsoftras.kernels.options import (
     RasterOptions,
 )
 from jaxsoftras.kernels.scene import Scene, Task
-from jaxsoftras.rasterization import fragments, inputs, large_faces
+from jaxsoftras.rasterization import fragments, inputs, known_faces, large_faces
 from jaxsoftras.rasterization.attributes import (
     FaceAttributes,
     FaceLight,
@@ -72,7 +72,7 @@ def silhouette(
 
     A face covers nothing and receives no gradient if a corner is not finite, is farther
     than 1e8 from the origin or, where there are depths, lies on or behind the camera's
-    plane (depth <= 0).
+    plane (depth <= 0). Outside of traces, a warning tells of corners that are NaN.
 
     Args:
         face_vertices: ``[..., F, 3, 2]`` or ``[..., F, 3, 3]`` corners of the faces,
@@ -126,7 +126,7 @@ def silhouette(
         checks.as_image_size(image_size),
         face_vertices,
         sigma=checks.as_argument(sigma),
-        large=large_faces.are_known(face_vertices),
+        large=known_faces.have_far_corners(face_vertices),
     )
 
 
@@ -206,7 +206,8 @@ def rasterize(
     Hessian-vector products. The weights are stable for any gamma.
 
     A face is not drawn, and receives no gradient, if a corner is not finite, or a
-    texture coordinate is not.
+    texture coordinate is not. Outside of traces, a warning tells of corners that are
+    NaN.
 
     docs/fidelity.md lists where this departs from the original, and how to match it.
 
@@ -305,7 +306,7 @@ def rasterize(
         background=inputs.checked_background(background),
         face_light=face_light,
         transparent=bool(transparent),
-        large=large_faces.are_known(face_vertices),
+        large=known_faces.have_far_corners(face_vertices),
     )
 
 

@@ -102,17 +102,6 @@ def test_gradients_equal_double_precision(kind, x64):
     np.testing.assert_allclose(got, expected, atol=2e-3 * np.abs(expected).max())
 
 
-def test_is_done_where_corners_are_known():
-    faces = jnp.asarray(draw_faces(half_plane, 1e6, 1))
-    assert large_faces.are_known(faces) and large_faces.are_known(np.asarray(faces))
-    assert not large_faces.are_known(faces / 1e4)
-    assert not large_faces.are_known(faces * 1e4)  # not drawn
-    known = []
-    jax.grad(lambda f: (known.append(large_faces.are_known(f)), f.sum())[1])(faces)
-    jax.jit(lambda f: known.append(large_faces.are_known(f)))(faces)
-    assert known == [True, False]
-
-
 @pytest.mark.parametrize("interpolation", ["perspective", "orthographic"])
 @pytest.mark.slow
 def test_fragments_have_the_weights_of_the_given_corners(interpolation, x64):
