@@ -21,32 +21,44 @@ from jaxsoftras.rasterization.attributes import (
 from jaxsoftras.settings import Settings
 
 
-def _points_and_normals(mesh: Mesh, settings: Settings) -> tuple[jax.Array, jax.Array]:
-    """Places that are lit, ``[..., N, 3]``, and their unit normals: N = V or F."""
-    vertices = jnp.asarray(mesh.vertices)
-    corners = gather_corners(vertices, mesh.faces)
-    if settings.shading == "flat":
-        return jnp.mean(corners, axis=-2), normals.face_normals(corners)
-    of_vertices = normals.vertex_normals_from_corners(
+def _vertex_normals(mesh: Mesh, corners: jax.Array, settings: Settings) -> jax.Array:
+    """Unit normals of the vertices, ``[..., V, 3]``."""
+    return normals.vertex_normals_from_corners(
         corners,
         mesh.faces,
-        vertices.shape[-2],
+        mesh.vertices.shape[-2],
         two_sided=settings.double_sided,
     )
-    return vertices, of_vertices
-
-
-def _to_corners(values: jax.Array, mesh: Mesh, settings: Settings) -> jax.Array:
-    """Values of the places that are lit, ``[..., N, C]``, at the corners of faces."""
-    if settings.shading == "flat":
-        return jnp.stack([values, values, values], axis=-2)
-    return gather_corners(values, mesh.faces, padding=0.0)
 
 
 def corner_normals(mesh: Mesh, settings: Settings) -> jax.Array:
     """Unit normals at the corners of the faces, ``[..., F, 3, 3]``, world space."""
-    _, directions = _points_and_normals(mesh, settings)
-    return _to_corners(directions, mesh, settings)
+    corners = gather_corners(jnp.asarray(mesh.vertices), mesh.faces)
+    if settings.shading == "flat":
+        return jnp.stack([normals.face_normals(corners)] * 3, axis=-2)
+    return gather_corners(_vertex_normals(mesh, corners, settings), mesh.faces, 0.0)
+
+
+def _are_on_hidden_side(
+    directions: jax.Array, corners: jax.Array, camera: Camera
+) -> jax.Array:
+    """Whether normals at corners are on that side of their faces which is not seen.
+
+    Args:
+        directions: ``[..., F, 3, 3]``.
+        corners: ``[..., F, 3, 3]``, finite.
+        camera: that sees the faces.
+
+    Returns:
+        ``[..., F, 3, 1]``; of a normal in the plane of its face, it is not.
+    """
+    to_eye = -camera.axes[..., 2, :][..., None, :]
+    if camera.projection != "orthographic":
+        to_eye = camera.position[..., None, :] - corners[..., 0, :]
+    front = normals.face_normals(corners)
+    from_behind = jnp.sum(front * to_eye, axis=-1, keepdims=True) < 0
+    seen = jnp.where(from_behind, -front, front)[..., None, :]
+    return jnp.sum(directions * seen, axis=-1, keepdims=True) < 0
 
 
 def light_faces(
@@ -57,18 +69,43 @@ def light_faces(
     settings: Settings,
 ) -> FaceLight:
     """Light at the corners of the faces, ``[..., F, 3, 3]``; the mesh is checked."""
-    points, directions = _points_and_normals(mesh, settings)
     parallel = camera.projection == "orthographic"
-    light = illuminate(
-        viewing.zero_nonfinite(points),
-        directions,
-        lights,
-        None if parallel else camera.position,
-        to_eye=-camera.axes[..., 2, :] if parallel else None,
-        material=material,
-        two_sided=settings.double_sided,
-    )
-    return FaceLight(*(_to_corners(part, mesh, settings) for part in light))
+    vertices = jnp.asarray(mesh.vertices)
+    corners = gather_corners(vertices, mesh.faces)
+
+    def light(points: jax.Array, directions: jax.Array, two_sided: bool):
+        return illuminate(
+            viewing.zero_nonfinite(points),
+            directions,
+            lights,
+            None if parallel else camera.position,
+            to_eye=-camera.axes[..., 2, :] if parallel else None,
+            material=material,
+            two_sided=two_sided,
+        )
+
+    if settings.shading == "flat":
+        centers, directions = jnp.mean(corners, axis=-2), normals.face_normals(corners)
+        lit = light(centers, directions, settings.double_sided)
+        return FaceLight(*(jnp.stack([part] * 3, axis=-2) for part in lit))
+    directions = _vertex_normals(mesh, corners, settings)
+    sides = [light(vertices, directions, False)]
+    if settings.double_sided:
+        # Normals that face away are turned in faces that are seen from behind alone.
+        # In others they lie beyond the rim of what is seen: were they turned as a
+        # vertex passes it, images would jump.
+        sides.append(light(vertices, directions, True))
+    parts = [part for side in sides for part in side]
+    lit = gather_corners(jnp.concatenate(parts, axis=-1), mesh.faces, 0.0)
+    lit = jnp.split(lit, len(parts), axis=-1)
+    if settings.double_sided:
+        hidden = _are_on_hidden_side(
+            gather_corners(directions, mesh.faces, 0.0),
+            viewing.zero_nonfinite(corners),
+            camera,
+        )
+        lit = [jnp.where(hidden, *pair) for pair in zip(lit[2:], lit[:2], strict=True)]
+    return FaceLight(*lit)
 
 
 def _colors(mesh: Mesh, batch: tuple[int, ...]) -> jax.Array:

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import guesses
+from jaxsoftras.normals import normalize
 
-# A vector with no component beyond this has no direction. The square of its reciprocal
-# is still finite in single precision.
-_NO_LENGTH = 1e-18
+# Distances, and divisors of attenuated light, that are 0: the square of the reciprocal
+# of a greater one is finite in single precision.
+_NOTHING = 1e-18
 
 # Cosine below which there is no highlight. It stands for 0, where derivatives of the
 # power need not be finite.
@@ -148,20 +148,10 @@ def _check(correct, value: ArrayLike, message: str) -> None:
         raise ValueError(f"{message}, not {np.asarray(value).tolist()}.")
 
 
-def _unit(vectors: jax.Array) -> jax.Array:
-    """Vectors ``[..., 3]`` of length 1, or 0 where there is no direction."""
-    # scale first: the squares of a small face's normal underflow
-    size = lax.stop_gradient(jnp.max(jnp.abs(vectors), axis=-1, keepdims=True))
-    valid = size > _NO_LENGTH
-    scaled = jnp.where(valid, vectors, 0) / jnp.where(valid, size, 1)
-    square = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
-    return scaled / jnp.sqrt(jnp.where(valid, square, 1))
-
-
 def _length(vectors: jax.Array) -> jax.Array:
     """Lengths ``[..., 1]`` of vectors ``[..., 3]``; zero gradient at length 0."""
     square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-    valid = square > _NO_LENGTH**2
+    valid = square > _NOTHING**2
     return jnp.where(valid, jnp.sqrt(jnp.where(valid, square, 1)), 0)
 
 
@@ -244,14 +234,14 @@ def _attenuate(
 ) -> tuple[jax.Array, jax.Array | float]:
     """Unit vectors from points to a light ``[..., N, 3]``, and its strength there."""
     if isinstance(light, DirectionalLight):
-        return _unit(jnp.asarray(light.direction)), 1.0
+        return normalize(jnp.asarray(light.direction)), 1.0
     offset = jnp.asarray(light.position) - points
     distance = _length(offset)
     constant, linear, quadratic = jnp.split(jnp.asarray(light.attenuation), 3, axis=-1)
     divisor = constant + (linear + quadratic * distance) * distance
     # a light without the constant term is infinite where it stands
-    valid = divisor > _NO_LENGTH
-    return _unit(offset), jnp.where(valid, 1 / jnp.where(valid, divisor, 1), 0)
+    valid = divisor > _NOTHING
+    return normalize(offset), jnp.where(valid, 1 / jnp.where(valid, divisor, 1), 0)
 
 
 def _highlight(facing: jax.Array, cosine: jax.Array, shininess: jax.Array) -> jax.Array:
@@ -369,8 +359,8 @@ def _illuminate(
             f"{', '.join(str(list(array.shape[:-2])) for array in others)}."
         ) from None
 
-    normals = _unit(normals)
-    to_eye = None if eye is None else _unit(eye if parallel else eye - points)
+    normals = normalize(normals)
+    to_eye = None if eye is None else normalize(eye if parallel else eye - points)
     if two_sided and to_eye is not None:
         normals = jnp.where(_dot(normals, to_eye) < 0, -normals, normals)
     diffuse = specular = jnp.zeros_like(points, shape=shape)
@@ -382,7 +372,7 @@ def _illuminate(
         facing = _dot(normals, to_light)
         diffuse += light.color * strength * jnp.maximum(facing, 0)
         if to_eye is not None:
-            cosine = _dot(normals, _unit(to_light + to_eye))
+            cosine = _dot(normals, normalize(to_light + to_eye))
             highlight = _highlight(facing, cosine, shininess)
             specular += light.specular * reflected * strength * highlight
     return Illumination(diffuse, specular)

@@ -12,9 +12,9 @@ from jax.typing import ArrayLike
 from jaxsoftras import checks, known
 from jaxsoftras.mesh import checked_faces, gather_corners, vertex_sums
 
-# Square of twice the area of a face below which it has no direction: the derivatives of
-# 1 / length stay finite in single precision.
-_NO_AREA = 1e-24
+# A vector with no component beyond this has no direction. The square of its reciprocal
+# is still finite in single precision.
+_NO_LENGTH = 1e-18
 # Square of the part of the faces' areas that is left where normals cancel: rounding.
 _CANCELLED = 1e-8
 
@@ -49,10 +49,14 @@ def normalize(vectors: jax.Array) -> jax.Array:
         [[0.  0.6 0.8]
          [0.  0.  0. ]]
     """
-    length2 = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-    enough = length2 > _NO_AREA
+    # scale first: the squares of a small face's area vector underflow
+    size = jnp.max(jnp.abs(vectors), axis=-1, keepdims=True)
+    enough = size > _NO_LENGTH
+    size = jax.lax.stop_gradient(jnp.where(enough, size, 1))
     # both branches of `where` stay finite, so that their derivatives do
-    return jnp.where(enough, vectors * jax.lax.rsqrt(jnp.where(enough, length2, 1)), 0)
+    scaled = jnp.where(enough, vectors, 0) / size
+    square = jnp.sum(scaled * scaled, axis=-1, keepdims=True)
+    return scaled * jax.lax.rsqrt(jnp.where(enough, square, 1))
 
 
 def face_normals(corners: ArrayLike) -> jax.Array:
@@ -63,7 +67,7 @@ def face_normals(corners: ArrayLike) -> jax.Array:
 
     Returns:
         ``[..., F, 3]``, outward for faces that are counter-clockwise seen from outside;
-        zero, with zero gradient, for faces without area (below 5e-13) and for padding;
+        zero, with zero gradient, for faces without area (below 5e-19) and for padding;
         in single precision for corners of half precision, whose areas would underflow.
 
     Raises:

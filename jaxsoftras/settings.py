@@ -46,7 +46,7 @@ class Settings(RasterOptions):
 
     See `RasterOptions` for the others. An orthographic camera always has the
     ``interpolation`` of that name. With ``double_sided`` faces, light falls on the
-    side that is seen.
+    side that is seen: in faces seen from behind, normals that face away are turned.
     """
 
     sigma: ArrayLike = 1e-4

@@ -37,42 +37,68 @@ def may_need_clipping(vertices: ArrayLike, camera: Camera, settings: Settings) -
 
 
 @jax.jit
-def _inspect(image: jax.Array, vertices: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Whether images ``[...]`` show something, and whether all vertices are finite."""
+def _inspect(image: jax.Array, *points: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether images ``[...]`` show something, and whether all points are finite."""
     shows = jnp.max(image[..., -1], axis=(-2, -1)) > 0
-    return shows, jnp.all(jnp.isfinite(vertices))
+    finite = [jnp.all(jnp.isfinite(array)) for array in points]
+    return shows, jnp.all(jnp.stack(finite))
 
 
-def _count_lost(mesh: Mesh) -> str | None:
-    """The number of faces that are not drawn for their vertices, if there are any."""
-    lost = ~np.all(np.isfinite(np.asarray(mesh.vertices, np.float32)), axis=-1)
-    faces = np.asarray(mesh.faces)
+def _points(mesh: Mesh) -> list[jax.Array]:
+    """What places a mesh: vertices, and texture coordinates if it has any."""
+    coordinates = getattr(mesh.texture, "coordinates", None)
+    given = [mesh.vertices] if coordinates is None else [mesh.vertices, coordinates]
+    return [jnp.asarray(array) for array in given]
+
+
+def _not_finite(array: ArrayLike) -> np.ndarray:
+    return ~np.all(np.isfinite(np.asarray(array, np.float32)), axis=-1)
+
+
+def _explain_lost(mesh: Mesh) -> str | None:
+    """The faces that are not drawn for a point that is not finite, if there are any."""
+    lost, faces = _not_finite(mesh.vertices), np.asarray(mesh.faces)
     batch = np.broadcast_shapes(lost.shape[:-1], faces.shape[:-2])
     lost = np.broadcast_to(lost, (*batch, lost.shape[-1]))
     faces = np.broadcast_to(faces, (*batch, *faces.shape[-2:]))
     corners = faces.reshape(*batch, -1)
-    hit = np.take_along_axis(lost, np.maximum(corners, 0), axis=-1) & (corners >= 0)
-    count = np.sum(np.any(hit.reshape(faces.shape), axis=-1))
-    if not count:
-        return None  # none of a face
-    return (
-        f"{count} of {np.sum(faces[..., 0] >= 0)} faces have a vertex that is not "
-        "finite, and are not drawn."
-    )
+    hit = np.take_along_axis(lost, np.maximum(corners, 0), axis=-1).reshape(faces.shape)
+    exists = faces[..., 0] >= 0
+    kinds = {"vertex": np.any(hit, axis=-1)}
+    coordinates = getattr(mesh.texture, "coordinates", None)
+    if coordinates is not None:
+        kinds["texture coordinate"] = np.any(_not_finite(coordinates), axis=-1)
+    for kind, missing in kinds.items():
+        if count := np.sum(missing & exists):
+            return (
+                f"{count} of {np.sum(np.broadcast_to(exists, missing.shape))} faces "
+                f"have a {kind} that is not finite, and are not drawn."
+            )
+    return None  # no face has them
+
+
+_FRAMED = "jaxsoftras.frame(mesh) makes a camera that shows it."
 
 
 def _explain(mesh: Mesh, camera: Camera) -> str:
-    """The reason why no face is seen."""
+    """The reason why no face is seen, and what to do."""
     points = pose.transform_to_camera(
         jnp.asarray(mesh.vertices, jnp.float32), camera.axes, camera.position
     )
     points = np.asarray(project_from_camera(camera, points))
     finite = np.all(np.isfinite(points), axis=-1)
     if not np.any(finite):
-        return "its vertices are not finite"
-    if np.all(points[finite][:, 2] <= 0):
-        return "it lies behind the camera"
-    return "it lies beside the image"
+        return "its vertices are not finite."
+    coordinates = getattr(mesh.texture, "coordinates", None)
+    if coordinates is not None and np.all(np.any(_not_finite(coordinates), axis=-1)):
+        return "its texture coordinates are not finite."
+    points = points[finite]
+    if np.all(points[:, 2] <= 0):
+        return f"it lies behind the camera. {_FRAMED}"
+    within = np.all(np.abs(points[:, :2]) <= 1, axis=-1) & (points[:, 2] > 0)
+    if np.all(within):
+        return "it is too small. Scale it and the distance of the camera."
+    return f"it lies beside the image. {_FRAMED}"
 
 
 def _explain_no_color(mesh: Mesh, camera: Camera, settings: Settings) -> str | None:
@@ -108,18 +134,16 @@ def warn_of_what_is_not_seen(
         return
     if not mesh.faces.shape[-2] or not image.size or not image.is_fully_addressable:
         return
-    shows, finite = map(np.asarray, _inspect(image, jnp.asarray(mesh.vertices)))
+    shows, finite = map(np.asarray, _inspect(image, *_points(mesh)))
     if mesh.faces.ndim > 2:  # an image of padding alone is meant to be empty
         shows = shows | np.all(np.asarray(mesh.faces) < 0, axis=(-2, -1))
     message = None
     if not np.all(shows):
         count = f"{np.sum(~shows)} of {shows.size} images show" if shows.ndim else ""
-        message = f"{count or 'The image shows'} nothing of the mesh"
-        if not np.any(shows):
-            message += f": {_explain(mesh, camera)}"
-        message += ". jaxsoftras.frame(mesh) makes a camera that shows it."
+        reason = f". {_FRAMED}" if np.any(shows) else f": {_explain(mesh, camera)}"
+        message = f"{count or 'The image shows'} nothing of the mesh{reason}"
     elif not finite:
-        message = _count_lost(mesh)
+        message = _explain_lost(mesh)
     elif not settings.far_follows_scene:
         message = _explain_no_color(mesh, camera, settings)
     if message:

@@ -109,3 +109,21 @@ def test_derivatives(x64):
     assert exact == pytest.approx(float(ahead - behind) / 2e-6, rel=1e-6)
     numeric = (gradient_ahead - gradient_behind) / 2e-6
     np.testing.assert_allclose(product, numeric, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_any_unit(unit):
+    """Areas of 1e-18 and 1e14: their squares are no numbers of single precision."""
+    sphere = mesh.icosphere(2)
+    vertices = jnp.asarray(unit * np.asarray(sphere.vertices), jnp.float32)
+    got = normals.vertex_normals(vertices, sphere.faces)
+    usual = normals.vertex_normals(sphere.vertices, sphere.faces)
+    np.testing.assert_allclose(got, usual, atol=1e-5)
+
+    def slant(vertices):
+        return jnp.sum(normals.vertex_normals(vertices, sphere.faces)[:, 0] ** 3)
+
+    by_unit = unit * jax.grad(slant)(vertices)
+    np.testing.assert_allclose(
+        by_unit, jax.grad(slant)(jnp.asarray(sphere.vertices)), atol=1e-4
+    )

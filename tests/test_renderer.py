@@ -1,5 +1,6 @@
 """The one call: mesh, camera, lights and settings to an image."""
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -38,12 +39,10 @@ def test_is_the_sum_of_its_parts():
         jaxsoftras.DirectionalLight(jnp.array([1.0, 1.0, -1.0]), 0.6, 0.3),
         jaxsoftras.PointLight(jnp.array([0.0, 2.0, -2.0]), jnp.array([0.5, 0.0, 0.0])),
     )
-    image = draw(
-        mesh(jaxsoftras.VertexColors(COLORS)),
-        CAMERA,
-        lights,
-        SETTINGS,
+    settings = dataclasses.replace(
+        SETTINGS, double_sided=False, front_face="counterclockwise"
     )
+    image = draw(mesh(jaxsoftras.VertexColors(COLORS)), CAMERA, lights, settings)
     assert image.shape == (20, 24, 4)
 
     @jax.jit
@@ -53,7 +52,6 @@ def test_is_the_sum_of_its_parts():
             jaxsoftras.vertex_normals(vertices, SPHERE.faces),
             lights,
             camera.position,
-            two_sided=True,
         )
         lit = colors * light.diffuse + light.specular
         return jaxsoftras.rasterize(
@@ -64,6 +62,7 @@ def test_is_the_sum_of_its_parts():
             (20, 24),
             sigma=1e-4,
             gamma=1e-3,
+            double_sided=False,
             implementation="reference",
         )
 
