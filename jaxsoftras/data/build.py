@@ -228,9 +228,12 @@ def make(
 def _check_arguments(
     root: Path, out: Path, jobs: int, shard: tuple[int, int] | None
 ) -> None:
-    if jobs < 1 or (shard and not 1 <= shard[0] <= shard[1]):
+    if jobs < 1:
+        raise ValueError(f"There must be at least one process, not {jobs}.")
+    if shard and not 1 <= shard[0] <= shard[1]:
         raise ValueError(
-            "There must be at least one process, and part i of n has i from 1 to n."
+            f"Parts are numbered from 1 to n: there is no part {shard[0]} of "
+            f"{shard[1]}."
         )
     if out == root or root in out.parents:
         raise ValueError(

@@ -291,9 +291,9 @@ def test_damaged_or_pickled_objects_are_refused(meshes, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"jobs": 0}, "at least one process"),
-        ({"shard": (0, 2)}, "from 1 to n"),
-        ({"shard": (3, 2)}, "from 1 to n"),
+        ({"jobs": 0}, "^There must be at least one process, not 0.$"),
+        ({"shard": (0, 2)}, "^Parts are numbered .* no part 0 of 2.$"),
+        ({"shard": (3, 2)}, "^Parts are numbered .* no part 3 of 2.$"),
         ({"fractions": (1, 1, 0)}, "add up to 1"),
     ],
 )
