@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxsoftras import geometry, terminal
+from jaxsoftras import command_line, geometry, terminal
 from jaxsoftras.kernels import bench_timing, dispatch
 from jaxsoftras.kernels.bench_scenes import Draw, Inputs, Size, parse_size
 from jaxsoftras.kernels.bench_scenes import make_inputs as make_inputs
@@ -217,9 +217,14 @@ def main(
     names = sorted({name for draws in kinds.values() for name in draws})
     parser.add_argument("--what", nargs="+", choices=[*kinds], default=[*kinds])
     parser.add_argument("--implementations", nargs="+", choices=names, default=names)
-    parser.add_argument("--repeats", type=int, default=10, help="default: %(default)s")
     parser.add_argument(
-        "--threads", type=int, default=1, help="programs that compile at a time"
+        "--repeats", type=command_line.positive, default=10, help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--threads",
+        type=command_line.positive,
+        default=1,
+        help="programs that compile at a time",
     )
     options = parser.parse_args(arguments)
     return terminal.run("bench", lambda: _run(options, kinds))
@@ -227,14 +232,14 @@ def main(
 
 def _run(options: argparse.Namespace, kinds: dict[str, dict[str, Draw]]) -> None:
     console = terminal.make_console(width=max(terminal.make_console().width, 132))
-    repeats, threads = max(options.repeats, 1), max(options.threads, 1)
     for what in options.what:
         draws = {
             name: draw
             for name, draw in kinds[what].items()
             if name in options.implementations
         }
-        console.print(compare(what, draws, options.sizes, repeats, threads))
+        table = compare(what, draws, options.sizes, options.repeats, options.threads)
+        console.print(table)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ def build(
 
     A mesh that is broken is left out, and the report says why; nothing else stops at
     it. The same call again resumes an interrupted build. A complete data set that an
-    earlier build left in the folder is replaced, unless nothing could be built.
+    earlier build with the same options left in the folder is replaced, unless nothing
+    could be built.
 
     Args:
         meshes: folder of the meshes.
@@ -121,8 +122,8 @@ def build(
 
     Raises:
         FileNotFoundError: there are no meshes.
-        FileExistsError: ``out`` holds something else, or a part of a data set that is
-            made with other options.
+        FileExistsError: ``out`` holds something else, or a data set or a part of one
+            that is made with other options.
         ValueError: an argument is out of range.
         MissingExtraError: mapbox_earcut or Pillow is not installed.
 
@@ -228,9 +229,12 @@ def make(
 def _check_arguments(
     root: Path, out: Path, jobs: int, shard: tuple[int, int] | None
 ) -> None:
-    if jobs < 1 or (shard and not 1 <= shard[0] <= shard[1]):
+    if jobs < 1:
+        raise ValueError(f"There must be at least one process, not {jobs}.")
+    if shard and not 1 <= shard[0] <= shard[1]:
         raise ValueError(
-            "There must be at least one process, and part i of n has i from 1 to n."
+            f"Parts are numbered from 1 to n: there is no part {shard[0]} of "
+            f"{shard[1]}."
         )
     if out == root or root in out.parents:
         raise ValueError(
@@ -250,6 +254,12 @@ def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
     description.check_replaceable(
         out, _PROGRAM, pair_names, kind="that was built", others=[_KEPT]
     )
+    about = description.read(out)
+    if about and (other := _name_others(about.content["made_by"], settings)):
+        raise FileExistsError(
+            f"{out} holds a data set that was built with another {other}: use the "
+            "same, remove it, or choose another folder."
+        )
     try:
         before = json.loads((kept / _SETTINGS).read_text())
     except FileNotFoundError:
@@ -260,12 +270,16 @@ def _open_kept(out: Path, options: Options, fractions: Sequence[float]) -> Path:
     except ValueError:
         before = {}
     if before != settings:
-        other = [name for name in settings if before.get(name) != settings[name]]
         raise FileExistsError(
             f"{out} holds a part of a data set that is built with another "
-            f"{' and '.join(other)}: use the same, or delete {kept}."
+            f"{_name_others(before, settings)}: use the same, or delete {kept}."
         )
     return kept
+
+
+def _name_others(before: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Names the settings that were others before; empty if none was."""
+    return " and ".join(k for k, value in settings.items() if before.get(k) != value)
 
 
 def _run(

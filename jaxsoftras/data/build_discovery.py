@@ -16,6 +16,14 @@ from jaxsoftras.data.description import check_distinct, check_name
 from jaxsoftras.data.split import ALL_SPLITS, SPLITS, STYLE
 from jaxsoftras.meshfile.formats import FORMATS
 
+# suffixes of meshes and scenes that `load_mesh` does not read
+_FOREIGN = frozenset(
+    "3dm 3ds 3mf abc ac amf blend c4d ctm dae drc dxf fbx iges igs lwo ma max mb mesh "
+    "ms3d msh skp step stp u3d usd usda usdc usdz vrml vtk vtp wrl x3d x3dv".split()
+)
+_UNREAD = "its format is not read: convert it to OBJ, glTF or PLY"
+_LOOP = "the link leads to a folder that it lies in"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -48,6 +56,14 @@ class Discovery:
     names: dict[str, str] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
+    def leave_out(self, file: str, reason: str) -> None:
+        """Adds to what is left out; a name that is no text is escaped."""
+        try:
+            file.encode()
+        except UnicodeEncodeError:
+            file = ascii(file)
+        self.left_out.append((file, reason))
+
 
 def discover(root: Path, fractions: Sequence[float]) -> Discovery:
     """Finds all mesh files, at any depth within the categories.
@@ -55,7 +71,9 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
     Names that begin with a dot are passed over. Where a category has folders named
     train, val or test, they are its splits; elsewhere a hash of the name chooses, so
     that an object stays in its split whatever else is added or removed. A folder named
-    style is the split of this name in either case.
+    style is the split of this name in either case. Meshes of formats that are not read
+    are left out with a reason, unless a mesh beside them has the same name, and so are
+    links to folders that they lie in.
 
     Args:
         root: folder with one sub-folder for each category.
@@ -73,10 +91,18 @@ def discover(root: Path, fractions: Sequence[float]) -> Discovery:
     for entry in sorted(root.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if _leads_back(entry):
+            found.leave_out(f"{entry.name}/", _LOOP)
+        elif entry.is_dir():
             _search_category(entry, fractions, found)
-        elif _is_mesh(entry):
-            found.left_out.append((entry.name, "it lies in no category's sub-folder"))
+        elif _is_mesh(entry) or _is_foreign(entry):
+            found.leave_out(entry.name, "it lies in no category's sub-folder")
+    unread = [file for file, reason in found.left_out if reason == _UNREAD]
+    if unread and not found.objects:
+        raise FileNotFoundError(
+            f"{root} has no mesh files that are read ({', '.join(FORMATS)}) in a "
+            f"sub-folder: convert others, such as {unread[0]}, to OBJ, glTF or PLY."
+        )
     if not found.objects:
         raise FileNotFoundError(
             f"{root} has no mesh files ({', '.join(FORMATS)}) in a sub-folder; it "
@@ -156,12 +182,15 @@ def _search_category(
         inner = PurePosixPath(path.relative_to(folder).as_posix())
         file = f"{key}/{inner}"
         if path.exists() and not path.is_file():  # a pipe would be waited for
-            found.left_out.append((file, "it is not a regular file"))
+            found.leave_out(file, "it is not a regular file")
+            continue
+        if _is_foreign(path):
+            found.leave_out(file, _UNREAD)
             continue
         try:
             file.encode()
         except UnicodeEncodeError:
-            found.left_out.append((ascii(file), "its name is not text in UTF-8"))
+            found.leave_out(file, "its name is not text in UTF-8")
             continue
         if (split := inner.parts[0]) in given:
             name = str(inner.relative_to(split).with_suffix(""))
@@ -169,32 +198,56 @@ def _search_category(
             name = str(inner.with_suffix(""))
             split = choose_split(name, fractions)
         else:
-            found.left_out.append((file, "it lies in no folder of a split"))
+            found.leave_out(file, "it lies in no folder of a split")
             continue
         found.objects.append(Found(key, split, name, file))
     if len(found.objects) == before:
-        found.left_out.append((f"{key}/", "the folder has no mesh files to build from"))
+        found.leave_out(f"{key}/", "the folder has no mesh files to build from")
 
 
 def _walk(folder: Path, found: Discovery) -> Iterator[Path]:
     """Mesh files in a folder and those below it, in order; links are followed once."""
 
-    def leave_out(error: OSError) -> None:
-        file = Path(error.filename).relative_to(folder.parent).as_posix()
-        found.left_out.append((f"{file}/", error.strerror or str(error)))
+    def leave_out(path: str | Path, reason: str) -> None:
+        file = Path(path).relative_to(folder.parent).as_posix()
+        found.leave_out(f"{file}/", reason)
+
+    def explain(error: OSError) -> None:
+        leave_out(error.filename, error.strerror or str(error))
 
     visited = set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=leave_out):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=explain):
         real = os.path.realpath(place)
         if real in visited:
             folders.clear()
             continue
         visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and _is_mesh(Path(name)):
-                yield Path(place, name)
+        below = sorted(name for name in folders if not name.startswith("."))
+        loops = [name for name in below if _leads_back(Path(place, name))]
+        for name in loops:
+            leave_out(Path(place, name), _LOOP)
+        folders[:] = [name for name in below if name not in loops]
+        paths = [Path(place, name) for name in sorted(files) if name[0] != "."]
+        meshes = {path.stem for path in paths if _is_mesh(path)}
+        for path in paths:
+            # the same shape in another format, which its program has left there
+            if _is_mesh(path) or (_is_foreign(path) and path.stem not in meshes):
+                yield path
+
+
+def _leads_back(path: Path) -> bool:
+    """Whether a path is a link to a folder that it lies in, directly or by links."""
+    if not os.path.islink(path):
+        return False
+    target = os.path.realpath(path)
+    return any(
+        Path(os.path.realpath(parent)).is_relative_to(target) for parent in path.parents
+    )
 
 
 def _is_mesh(path: Path) -> bool:
     return path.suffix.lower().removeprefix(".") in FORMATS
+
+
+def _is_foreign(path: Path) -> bool:
+    return path.suffix.lower().removeprefix(".") in _FOREIGN

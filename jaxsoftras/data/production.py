@@ -36,10 +36,11 @@ def check_options(seed: int, image_size: int, renderer: str) -> tuple[int, int]:
         ValueError: no data set can be made with the options.
     """
     seed, image_size = operator.index(seed), operator.index(image_size)
-    if seed < 0 or not 1 <= image_size <= _LARGEST_IMAGE:
+    if seed < 0:
+        raise ValueError(f"The seed must not be negative, as {seed} is.")
+    if not 1 <= image_size <= _LARGEST_IMAGE:
         raise ValueError(
-            "The seed must not be negative and the image size must be from 1 to "
-            f"{_LARGEST_IMAGE}, not {seed} and {image_size}."
+            f"The image size must be from 1 to {_LARGEST_IMAGE}, not {image_size}."
         )
     checks.check_choice("renderer", renderer, Renderer)
     return seed, image_size

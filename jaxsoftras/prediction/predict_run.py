@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import rich.console
 import rich.markup
@@ -19,36 +18,17 @@ from jaxsoftras import (
     meshfile,
     model_files,
     models,
-    strict_json,
     terminal,
     texture,
 )
-from jaxsoftras.prediction import drawing, inputs, pictures
+from jaxsoftras.prediction import drawing, inputs, pictures, summary
 from jaxsoftras.prediction.arguments import MOST_STEPS
-from jaxsoftras.prediction.predictor import Prediction, Predictor
+from jaxsoftras.prediction.predictor import Predictor
+from jaxsoftras.prediction.summary import Outcome
 from jaxsoftras.reconstruction import accelerators, runs
 
 _LOW = 0.6  # IoU below which a mesh hardly shows the picture's object
-_SUMMARY = "predictions.json"
 _FORMATS = ("glb", "obj", "ply")
-
-
-class Outcome(NamedTuple):
-    """Result of one picture, or the reason why there is none.
-
-    Attributes:
-        picture: its file.
-        name: name of the results.
-        mask: where its mask comes from; see `pictures.Picture`.
-        prediction: the mesh; None if the picture cannot be used.
-        notes: what the user should know; the reason if there is no mesh.
-    """
-
-    picture: Path
-    name: str
-    mask: str
-    prediction: Prediction | None
-    notes: tuple[str, ...]
 
 
 def predict_all(
@@ -64,7 +44,8 @@ def predict_all(
     """Predicts meshes of pictures and writes them to a folder.
 
     For a picture ``NAME.jpg``, these are ``NAME.glb``, ``NAME_turntable.gif`` and
-    ``NAME_views.png``, all or none. ``predictions.json`` lists them.
+    ``NAME_views.png``, all or none. ``predictions.json`` lists them, and those of
+    earlier calls that are still there.
 
     Args:
         predictor: the network.
@@ -90,7 +71,7 @@ def predict_all(
             "folder of masks, with the names of the pictures."
         )
     read = [*paths, *found, *([mask] if mask else [])]
-    results = [out / _SUMMARY]
+    results = [out / summary.FILE]
     results += [path for name in names for path in _name_files(out, name, format)]
     inputs.check_out(out, read, results)
     outcomes = []
@@ -99,7 +80,7 @@ def predict_all(
         outcomes.append(_predict_one(predictor, path, name, mask, refine, files))
         if progress:
             progress(len(outcomes), len(found))
-    _write_summary(out / _SUMMARY, outcomes, predictor, format)
+    summary.write(out, outcomes, predictor.orbit, format)
     return outcomes
 
 
@@ -139,38 +120,6 @@ def _without_texels(solid: mesh.Mesh, suffix: str) -> mesh.Mesh:
     """Leaves out texels where they would need further files, or cannot be held."""
     texels = isinstance(solid.texture, texture.SurfaceTexture)
     return solid._replace(texture=None) if texels and suffix != ".glb" else solid
-
-
-def _write_summary(
-    path: Path, outcomes: Sequence[Outcome], predictor: Predictor, format: str
-) -> None:
-    content = {
-        "elevation": predictor.orbit.elevation,
-        "distance": predictor.orbit.distance,
-        "predictions": [
-            {
-                "picture": str(outcome.picture),
-                "mesh": f"{outcome.name}.{format}",
-                "mask": outcome.mask,
-                "silhouette_iou": round(outcome.prediction.iou, 4),
-                "unrefined_silhouette_iou": round(outcome.prediction.unrefined_iou, 4),
-                "azimuth": round(outcome.prediction.azimuth, 2) % 360,
-                "elevation": round(outcome.prediction.elevation, 2),
-                "notes": outcome.notes,
-            }
-            for outcome in outcomes
-            if outcome.prediction
-        ],
-        "left_out": [
-            {"picture": str(outcome.picture), "reason": outcome.notes[0]}
-            for outcome in outcomes
-            if not outcome.prediction
-        ],
-    }
-    with atomic.file(path) as partial:
-        partial.write_text(
-            strict_json.dumps(content, indent=1) + "\n", encoding="ascii"
-        )
 
 
 def _print_table(console: rich.console.Console, outcomes: Sequence[Outcome]) -> None:

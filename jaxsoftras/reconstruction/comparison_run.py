@@ -86,7 +86,7 @@ def obtain(text: str, split: str, root: str | None = None) -> Candidate:
     subject = Subject(workdir, split, step, overrides)
     terminal.complain(f"{terminal.printable(text)}: step {step:,} has no scores yet.")
     scores, notes = evaluation_run.score(subject, DEFAULT_SURFACES)
-    metrics = evaluation_summary.summarize(scores, notes)
+    metrics = evaluation_summary.summarize(scores, [*subject.remarks, *notes])
     evaluation_writing.save(_folder(workdir, split) / f"step-{step}", metrics, scores)
     return Candidate(text, settings, scores, folder=folder)
 

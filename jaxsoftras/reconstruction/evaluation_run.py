@@ -98,7 +98,7 @@ def evaluate(
     begun = time.monotonic()
     scores, notes = score(subject, surfaces)
     seconds = time.monotonic() - begun
-    metrics = evaluation_summary.summarize(scores, notes)
+    metrics = evaluation_summary.summarize(scores, [*subject.remarks, *notes])
     console.print(evaluation_table.make_table(metrics, by))
     if metrics["mean_psnr"] is not None:
         console.print(evaluation_table.make_color_table(metrics))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -65,6 +66,7 @@ class Subject:
         split: the objects.
         sigma: sharpness of the rasterizer at this step, NDC squared.
         inverted: whether a model file says that its network takes inverted colours.
+        remarks: a warning that the data set is not that of the run, if it is not.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Subject:
         overrides: Sequence[str] = (),
         model: Path | None = None,
     ):
-        """Opens a checkpoint and a split.
+        """Opens a checkpoint and a split; warns of data that are not those of the run.
 
         Args:
             workdir: the run folder.
@@ -100,11 +102,13 @@ class Subject:
             settings, self.step = trained.config, trained.step
             self.inverted = trained.inverted
             values = jax.device_get(trained.variables)
-        self.settings = settings = _override_data(settings, overrides)
+        began, settings = settings.data, _override_data(settings, overrides)
+        self.settings = settings
         self.split = processes.in_turn(
             lambda: data.open_split(settings.data, split_name)
         )
         training.check_image_size(settings, self.split)
+        self.remarks = self._compare_data(began) if overrides and not model else []
         devices = accelerators.device_mesh(len(found), found)
         self.experiment = training.Experiment(settings, devices)
         like = jax.eval_shape(self.experiment.init, 0).variables
@@ -116,6 +120,22 @@ class Subject:
     @property
     def _source(self) -> config.Data | config.Source:
         return (*self.settings.data.sources, self.settings.data)[0]
+
+    def _compare_data(self, began: config.Data) -> list[str]:
+        """Warns if the data set is not that of the run; returns the warnings."""
+        chosen = self.settings.data
+        if not processes.on_first(
+            lambda: training_data.is_another(self._workdir, chosen)
+        ):
+            return []
+        roots = " and ".join(source.root for source in began.sources or (began,))
+        remark = (
+            f"The data set in {chosen.root} is not the one in {roots} that this run "
+            "began with: the results are those of the former."
+        )
+        if processes.is_first():
+            warnings.warn(remark, stacklevel=3)
+        return [remark]
 
     def find_meshes(self, folder: Path | None) -> true_meshes.TrueMeshes:
         """Finds the true meshes of the split; see `true_meshes.find_meshes`."""

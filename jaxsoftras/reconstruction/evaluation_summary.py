@@ -33,6 +33,7 @@ def summarize(scores: Scores, notes: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "split": scores.split,
         "step": scores.step,
+        "data": scores.data,
         **{f"mean_{name}": value for name, value in overall.items()},
         "intervals": {name: _as_list(whole) for name, (whole, _) in bounds.items()},
         "per_category": {

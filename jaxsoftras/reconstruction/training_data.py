@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxsoftras import atomic, data
+from jaxsoftras import atomic, config, data
 from jaxsoftras.data import agreement
 from jaxsoftras.data.mixture import Mixture
 
@@ -52,6 +52,25 @@ def check(
         )
     agreement.check_agreement(source)
     return described
+
+
+def is_another(workdir: Path, settings: config.Data) -> bool:
+    """Whether a data set lacks objects that a run began with, or has others.
+
+    Categories that are left out make no other data set. Its training images are read
+    for a moment; one without them is another.
+
+    Args:
+        workdir: the run folder. If it holds no description, nothing can be told.
+        settings: source, folder and categories of the data set.
+    """
+    if (before := _read(workdir / FILE)) is None:
+        return False
+    try:
+        described = describe(data.open_training_set(settings))
+    except (FileNotFoundError, ValueError):
+        return True
+    return not all(entry in before for entry in described)
 
 
 def save(workdir: Path, described: Described) -> None:

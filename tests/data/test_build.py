@@ -269,6 +269,19 @@ def test_complete_data_sets_are_replaced_and_others_are_not(built, meshes, tmp_p
         make(root, out / "mine.txt")
 
 
+def test_complete_data_sets_of_other_options_are_not_replaced(built, meshes, tmp_path):
+    out = Path(shutil.copytree(built[0], tmp_path / "set"))
+    other = dataclasses.replace(QUICK, views=3, up="+Z", front="-Y")
+    message = "with another views and up and front: use the same, remove it, or choose"
+    for more in ({}, {"shard": (1, 9)}):
+        with pytest.raises(FileExistsError, match=message):
+            make(meshes, out, other, **more)
+    with pytest.raises(FileExistsError, match="with another splits"):
+        make(meshes, out, fractions=(0, 0, 1))
+    assert arrays(out) == arrays(built[0]) and not (out / ".partial").exists()
+    assert make(meshes, out).made == 7
+
+
 def test_other_options_do_not_mix(meshes, tmp_path):
     make(meshes, tmp_path / "set", shard=(1, 9))
     for options in (Options(size=16), Options(up="+Z", front="-Y")):
@@ -291,9 +304,9 @@ def test_damaged_or_pickled_objects_are_refused(meshes, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"jobs": 0}, "at least one process"),
-        ({"shard": (0, 2)}, "from 1 to n"),
-        ({"shard": (3, 2)}, "from 1 to n"),
+        ({"jobs": 0}, "^There must be at least one process, not 0.$"),
+        ({"shard": (0, 2)}, "^Parts are numbered .* no part 0 of 2.$"),
+        ({"shard": (3, 2)}, "^Parts are numbered .* no part 3 of 2.$"),
         ({"fractions": (1, 1, 0)}, "add up to 1"),
     ],
 )

@@ -49,7 +49,12 @@ def test_names_of_all_sorts(tmp_path):
         "my mugs/.cache/a.obj",
         "my mugs/a b.mtl",
         "my mugs/notes.txt",
+        "my mugs/a b.png",
+        "my mugs/license.txt",
         "03001627/1a2b/models/model_normalized.solid.binvox",
+        "03001627/1a2b/models/model_normalized.json",
+        "03001627/1a2b/models/model_normalized.bin",
+        "03001627/1a2b/models/model_normalized.fbx",  # the same shape once more
     ]
     found = discover(touch(tmp_path, *names, *ignored), HASHED)
     assert sorted(obj.file for obj in found.objects) == sorted(names)
@@ -137,12 +142,58 @@ def test_what_is_not_an_object_is_named(tmp_path):
     ]
 
 
+UNREAD = "its format is not read: convert it to OBJ, glTF or PLY"
+
+
+def test_formats_that_are_not_read_are_named(tmp_path):
+    root = touch(
+        tmp_path,
+        "top.fbx",
+        "bowl/a.step",
+        "mug/1/a.obj",
+        "mug/1/b.FBX",
+        "mug/2/a.blend",
+        "mug/3/a.usdz",
+    )
+    found = discover(root, HASHED)
+    assert [obj.file for obj in found.objects] == ["mug/1/a.obj"]
+    assert found.left_out == [
+        ("bowl/a.step", UNREAD),
+        ("bowl/", "the folder has no mesh files to build from"),
+        ("mug/1/b.FBX", UNREAD),
+        ("mug/2/a.blend", UNREAD),
+        ("mug/3/a.usdz", UNREAD),
+        ("top.fbx", "it lies in no category's sub-folder"),
+    ]
+    (root / "mug" / "1" / "a.obj").unlink()
+    with pytest.raises(FileNotFoundError, match="convert others, such as bowl/a.step"):
+        discover(root, HASHED)
+
+
 def test_links_are_followed_once(tmp_path):
     touch(tmp_path / "elsewhere", "deep/a.obj")
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "mug").symlink_to(tmp_path / "elsewhere")
+    root = touch(tmp_path / "root", "bowl/a.obj")
+    (root / "mug").symlink_to(tmp_path / "elsewhere")
+    (root / "bowl" / "again").symlink_to(tmp_path / "elsewhere")
+    (root / "bowl" / "twice").symlink_to(tmp_path / "elsewhere" / "deep")
+    expected = ["bowl/a.obj", "bowl/again/deep/a.obj", "mug/deep/a.obj"]
+    assert files(root) == expected
+
+
+def test_links_to_folders_that_they_lie_in_are_not_followed(tmp_path):
+    touch(tmp_path / "elsewhere", "deep/a.obj")
+    root = touch(tmp_path / "root", "bowl/a.obj", "cup/a.obj")
+    (root / "all").symlink_to(root)
+    (root / "bowl" / "up").symlink_to("..")
+    (root / "mug").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "deep" / "loop").symlink_to(tmp_path / "elsewhere")
-    assert files(tmp_path / "root") == ["mug/deep/a.obj"]
+    (tmp_path / "elsewhere" / "round").symlink_to(root)  # by way of the link mug
+    found = discover(root, HASHED)
+    expected = ["bowl/a.obj", "cup/a.obj", "mug/deep/a.obj"]
+    assert [obj.file for obj in found.objects] == expected
+    places = ["all/", "bowl/up/", "mug/round/", "mug/deep/loop/"]
+    reason = "the link leads to a folder that it lies in"
+    assert found.left_out == [(place, reason) for place in places]
 
 
 def test_names_that_are_no_text(tmp_path):

@@ -57,6 +57,14 @@ def test_sizes_of_the_wrong_form(size):
         bench.main(["--sizes", size])
 
 
+@pytest.mark.parametrize("option", ["--repeats", "--threads"])
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_numbers_that_are_not_positive(option, number, capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["--sizes", "1x20x16", option, number])
+    assert f"{number} is not positive" in capsys.readouterr().err
+
+
 def test_number_of_faces_that_no_sphere_has(capsys):
     assert bench.main(["--sizes", "1x21x16"]) == 2
     assert "not 21" in capsys.readouterr().err

@@ -83,6 +83,49 @@ def test_writes_mesh_turntable_views_and_summary(run, tmp_path):
         assert image.width > 4 * 192
 
 
+def test_numbers_of_earlier_calls_are_kept_with_their_meshes(run, tmp_path):
+    first = [save_opaque(tmp_path / f"{name}.png") for name in "abcd"]
+    out = tmp_path / "out"
+    assert run(*first, "--distance", 3)[0] == 0
+    earlier = json.loads((out / "predictions.json").read_text())["predictions"]
+    (out / "b.glb").unlink()
+    again = [save_opaque(tmp_path / name) for name in ("c.bmp", "e.png")]
+    assert run(*again, "--distance", 4)[0] == 0  # the mesh c.glb is of another picture
+    assert run(first[3], "--format", "obj")[0] == 0
+    summary = json.loads((out / "predictions.json").read_text())
+    assert summary["predictions"][0] == earlier[0]
+    rows = [
+        (Path(row["picture"]).name, row["mesh"], row["distance"])
+        for row in summary["predictions"]
+    ]
+    assert rows[:3] == [
+        ("a.png", "a.glb", 3),
+        ("c.bmp", "c.glb", 4),
+        ("e.png", "e.glb", 4),
+    ]
+    assert [row[:2] for row in rows[3:]] == [("d.png", "d.obj")]
+
+
+@pytest.mark.filterwarnings("always:.* no list of predictions")
+def test_lists_of_an_earlier_version_and_damaged_ones(run, tmp_path):
+    path = save_opaque(tmp_path / "a.png")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "b.glb").touch()
+    entry = {"picture": "b.png", "mesh": "b.glb"}
+    content = {"distance": 3.0, "predictions": [entry]}
+    (out / "predictions.json").write_text(json.dumps(content))
+    assert run(path)[0] == 0
+    summary = json.loads((out / "predictions.json").read_text())
+    assert summary["predictions"][0] == {"distance": 3.0, **entry}
+    for text in ("{", "[]", '{"distance": 3, "predictions": [1]}'):
+        (out / "predictions.json").write_text(text)
+        code, _, errors = run(path)
+        assert code == 0 and errors.count("was no list of predictions") == 1
+        summary = json.loads((out / "predictions.json").read_text())
+        assert [row["mesh"] for row in summary["predictions"]] == ["a.glb"]
+
+
 def test_pictures_that_are_left_out(run, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 
 import jax
 import numpy as np
@@ -29,11 +31,12 @@ def test_writes_metrics_gallery_and_meshes(trained, evaluated, settings):
     metrics = json.loads((folder / "metrics.json").read_text())
     split = data.open_split(settings.data, "test")
     assert set(metrics) == {
-        *("split", "step", "per_category", "by_azimuth", "intervals", "bootstrap"),
-        *("points", "threshold", "notes"),
+        *("split", "step", "data", "per_category", "by_azimuth", "intervals"),
+        *("bootstrap", "points", "threshold", "notes"),
         *(f"mean_{name}" for name in evaluation_scores.COLUMNS),
     }
     assert metrics["split"] == "test" and metrics["step"] == 3
+    assert metrics["data"] == summarize_data(split)
     row = metrics["per_category"][small_run.CABINET]
     assert row["name"] == "cabinet"
     assert row["objects"] == split.count(small_run.CABINET)
@@ -174,18 +177,43 @@ def test_refuses_to_write_the_results_of_a_model_file(trained, model, tmp_path, 
         evaluation_run.evaluate(tmp_path, "test", model=model, step=3)
 
 
-def test_another_data_set_is_evaluated_on(trained, cabinets, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
+@pytest.fixture
+def other(cabinets, tmp_path):
+    """A data set of other images, which has a test split alone."""
+    folder = tmp_path / "other"
+    folder.mkdir()
     for path in cabinets.glob("*_test_*.npz"):
         values = np.load(path)["arr_0"]
         if "images" in path.name:
             values = np.roll(values, 1, axis=-1)
-        np.savez_compressed(other / path.name, values)
-    here, there = (
-        Subject(trained, "test", overrides=[f"data.root={str(root)!r}"])
-        for root in (cabinets, other)
-    )
+        np.savez_compressed(folder / path.name, values)
+    return folder
+
+
+@pytest.mark.filterwarnings("always:The data set in .* is not the one")
+def test_another_data_set_is_named(trained, evaluated, other, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / "run")
+    assert evaluate("--workdir", run, "--data", other, "--points", "0") == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("is not the one in") == 1
+    assert "is not the one in" not in captured.out
+    metrics = json.loads((run / "eval" / "test" / "metrics.json").read_text())
+    before = evaluation_scores.load(trained / "eval" / "test" / "scores.npz")
+    assert f"The data set in {other} is not" in metrics["notes"][0]
+    assert len(metrics["data"]) == 32 and metrics["data"] != before.data
+
+
+def test_another_data_set_is_evaluated_on(trained, cabinets, other, tmp_path):
+    moved = shutil.copytree(cabinets, tmp_path / "moved")
+    here = Subject(trained, "test", overrides=evaluation_run.choose_data(str(moved)))
+    assert not here.remarks
+    sentence = f"in {other} is not the one in {cabinets} that this run began with"
+    with pytest.warns(UserWarning, match=re.escape(sentence)):
+        there = Subject(
+            trained, "test", overrides=evaluation_run.choose_data(str(other))
+        )
+    [remark] = there.remarks
+    assert sentence in remark
     assert there.settings.data.root == str(other) and there.step == here.step
     assert summarize_data(here.split) != summarize_data(there.split)
 

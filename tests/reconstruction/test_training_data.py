@@ -48,6 +48,24 @@ def test_another_one_is_noticed(edit, cabinets, changed, tmp_path):
         training_data.check(tmp_path, changed(edit), begun=True)
 
 
+@pytest.mark.parametrize("edit", [make_darker, lambda images: images[:, :-1]])
+def test_another_one_is_told_by_its_folder(edit, cabinets, changed, tmp_path):
+    training_data.save(tmp_path, training_data.describe(open_set(cabinets)))
+    changed(edit)
+    roots = [cabinets, tmp_path / "other", tmp_path]
+    sets = [config.Data(root=str(root), categories=(CABINET,)) for root in roots]
+    assert [training_data.is_another(tmp_path, each) for each in sets] == [False, 1, 1]
+    (tmp_path / training_data.FILE).unlink()
+    assert not training_data.is_another(tmp_path, sets[1])
+
+
+def test_fewer_categories_are_the_same_data_set(cabinets, tmp_path):
+    described = training_data.describe(open_set(cabinets))
+    training_data.save(tmp_path, [{"category": "mug"}, *described])
+    settings = config.Data(root=str(cabinets), categories=(CABINET,))
+    assert not training_data.is_another(tmp_path, settings)
+
+
 def test_another_one_is_checked_like_that_of_a_new_run(cabinets, changed, tmp_path):
     training_data.save(tmp_path, training_data.describe(open_set(cabinets)))
     empty = changed(np.zeros_like)

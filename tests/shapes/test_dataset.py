@@ -143,7 +143,7 @@ def test_renderer_of_jax_is_named_and_draws_the_same(small, tmp_path, monkeypatc
         ({"objects_per_category": {}}, "at least 3 objects"),
         ({"objects_per_category": {"chair": 5}}, "Unknown categories chair"),
         ({"objects_per_category": 3, "seed": -1}, "must not be negative"),
-        ({"objects_per_category": 3, "image_size": 0}, "from 1 to 8192, not 0 and 0"),
+        ({"objects_per_category": 3, "image_size": 0}, "from 1 to 8192, not 0"),
         ({"objects_per_category": 3, "image_size": 10**30}, "from 1 to 8192"),
         ({"objects_per_category": 3, "renderer": "gpu"}, "must be one of numpy, jax"),
     ],
