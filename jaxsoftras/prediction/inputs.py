@@ -9,6 +9,14 @@ from pathlib import Path
 from jaxsoftras import terminal
 from jaxsoftras.prediction import masks
 
+# Of pictures, besides those of masks. Whether Pillow reads them is asked of the files:
+# a picture that it does not read is left out by name.
+_SUFFIXES = {
+    *masks.SUFFIXES,
+    *(".apng", ".jfif", ".jpe", ".jp2", ".j2k", ".avif", ".heic", ".heif", ".jxl"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".dds", ".ico", ".psd", ".svg", ".exr"),
+    *(".hdr", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),
+}
 _LONGEST_NAME = 180  # bytes; file systems take 255, suffixes of temporary files with it
 
 
@@ -34,7 +42,7 @@ def _list_folder(folder: Path) -> list[Path]:
     pictures = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in masks.SUFFIXES
+        if path.suffix.lower() in _SUFFIXES
         and not path.name.startswith(".")
         and not path.stem.endswith(masks.BESIDE)
     ]

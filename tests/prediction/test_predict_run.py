@@ -303,10 +303,11 @@ def test_help_states_the_exit_codes(capsys):
 
 
 def test_pictures_of_a_folder_are_in_order(tmp_path):
-    for name in ("b.PNG", "a.jpg", ".hidden.png", "a_mask.png", "c.txt"):
+    """Also of formats that cannot be read: they are left out by name."""
+    for name in ("b.PNG", "d.HEIC", "a.jpg", ".hidden.png", "a_mask.png", "c.txt"):
         (tmp_path / name).touch()
     found = inputs.list_pictures([tmp_path, tmp_path / "a.jpg"])
-    assert [path.name for path in found] == ["a.jpg", "b.PNG"]
+    assert [path.name for path in found] == ["a.jpg", "b.PNG", "d.HEIC"]
     with pytest.raises(terminal.ProgramError):
         inputs.list_pictures([tmp_path / "c.txt", tmp_path.parent])
 
