@@ -105,7 +105,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
         path: the file; its folder must exist.
         mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; floating-point colours
             with one or three channels, and opacity if the texture is transparent, which
-            are clipped to [0, 1].
+            are clipped to [0, 1]; a warning says so.
 
     Raises:
         FileNotFoundError: the folder does not exist.
