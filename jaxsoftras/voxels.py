@@ -186,7 +186,7 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
 
 
 def _warn_of_reach(vertices: jax.Array, faces: jax.Array | np.ndarray) -> None:
-    """Warns of meshes ``[..., V, 3]`` whose faces are known to reach out of the grid."""
+    """Warns of meshes ``[..., V, 3]`` that are known to reach out of the grid."""
     if any(isinstance(array, Tracer) for array in (vertices, faces)):
         return
     used = np.unique(faces)
