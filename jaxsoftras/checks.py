@@ -25,8 +25,13 @@ def as_floats(*values: VectorLike) -> list[jax.Array]:
     """Converts values to arrays of one dtype, promoted from all that have one.
 
     Half precision, which cannot resolve the pixels of an image, becomes single.
+
+    Raises:
+        ValueError: an array of anything but real numbers, or of floats of 8 bits.
     """
     typed = [value for value in values if hasattr(value, "dtype")]
+    for value in typed:
+        check_real("An array", value)
     dtype = jnp.promote_types(jnp.result_type(float, *typed), jnp.float32)
     return [jnp.asarray(value, dtype) for value in values]
 
@@ -139,6 +144,18 @@ def check_finite(arguments: Mapping[str, ArrayLike]) -> None:
             raise ValueError(
                 f"{name} is not finite: {entry} is {values[tuple(index)]}."
             )
+
+
+def check_real(name: str, array: Any) -> None:
+    """Raises a ValueError unless an array holds real numbers that JAX can promote."""
+    kinds = (jnp.floating, jnp.integer, jnp.bool_)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in kinds):
+        raise ValueError(f"{name} must be real numbers, not {array.dtype}.")
+    if jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize < 2:
+        raise ValueError(
+            f"{name} must have at least 16 bits a number, not {array.dtype}; convert "
+            "to float32."
+        )
 
 
 def check_orthonormal(name: str, matrix: jax.Array) -> None:

@@ -16,8 +16,9 @@ from jax.typing import ArrayLike
 from jaxsoftras import atomic, extras, guesses
 from jaxsoftras.checks import VectorLike
 
-# values beyond [0, 1] by this much, half of a level, are rounding errors
-_SLACK = 0.5 / 255
+SLACK = 0.5 / 255
+"""Half of a level of 8 bits: values beyond [0, 1] by this much are rounding errors."""
+
 # frames from a warning to the caller of `save_image` or `show`
 _CALLER = 5
 
@@ -86,7 +87,7 @@ def _contain(image: np.ndarray) -> np.ndarray:
         notes.append(f"{count} of its {most} pixels are NaN, shown as 0")
         image = np.where(lost, 0, image)
     low, high = image.min(), image.max()
-    if low < -_SLACK or high > 1 + _SLACK:
+    if low < -SLACK or high > 1 + SLACK:
         notes.append(
             f"its values range from {low:.4g} to {high:.4g}, clipped to [0, 1]"
         )

@@ -72,6 +72,8 @@ def checked_mesh(mesh: Mesh, owner: str) -> Mesh:
             **{name: checks.as_argument(getattr(skin, name)) for name in names}
         )
     vertices, faces = map(checks.as_argument, (mesh.vertices, mesh.faces))
+    if isinstance(vertices, (jax.Array, np.ndarray)):  # not of another library
+        checks.check_real("vertices", vertices)
     return Mesh(vertices, faces, skin)
 
 
@@ -109,7 +111,6 @@ def _icosahedron() -> tuple[np.ndarray, np.ndarray]:
 
 
 @guesses.answers
-@functools.cache
 def icosphere(level: int = 3) -> Mesh:
     """Unit sphere of nearly equal triangles, poles on the y axis; numpy arrays.
 
@@ -125,15 +126,25 @@ def icosphere(level: int = 3) -> Mesh:
         Vertices ``[V, 3]`` float64 of norm 1 and faces ``[F, 3]`` int32, read-only.
 
     Raises:
-        ValueError: a level out of range.
+        ValueError: a level that is no integer, or out of range.
 
     Example:
         >>> sphere = jaxsoftras.icosphere(3)
         >>> print(sphere.vertices.shape, sphere.faces.shape)
         (642, 3) (1280, 3)
     """
-    if not 0 <= level <= 7:
-        raise ValueError(f"icosphere level must be from 0 to 7, not {level}.")
+    if (
+        not isinstance(level, (int, np.integer))
+        or isinstance(level, bool)
+        or not 0 <= level <= 7
+    ):
+        raise ValueError(f"icosphere level must be an int from 0 to 7, not {level!r}.")
+    return _icosphere(int(level))
+
+
+@functools.cache
+def _icosphere(level: int) -> Mesh:
+    """`icosphere` of a level that has been checked, made once."""
     vertices, faces = _icosahedron()
     for _ in range(level):
         ends, faces = split_faces(faces, len(vertices))
@@ -219,6 +230,9 @@ def face_vertices(
         >>> print(jaxsoftras.face_vertices(sphere.vertices, sphere.faces).shape)
         (20, 3, 3)
     """
+    vertices = checks.as_argument(vertices)
+    if isinstance(vertices, np.ndarray):  # of a dtype that JAX may not have
+        checks.check_real("vertices", vertices)
     vertices = jnp.asarray(vertices)
     if vertices.ndim < 2:
         raise ValueError(

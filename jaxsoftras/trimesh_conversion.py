@@ -156,7 +156,7 @@ def to_trimesh(mesh: Mesh) -> trimesh.Trimesh:
 
     Vertices keep their order. trimesh has texture coordinates by vertex, so vertices at
     which faces have different ones are repeated, after all others. Colours have 8 bits
-    in trimesh and are clipped. Padding is left out.
+    in trimesh and are clipped, with a warning. Padding is left out.
 
     Args:
         mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; colours in [0, 1] of

@@ -7,12 +7,14 @@ Results therefore compare only with results measured by the same rule.
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import checks
@@ -24,6 +26,8 @@ RESOLUTION = 32
 # A grid is stored as one 32-bit word for each (x, y) column, with bit z for cell z: the
 # marks of triangles are combined by OR, and the flood fill moves 32 cells at a time.
 _ALL = np.uint32(0xFFFFFFFF)
+# where the grid ends in the model frame, at 32 grid units
+_REACH = 16 / 31
 
 
 class Surface(NamedTuple):
@@ -146,8 +150,10 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
     share a side connects it to the border of the grid.
 
     Args:
-        vertices: ``[..., V, 3]`` model frame, within ``[-0.5, 0.5]``; the grid ends
-            there, and parts of a mesh beyond it are cut off.
+        vertices: ``[..., V, 3]`` model frame, within ``[-0.5, 0.5]``. The grid ends at
+            -16/31 and 16/31; a mesh that reaches beyond is open there, so that its
+            inside is not filled, or is nowhere in the grid. A warning says so, but not
+            under a transformation, where values are not known.
         faces: ``[F, 3]`` vertex indices, one topology for all meshes.
 
     Returns:
@@ -175,7 +181,30 @@ def voxelize(vertices: ArrayLike, faces: ArrayLike) -> jax.Array:
             "voxelize takes one topology [F, 3] for all meshes, not "
             f"{list(faces.shape)}; voxelize the meshes of a batch one by one."
         )
+    _warn_of_reach(vertices, faces)
     return _voxelize(vertices, jnp.asarray(faces))
+
+
+def _warn_of_reach(vertices: jax.Array, faces: jax.Array | np.ndarray) -> None:
+    """Warns of meshes ``[..., V, 3]`` that are known to reach out of the grid."""
+    if any(isinstance(array, Tracer) for array in (vertices, faces)):
+        return
+    used = np.unique(faces)
+    corners = np.asarray(vertices)[..., used[used >= 0], :]
+    if not corners.size:
+        return
+    # a corner at 32 grid units is in no cell
+    low, high = corners.min(axis=(-2, -1)), corners.max(axis=(-2, -1))
+    beyond = (low < -_REACH) | (high >= _REACH)
+    if count := np.count_nonzero(beyond):
+        several = f"{count} of {beyond.size} meshes reach"
+        warnings.warn(
+            f"{several if beyond.ndim else 'The mesh reaches'} out of the grid, from "
+            f"{low.min():.4g} to {high.max():.4g}, and cannot be filled where the grid "
+            f"ends, at {-_REACH:.3f} and {_REACH:.3f}; scale to [-0.5, 0.5], such as by"
+            " load_mesh(path, normalize=True) and halving the vertices.",
+            stacklevel=checks.caller_depth(),
+        )
 
 
 @jax.jit

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxsoftras import deterministic, mesh, texture, topology
+from jaxsoftras import checks, deterministic, mesh, texture, topology
 
 
 class TestIcosphere:
@@ -37,10 +37,32 @@ class TestIcosphere:
         with pytest.raises(ValueError, match="read-only"):
             np.asarray(mesh.icosphere(1).vertices)[0] = 0
 
-    @pytest.mark.parametrize("level", [-1, 8])
+    @pytest.mark.parametrize("level", [-1, 8, 1.5, 1.0, True, "1", None, [1]])
     def test_level_out_of_range(self, level):
-        with pytest.raises(ValueError, match="from 0 to 7"):
+        mesh.icosphere(1)  # equal to some, but not them
+        with pytest.raises(ValueError, match="an int from 0 to 7, not "):
             mesh.icosphere(level)
+
+
+@pytest.mark.parametrize(
+    "dtype, message",
+    [
+        (str, "must be real numbers, not <U"),
+        (object, "must be real numbers, not object"),
+        (complex, "must be real numbers, not complex128"),
+        (jnp.float8_e4m3fn, "must have at least 16 bits .*; convert to float32"),
+    ],
+)
+def test_vertices_that_are_no_real_numbers(dtype, message):
+    vertices, faces = np.eye(3).astype(dtype), np.array([[0, 1, 2]])
+    for refuse in (
+        lambda: mesh.checked_mesh(mesh.Mesh(vertices, faces), "render"),
+        lambda: mesh.face_vertices(vertices, faces),
+    ):
+        with pytest.raises(ValueError, match=f"^vertices {message}"):
+            refuse()
+    with pytest.raises(ValueError, match=f"^An array {message}"):
+        checks.as_floats(vertices)
 
 
 class TestFaceVertices:

@@ -130,6 +130,13 @@ def test_says_that_trimesh_does_not_clamp():
     assert caught[0].filename == __file__
 
 
+def test_says_that_colours_are_clipped():
+    skin = texture.FaceColors(np.full((2, 3), 255.0))
+    with pytest.warns(UserWarning, match="from 255 to 255, clipped") as caught:
+        to_trimesh(STRIP._replace(texture=skin))
+    assert caught[0].filename == __file__
+
+
 class TestScene:
     def test_nodes_are_placed_and_joined(self):
         scene = trimesh.Scene()

@@ -158,8 +158,26 @@ def test_iou():
 def test_parts_beyond_the_grid_are_cut_off():
     vertices = np.array([[-0.55, 0, 0], [-0.53, 0.01, 0], [-0.53, 0, 0.01]])
     for sign in (1, -1):
-        grid = voxels.voxelize(sign * vertices, np.array([[0, 1, 2]]))
+        with pytest.warns(UserWarning, match="out of the grid"):
+            grid = voxels.voxelize(sign * vertices, np.array([[0, 1, 2]]))
         assert not np.any(grid)
+
+
+def test_says_that_a_mesh_reaches_out_of_the_grid():
+    sphere = mesh.icosphere(1)
+    message = r"^The mesh reaches out .* from -0.75 to 0.75.* \[-0.5, 0.5\]"
+    with pytest.warns(UserWarning, match=message) as caught:
+        hollow = voxels.voxelize(0.75 * sphere.vertices, sphere.faces)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert not hollow[16, 16, 16]
+    batch = np.stack([0.5 * sphere.vertices, 0.5 * sphere.vertices + 5])
+    with pytest.warns(UserWarning, match="^1 of 2 meshes .* from -0.5 to 5.5"):
+        full, empty = voxels.voxelize(batch, sphere.faces)
+    assert full[16, 16, 16] and not np.any(empty)
+    # its sides are in the grid, if barely; of a vertex that no face uses nothing is cut
+    barely = np.vstack([0.516 * sphere.vertices, [9, 9, 9]])
+    assert voxels.voxelize(barely, sphere.faces)[16, 16, 16]
+    jax.jit(voxels.voxelize)(5 * sphere.vertices, sphere.faces)  # not known
 
 
 def test_voxel_surface_encloses_exactly_the_cells():

@@ -7,6 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxsoftras import checks
@@ -19,6 +20,32 @@ _WINDOW /= _WINDOW.sum()
 _K1, _K2 = 0.01, 0.03
 # identical images have 100 dB
 _LEAST_ERROR = 1e-10
+# above 1, the steps of bfloat16 are half of this
+_SILHOUETTES = -1 / 64, 1 + 1 / 64
+# highlights exceed 1; values of 8 bits, or normalized to [-1, 1], exceed this range
+_COLORS = -0.5, 2.0
+
+
+@jax.jit
+def _find_extremes(*images: jax.Array) -> jax.Array:
+    """Least and largest value of each image, ``[N, 2]``; NaN of one that has some."""
+    extremes = [(jnp.min(x), jnp.max(x)) for x in images]
+    return jnp.asarray(extremes, jnp.float32)
+
+
+def _check_range(limits: tuple[float, float], note: str, **images: Array) -> None:
+    """Raises a ValueError if an image whose values are known is beyond the limits."""
+    known = {k: x for k, x in images.items() if not isinstance(x, Tracer)}
+    known = {k: x for k, x in known.items() if x.dtype != bool and x.size}
+    found = checks.evaluate_known(_find_extremes, *known.values()) if known else None
+    if found is None:
+        return
+    for name, (low, high) in zip(known, found, strict=True):
+        if low < limits[0] or high > limits[1]:
+            raise ValueError(
+                f"{name} must have values from 0 to 1{note}, not from {low:.4g} to "
+                f"{high:.4g}; divide 8-bit images by 255, and clip others."
+            )
 
 
 def _as_silhouettes(predicted: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
@@ -32,13 +59,7 @@ def _as_silhouettes(predicted: ArrayLike, target: ArrayLike) -> tuple[Array, Arr
             "Silhouettes are [..., H, W], without an axis for channels, not "
             f"{list(predicted.shape)}; pass image[..., -1], the alpha of an image."
         )
-    for name, image in (("predicted", predicted), ("target", target)):
-        if jnp.issubdtype(image.dtype, jnp.integer):
-            checks.check_values(
-                f"{name} must have values from 0 to 1; divide 8-bit images by 255.",
-                lambda values: (values >= 0) & (values <= 1),
-                image,
-            )
+    _check_range(_SILHOUETTES, "", predicted=predicted, target=target)
     return predicted, target
 
 
@@ -59,6 +80,8 @@ def _as_images(predicted: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
                 f"{name} must be floating-point, in [0, 1], not {image.dtype}; divide "
                 "8-bit images by 255."
             )
+    note = ", or a little beyond (-0.5 to 2)"
+    _check_range(_COLORS, note, predicted=predicted, target=target)
     return predicted, target
 
 
@@ -102,7 +125,8 @@ def silhouette_iou(predicted: ArrayLike, target: ArrayLike) -> jax.Array:
         ``[...]`` in [0, 1).
 
     Raises:
-        ValueError: a wrong shape or dtype.
+        ValueError: a wrong shape or dtype; values out of range by more than rounding,
+            but not under a transformation, where values are not known.
 
     Example:
         >>> left, top = jnp.array([[1, 0], [1, 0]]), jnp.array([[1, 1], [0, 0]])
@@ -145,8 +169,9 @@ def multiscale_silhouette_iou(
         ``[...]`` in [0, 1).
 
     Raises:
-        ValueError: a wrong shape or dtype, or levels out of range: the last one has at
-            least two pixels, or the full size.
+        ValueError: a wrong shape or dtype; values out of range, as for
+            `silhouette_iou`; levels out of range: the last one has at least two pixels,
+            or the full size.
 
     Example:
         >>> left = jnp.zeros((4, 4)).at[:, 0].set(1)
@@ -205,7 +230,9 @@ def ssim(
         ``[...]`` in [-1, 1], 1 for equal images; NaN where a mask leaves nothing.
 
     Raises:
-        ValueError: a wrong shape or dtype; 8-bit images.
+        ValueError: a wrong shape or dtype; 8-bit images, of floats too, and others with
+            values below -0.5 or above 2, but not under a transformation, where values
+            are not known.
 
     Example:
         >>> black, grey = jnp.zeros((16, 16, 3)), jnp.full((16, 16, 3), 0.1)
@@ -270,7 +297,9 @@ def psnr(
         ``[...]`` decibels; NaN where a mask leaves nothing.
 
     Raises:
-        ValueError: a wrong shape or dtype; 8-bit images.
+        ValueError: a wrong shape or dtype; 8-bit images, of floats too, and others with
+            values below -0.5 or above 2, but not under a transformation, where values
+            are not known.
 
     Example:
         >>> black, grey = jnp.zeros((8, 8, 3)), jnp.full((8, 8, 3), 0.1)

@@ -289,8 +289,10 @@ def f_score(
         target_mask: ``[..., M]`` bool.
 
     Returns:
-        Score, precision and recall, ``[...]`` each. Under a transformation, where the
-        values of masks are not known, all are 0 if no point of a set counts.
+        Score, precision and recall, ``[...]`` each. NaN in a point that counts is NaN
+        in the score and in the part of the set of that point; to the other set, the
+        point is near to nothing. Under a transformation, where the values of masks are
+        not known, all are 0 if no point of a set counts.
 
     Raises:
         ValueError: a wrong shape or dtype, a set without points, or a threshold that is
@@ -324,8 +326,9 @@ def _f_score(predicted, target, predicted_mask, target_mask, threshold) -> FScor
 
     def near(points, targets, mask, targets_mask):
         squared, _ = _nearest(points, targets, targets_mask)
-        close = jnp.sqrt(squared) < threshold[..., None]
-        return masked_mean(close.astype(squared.dtype), _count(mask, targets_mask))
+        close = (jnp.sqrt(squared) < threshold[..., None]).astype(squared.dtype)
+        close = jnp.where(jnp.any(jnp.isnan(points), axis=-1), jnp.nan, close)
+        return masked_mean(close, _count(mask, targets_mask))
 
     precision = near(predicted, target, predicted_mask, target_mask)
     recall = near(target, predicted, target_mask, predicted_mask)

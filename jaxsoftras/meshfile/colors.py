@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsoftras import texture_parts
+from jaxsoftras import checks, texture_parts
+from jaxsoftras.images import SLACK
 from jaxsoftras.texture import Texture, UVTexture
 
 
@@ -32,6 +35,19 @@ def _check(kind: str, colors: np.ndarray, transparent: bool) -> None:
         )
 
 
+def _warn_of_range(kind: str, arrays: Sequence[np.ndarray]) -> None:
+    """Warns of colours that are outside of [0, 1] by more than rounding."""
+    arrays = [colors for colors in arrays if colors.size]
+    low = float(min((np.min(colors) for colors in arrays), default=0))
+    high = float(max((np.max(colors) for colors in arrays), default=0))
+    if low < -SLACK or high > 1 + SLACK:
+        warnings.warn(
+            f"The values of {kind} range from {low:.4g} to {high:.4g}, clipped to "
+            "[0, 1]; divide 8-bit colours by 255.",
+            stacklevel=checks.caller_depth(),
+        )
+
+
 def _widen(colors: np.ndarray, transparent: bool) -> np.ndarray:
     """Clips colours to [0, 1], and repeats grey as red, green and blue."""
     colors = np.clip(colors.astype(np.result_type(colors.dtype, np.float32)), 0, 1)
@@ -41,6 +57,8 @@ def _widen(colors: np.ndarray, transparent: bool) -> np.ndarray:
 
 def prepare(texture: Texture) -> Any:
     """Converts a texture to numpy arrays with red, green and blue in [0, 1].
+
+    Colours are clipped to that; one warning says so.
 
     Returns:
         The texture, transparent only if it is not opaque everywhere.
@@ -55,6 +73,7 @@ def prepare(texture: Texture) -> Any:
     texture = texture_parts.map_colors(np.asarray, texture)
     for colors in texture_parts.get_colors(texture):
         _check(kind, colors, transparent)
+    _warn_of_range(kind, texture_parts.get_colors(texture))
     texture = texture_parts.map_colors(lambda x: _widen(x, transparent), texture)
     if not transparent:
         return texture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
 from pathlib import Path
 
@@ -21,6 +23,8 @@ def _to_single(values: np.ndarray) -> np.ndarray:
 @np.errstate(all="ignore")  # numbers out of range are refused, or have no use
 def _convert(path: Path) -> tuple[Mesh, tuple[str, ...]]:
     """Reads a file and checks its mesh; returns the notes of the reader as well."""
+    if path.stat().st_size == 0:
+        raise ValueError("it is empty, 0 bytes long")
     content = formats.FORMATS[formats.identify_format(path)].read(path)
     if len(content.faces) == 0 and content.notes:
         raise ValueError(f"it has no faces, but {'; '.join(content.notes)}")
@@ -39,6 +43,29 @@ def _normalize(path: Path, vertices: np.ndarray) -> np.ndarray:
     if extent == 0:
         raise ValueError(f"{path} has no extent to normalize: all vertices coincide.")
     return (vertices - (low + high) / 2) * (2 / extent)
+
+
+def _find_file(path: str | Path) -> Path:
+    """Converts the argument of `load_mesh`; refuses what is no file."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(
+            f"load_mesh takes the path of a file, not a {type(path).__name__}."
+        )
+    file = Path(path)
+    # pathlib makes one of two slashes
+    if re.match("[a-zA-Z][a-zA-Z0-9+.-]+:/", str(path)) and not file.exists():
+        raise ValueError(
+            f"load_mesh does not read URLs, such as {path}; download the file, and "
+            "pass its path."
+        )
+    formats.identify_format(file)
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder, not a mesh file.")
+    if not file.exists():
+        raise FileNotFoundError(f"There is no file {file}.")
+    if not file.is_file():
+        raise ValueError(f"{file} is not a regular file; copy its content to one.")
+    return file
 
 
 @guesses.answers
@@ -76,8 +103,9 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
 
     Raises:
         FileNotFoundError: the file does not exist.
+        IsADirectoryError: it is a folder.
         ValueError: the file is not a mesh, is damaged, or uses a feature that a `Mesh`
-            cannot hold.
+            cannot hold; the path is a URL, or no path.
         MissingExtraError: the file has images and Pillow is not installed, or concave
             polygons and mapbox_earcut is not.
 
@@ -94,10 +122,8 @@ def load_mesh(path: str | Path, *, normalize: bool = False) -> Mesh:
         ((4, 3), [[0, 1, 2], [0, 2, 3]])
         >>> folder.cleanup()
     """
-    path = Path(path)
+    path = _find_file(path)
     kind = formats.identify_format(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
     try:
         mesh, notes = _convert(path)
     except extras.MissingExtraError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
         path: the file; its folder must exist.
         mesh: one mesh, vertices ``[V, 3]`` and faces ``[F, 3]``; floating-point colours
             with one or three channels, and opacity if the texture is transparent, which
-            are clipped to [0, 1].
+            are clipped to [0, 1]; a warning says so.
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -129,7 +130,7 @@ def save_mesh(path: str | Path, mesh: Mesh) -> None:
         [1.0, 0.5, 0.0]
         >>> folder.cleanup()
     """
-    if isinstance(path, Mesh):
+    if not isinstance(path, (str, os.PathLike)):
         raise ValueError("save_mesh takes the path first: save_mesh(path, mesh).")
     path = Path(path)
     kind = formats.identify_format(path)

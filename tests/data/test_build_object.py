@@ -59,7 +59,7 @@ PLY = (
 )
 MANY = TRIANGLE + "f 1 2 3\n" * 21
 BROKEN = {
-    "empty.obj": (b"", "no faces"),
+    "empty.obj": (b"", "cannot be read as OBJ"),
     "empty.glb": (b"", "cannot be read as GLB"),
     "empty.ply": (b"", "cannot be read as PLY"),
     "empty.off": (b"", "cannot be read as OFF"),
@@ -117,7 +117,7 @@ def test_links_to_nowhere_and_folders_are_an_outcome(tmp_path):
     (tmp_path / "lost.obj").symlink_to(tmp_path / "nowhere.obj")
     assert "There is no file" in make(tmp_path / "lost.obj").error
     (tmp_path / "folder.obj").mkdir()
-    assert "There is no file" in make(tmp_path / "folder.obj").error
+    assert "is a folder" in make(tmp_path / "folder.obj").error
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,27 @@ class TestSilhouetteIou:
         with pytest.raises(ValueError, match="leading axes must broadcast"):
             losses.silhouette_iou(jnp.zeros((2, 8, 8)), jnp.zeros((3, 8, 8)))
 
+    @pytest.mark.parametrize("wrong, given", [(255.0, "0 to 255"), (-1.0, "-1 to 1")])
+    def test_values_out_of_range(self, wrong, given):
+        image = np.ones((8, 8), np.float32)
+        image[0, 0], other = wrong, np.ones((8, 8))
+        image[0, 1] = 0
+        for loss in (losses.silhouette_iou, losses.multiscale_silhouette_iou):
+            with pytest.raises(ValueError, match=f"target must .* not from {given};"):
+                loss(other, image)
+            with pytest.raises(ValueError, match="predicted must have values from 0"):
+                loss(jnp.asarray(image), other)
+            with pytest.raises(ValueError, match="target must have values from 0"):
+                jax.grad(lambda p, loss=loss: loss(p, image))(other)
+
+    def test_rounding_is_in_range_and_nan_shows(self):
+        ones = jnp.ones((8, 8))
+        rounded = (ones * 1.005).astype(jnp.bfloat16)
+        assert rounded.max() > 1
+        assert losses.silhouette_iou(rounded, ones) == pytest.approx(1, abs=0.01)
+        for image in (ones.at[0, 0].set(jnp.nan), jnp.full((8, 8), jnp.nan)):
+            assert np.isnan(losses.silhouette_iou(image, ones))
+
 
 class TestMultiscaleSilhouetteIou:
     @pytest.mark.parametrize("shape", [(2, 16, 16), (13, 5)])
@@ -211,7 +232,7 @@ class TestMask:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.full((16, 16), 255, np.uint8), "predicted .* 0 to 1; divide 8-bit images"),
+        (np.full((16, 16), 255, np.uint8), "predicted .* 255 to 255; divide 8-bit"),
         (np.ones((16, 16, 1)), r"image\[\.\.\., -1\], the alpha"),
     ],
 )
@@ -229,6 +250,8 @@ def test_wrong_silhouettes(metric, image, message):
         (np.zeros((16, 16, 3)), np.zeros((16, 16, 1)), r"\[\.\.\., 16, 16, 3\] like"),
         (np.zeros((16, 16, 3)), np.zeros((16, 16, 3), np.uint8), "8-bit images by 255"),
         (np.zeros((0, 16, 3)), np.zeros((0, 16, 3)), "must have the shape"),
+        (np.zeros((16, 16, 3)), np.full((16, 16, 3), 255.0), "from 255 to 255; divide"),
+        (np.full((16, 16, 3), -1.0), np.zeros((16, 16, 3)), r"\(-0.5 to 2\), not from"),
     ],
 )
 def test_wrong_images(metric, predicted, target, message):

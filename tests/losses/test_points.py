@@ -218,6 +218,19 @@ class TestFScore:
         alone = losses.f_score(first[:2], moved[:2], 0.1)
         np.testing.assert_array_equal(got, alone)
 
+    def test_nan_shows_unless_it_does_not_count(self):
+        first, broken = points(5), points(5)
+        broken[1, 2] = np.nan
+        got = losses.f_score(broken, first, 0.1)
+        np.testing.assert_allclose(got, [np.nan, np.nan, 0.8], rtol=1e-6)
+        got = losses.f_score(first, broken, 0.1)
+        np.testing.assert_allclose(got, [np.nan, 0.8, np.nan], rtol=1e-6)
+        got = losses.f_score(first, np.full((5, 3), np.nan), 0.1)
+        np.testing.assert_allclose(got, [np.nan, 0, np.nan], rtol=1e-6)
+        mask = np.arange(5) != 1
+        got = losses.f_score(broken, first, 0.1, predicted_mask=mask)
+        np.testing.assert_allclose(got, [1.6 / 1.8, 1, 0.8], rtol=1e-6)
+
     @pytest.mark.parametrize("threshold", [0.0, -1.0, np.nan])
     def test_wrong_threshold(self, threshold):
         with pytest.raises(ValueError, match="threshold must be a positive distance"):

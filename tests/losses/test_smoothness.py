@@ -116,6 +116,16 @@ class TestFlatten:
         gradient = jax.jit(jax.grad(lambda v: losses.flatten(v, faces)))(vertices)
         assert np.all(np.isfinite(gradient))
 
+    @pytest.mark.parametrize(
+        ("side", "bend"), [(0.1, 1.6), (0.03, 5), (0.01, 15), (0.001, 76)]
+    )
+    def test_short_edges_look_bent_as_documented(self, side, bend):
+        half = 3**0.5 / 2
+        flat = np.array([[0, 0, 0], [1, 0, 0], [0.5, half, 0], [0.5, -half, 0]])
+        value = losses.flatten(side * flat, np.array([[0, 1, 2], [1, 0, 3]]))
+        looks = np.rad2deg(np.arccos(1 - value**0.5))
+        assert looks == pytest.approx(bend, abs=0.6)
+
 
 class TestCotangentLaplacian:
     @pytest.mark.parametrize("solid", [TETRAHEDRON, mesh.icosphere(0)])

@@ -1,6 +1,8 @@
 """Loading: real files, normalization, and how bad files are refused."""
 
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ SPHERE = mesh.icosphere(1)
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("a.obj", "", "has no faces"),
+        ("a.obj", "", "as OBJ: it is empty, 0 bytes long"),
+        ("a.off", "", "is empty"),
         ("a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n", "has no faces"),
         ("a.obj", "v 0 0 0\nf 1 2 3\n", "line 2 of a.obj refers to vertex 2, .* 1"),
         ("a.obj", "v 0 0 zero\nf 1 1 1\n", "OBJ: line 1 of a.obj is not underst"),
@@ -26,11 +29,11 @@ SPHERE = mesh.icosphere(1)
         ("a.obj", f"v 0 0 0\nf 1 1 {10**30}\n", "line 2 of a.obj refers to vertex"),
         ("a.obj", "v 0 0 nan\nv 1 0 0\nf 2 2 1\n", r"not finite.* 1, .* vertex 0 "),
         ("a.obj", "v 0 0 1e300\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite"),
-        ("a.ply", "", "cannot be read as PLY"),
+        ("a.ply", "", "is empty"),
         ("a.ply", "ply\nformat ascii 1.0\nelement vertex 9\n", "read as PLY"),
-        ("a.stl", "", "a.stl"),
+        ("a.stl", "", "is empty"),
         ("a.stl", "solid nothing\nendsolid\n", "a.stl"),
-        ("a.glb", "", "cannot be read as GLB"),
+        ("a.glb", "", "is empty"),
         ("a.glb", "glTF, it says here, and no more", "cannot be read as GLB"),
         ("a.glb", "not a model, but longer than its head", "not begin with 'glTF'"),
         ("a.png", "", r"\.png does not have the name of a mesh file.* \.obj, \.off"),
@@ -83,6 +86,29 @@ def test_one_warning_names_all_that_is_missing(tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*a\.obj\.$"):
         load_mesh(tmp_path / "a.obj")
+
+
+def test_what_is_no_regular_file(tmp_path):
+    (tmp_path / "a.obj").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"a\.obj is a folder, not a mesh file"):
+        load_mesh(tmp_path / "a.obj")
+    os.mkfifo(tmp_path / "b.obj")
+    with pytest.raises(ValueError, match=r"b\.obj is not a regular file"):
+        load_mesh(tmp_path / "b.obj")
+
+
+@pytest.mark.parametrize(
+    "path, message",
+    [
+        ("https://a.b/c.obj", "URLs, such as https://a.b/c.obj; download the file"),
+        (pathlib.Path("https://a.b/c?d=1"), "does not read URLs"),
+        (None, "takes the path of a file, not a NoneType"),
+        (SPHERE, "takes the path of a file, not a Mesh"),
+    ],
+)
+def test_what_is_no_path(path, message):
+    with pytest.raises(ValueError, match=message):
+        load_mesh(path)
 
 
 def test_normalize(tmp_path):

@@ -127,7 +127,7 @@ def test_more_lines_than_counted_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "does not begin with OFF"),
+        ("", "it is empty"),
         ("nOFF\n4\n3 1 0\n", "does not begin with OFF"),
         ("OFF BINARY\n\0\0\0", "binary OFF file; save it as text"),
         ("OFF\n", "numbers of vertices and faces are missing"),

@@ -102,11 +102,36 @@ class TestRoundTrip:
     def test_colors_out_of_range_are_clipped(self, ending, tmp_path):
         colors = np.tile([1.02, 0.5, -0.2], (42, 1))
         given = SPHERE._replace(texture=texture.VertexColors(colors))
-        save_mesh(tmp_path / f"a.{ending}", given)
+        with pytest.warns(UserWarning, match="range from -0.2 to 1.02") as caught:
+            save_mesh(tmp_path / f"a.{ending}", given)
+        assert [warning.filename for warning in caught] == [__file__]
         loaded = load_mesh(tmp_path / f"a.{ending}").texture
         assert isinstance(loaded, texture.VertexColors)
         expected = np.tile([1, 0.5, 0], (42, 1))
         np.testing.assert_allclose(loaded.values, expected, atol=EIGHT_BITS)
+
+    @pytest.mark.parametrize(
+        "ending, colors",
+        [
+            ("ply", texture.FaceColors(np.full((80, 3), 255.0))),
+            ("obj", TEXTURES["uv"]._replace(image=np.full((5, 7, 1), 255.0))),
+            ("glb", texture.SurfaceTexture(np.full((80, 4, 3), 255.0, np.float16))),
+        ],
+    )
+    def test_colors_of_8_bits_are_clipped_with_a_warning(
+        self, ending, colors, tmp_path
+    ):
+        given = SPHERE._replace(texture=colors)
+        message = f"{type(colors).__name__} range from 255 to 255.*divide 8-bit colours"
+        with pytest.warns(UserWarning, match=message):
+            save_mesh(tmp_path / f"a.{ending}", given)
+
+    def test_rounding_is_clipped_without_a_warning(self, tmp_path):
+        colors = np.tile([1.001, 0.5, -0.001], (42, 1))
+        given = SPHERE._replace(texture=texture.VertexColors(colors))
+        save_mesh(tmp_path / "a.off", given)
+        loaded = load_mesh(tmp_path / "a.off").texture
+        assert loaded is not None and np.ptp(loaded[0]) == 1
 
     def test_half_precision(self, tmp_path):
         colors = jnp.full((42, 3), 0.25, jnp.bfloat16)

@@ -71,7 +71,7 @@ def test_counts_that_disagree(content, message, tmp_path):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"", "neither text nor binary: 0 bytes"),
+        (b"", "it is empty"),
         (b"no model", "neither text nor binary: 8 bytes"),
         (binary(0, b""), "has no faces"),
         (b"solid\nendsolid\n", "has no faces"),
