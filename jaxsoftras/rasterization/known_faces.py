@@ -26,8 +26,8 @@ def _are_lost(faces: jax.Array) -> jax.Array:
 def _count(faces: jax.Array) -> jax.Array:
     """Numbers of faces that are lost, and of those that have corners far away."""
     # half precision is computed in single; corners far away need no care in double
-    is_single = jnp.promote_types(faces.dtype, jnp.float32) == jnp.float32
-    far = jnp.sum(large_faces.are_far(faces)) if is_single else 0
+    faces = faces.astype(jnp.promote_types(faces.dtype, jnp.float32))
+    far = jnp.sum(large_faces.are_far(faces)) if faces.dtype == jnp.float32 else 0
     return jnp.stack([jnp.sum(_are_lost(faces)), far])
 
 

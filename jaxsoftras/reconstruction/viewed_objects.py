@@ -207,7 +207,8 @@ class Reconstructor:
         facts = []
         occupied = truth.occupied
         if occupied is not None and len(occupied) == voxels.RESOLUTION:
-            found = voxels.voxelize(vertices, jnp.asarray(self.faces))
+            # compiled: a prediction may reach out of the grid, which needs no warning
+            found = jax.jit(voxels.voxelize)(vertices, jnp.asarray(self.faces))
             facts.append(
                 ("Voxel IoU", f"{float(voxels.iou(found, jnp.asarray(occupied))):.3f}")
             )

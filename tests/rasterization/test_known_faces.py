@@ -33,6 +33,13 @@ def test_corners_far_away_are_those_that_are_drawn(dtype, far, x64):
     assert not known_faces.have_far_corners(faces * 1e9)  # not drawn
 
 
+def test_half_precision_may_be_unable_to_hold_the_limits():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not known_faces.have_far_corners(FACES.astype(np.float16))
+        assert known_faces.have_far_corners((3e4 * FACES).astype(np.float16))
+
+
 def test_values_are_known_outside_of_traces_and_within_gradients():
     known = []
 
