@@ -152,10 +152,12 @@ def _(primals, tangents):
 def _clipped(weights, fallback, has_area):
     """Barycentric coordinates of a point of the face: clipped to [0, 1], of sum 1."""
     clipped = [_unit_interval(w) for w in weights]
+    # at least 1, but that rounding may spoil the coordinates of a needle
     total = clipped[0] + clipped[1] + clipped[2]
-    inverse = 1 / jnp.where(total > 1e-5, total, 1e-5)
+    precise = has_area & (total > 0.5)
+    inverse = 1 / jnp.where(precise, total, 1)
     return [
-        jnp.where(has_area, w * inverse, other)
+        jnp.where(precise, w * inverse, other)
         for w, other in zip(clipped, fallback, strict=True)
     ]
 

@@ -130,6 +130,33 @@ class TestAdversarial:
         assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
         assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
 
+    @pytest.mark.parametrize(
+        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+    )
+    def test_a_needle_whose_coordinates_rounding_spoils(self, implementation):
+        """Beside it, all three round below 0."""
+        needle = [[0.02277777, 0.5070604, 1.3], [0.02177777, 0.5060604, 2.0]]
+        faces = jnp.array([[*needle, [639253.44, 366573.81, 3.0]]])
+
+        @jax.jit  # where corners far away are not known
+        def run(faces):
+            image, pullback = jax.vjp(
+                lambda f: jaxsoftras.rasterize(
+                    f,
+                    jnp.eye(3)[None],
+                    32,
+                    sigma=1e-2,
+                    gamma=3e-2,
+                    implementation=implementation,
+                ),
+                faces,
+            )
+            return image, pullback(image)[0]
+
+        image, gradient = run(faces)
+        assert np.all((image >= 0) & (image <= 1)) and image[..., 3].max() > 0.4
+        assert np.all(np.isfinite(gradient))
+
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
         eight = np.arange(8) % 6  # as many as above: one program
