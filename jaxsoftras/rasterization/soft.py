@@ -367,6 +367,8 @@ def rasterize_with(
     corners, (sigmas, gammas, attributes, backgrounds) = inputs.match_sharding(
         corners, (sigmas, gammas, attributes, backgrounds)
     )
+    if 0 in batch:
+        return jnp.zeros((*batch, *size, channels + 1), dtype)
     scene = Scene(corners, sigmas, gammas, attributes)
     task = Task(height, width, options, lookup)
     blend = dispatch.choose("blend", options.implementation, task, kind)

@@ -1,5 +1,7 @@
 """Scenes that are hard to render: very many faces, degenerate ones, none at all."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -200,6 +202,23 @@ class TestAdversarial:
             )
             np.testing.assert_array_equal(image[1, 2], [0.25, 0.5, 0])
             assert np.all(gradient == 0)
+
+    def test_batches_of_nothing(self):
+        """No faces in each image of a batch, and no images."""
+
+        def draw(faces, colors, **options):
+            return jaxsoftras.rasterize(faces, colors, 4, background=0.5, **options)
+
+        images = jax.vmap(draw)(jnp.ones((3, 0, 3, 3)), jnp.ones((3, 0, 2)))
+        blank = np.broadcast_to(np.array([0.5, 0.5, 0]), (3, 4, 4, 3))
+        np.testing.assert_array_equal(images, blank)
+        draw_none = functools.partial(jaxsoftras.silhouette, jnp.ones((0, 3, 3)), 4)
+        assert jax.hessian(lambda sigma: draw_none(sigma=sigma).sum())(1.0) == 0
+        faces, texels = jnp.ones((0, 2, 3, 3)), jnp.ones((0, 2, 4, 2))
+        for skin in (texels[:, :, 0], jaxsoftras.SurfaceTexture(texels)):
+            assert draw(faces, skin, aggregation="hard").shape == (0, 4, 4, 3)
+            assert draw(faces, skin).shape == (0, 4, 4, 3)
+            assert jax.vmap(draw)(faces, skin).shape == (0, 4, 4, 3)
 
     @pytest.mark.slow  # silhouettes are divided by the same lines
     def test_items_beyond_32_bits_are_divided(self, repatch):
