@@ -267,9 +267,7 @@ def fade(cover: Cover, opacity: jax.Array) -> Cover:
     log_survival = jnp.where(
         small, jnp.log1p(-jnp.where(small, cdf, 0)), jnp.log(survival)
     )
-    # a face that is not there must not set the level of the others' weights
-    seen = cover.seen & (cdf > 0)
-    return cover._replace(cdf=cdf, log_survival=log_survival, seen=seen)
+    return cover._replace(cdf=cdf, log_survival=log_survival)
 
 
 def contribute(
@@ -286,7 +284,8 @@ def contribute(
         contribution = jnp.where(
             in_range, contribution, lax.stop_gradient(contribution)
         )
-    colored = cover.counts & cover.seen
+    # a face that is not there must not set the level of the others' weights
+    colored = cover.counts & cover.seen & (cover.cdf > 0)
     nearness = cover.depth * (-1 / (gamma * (far - near)))
     return Pair(
         jnp.where(cover.counts, contribution, 0),

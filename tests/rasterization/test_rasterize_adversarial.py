@@ -159,6 +159,22 @@ class TestAdversarial:
         assert np.all((image >= 0) & (image <= 1)) and image[..., 3].max() > 0.4
         assert np.all(np.isfinite(gradient))
 
+    @pytest.mark.parametrize("implementation", ["reference", "xla"])
+    def test_a_face_of_probability_0_hides_nothing(self, implementation):
+        """Within reach of a face in front, on the side where it never covers."""
+        front = [[-0.03, -9, 2], [9, -9, 2], [-0.03, 9, 2]]
+        behind = [[-9, -9, 4], [9, -9, 4], [0, 12, 4]]
+        image = jaxsoftras.rasterize(
+            jnp.array([front, behind], jnp.float32),
+            jnp.array([[1.0, 0, 0], [0, 1, 0]]),
+            1,
+            sigma=1.0,
+            distribution="levy",
+            background=jnp.array([0.0, 0, 1]),
+            implementation=implementation,
+        )
+        np.testing.assert_allclose(image[0, 0, :3], [0, 1, 0], atol=1e-6)
+
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
         eight = np.arange(8) % 6  # as many as above: one program
