@@ -69,7 +69,8 @@ def drawable(
     """Separates the faces that can be drawn from those that cannot.
 
     A face is left out if a corner is not finite, lies beyond `geometry.FARTHEST` or,
-    where there are depths, lies on or behind the camera's plane (depth <= 0).
+    where there are depths, lies on or behind the camera's plane (depth below
+    `geometry.NEAREST`).
 
     Args:
         corners: fields ``[...]`` NDC.
@@ -83,7 +84,7 @@ def drawable(
     for corner in corners[1:]:
         valid &= jnp.abs(corner) <= geometry.FARTHEST
     for depth in depths:
-        valid &= (depth > 0) & (depth <= geometry.FARTHEST)
+        valid &= (depth >= geometry.NEAREST) & (depth <= geometry.FARTHEST)
     safe = geometry.Corners(*(jnp.where(valid, c, geometry.FARTHEST) for c in corners))
     depths = depths or (jnp.ones_like(corners.x0),) * 3
     z0, z1, z2 = (jnp.where(valid, depth, 1) for depth in depths)

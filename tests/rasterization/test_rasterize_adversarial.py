@@ -175,6 +175,35 @@ class TestAdversarial:
         )
         np.testing.assert_allclose(image[0, 0, :3], [0, 1, 0], atol=1e-6)
 
+    @pytest.mark.parametrize(
+        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+    )
+    def test_a_corner_close_to_the_camera(self, implementation):
+        """The face is drawn, or not at all; gradients are finite."""
+
+        @jax.jit
+        def run(depth):
+            face = [[-0.5, -0.5, depth], [0.6, -0.4, 2], [0.1, 0.7, 3]]
+
+            def draw(face):
+                return jaxsoftras.rasterize(
+                    face,
+                    jnp.eye(3)[None],
+                    4,
+                    sigma=1e-3,
+                    gamma=1e-3,
+                    implementation=implementation,
+                )
+
+            image, pullback = jax.vjp(draw, jnp.array([face]))
+            return image, pullback(image)[0]
+
+        for depth, drawn in ((1e-3, 1), (1e-17, 1), (1e-20, 0), (1e-38, 0)):
+            image, gradient = run(depth)
+            assert round(float(image[..., 3].max())) == drawn
+            assert np.all(np.isfinite(image)) and np.all(np.isfinite(gradient))
+            assert np.any(gradient != 0) == drawn
+
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
         eight = np.arange(8) % 6  # as many as above: one program
