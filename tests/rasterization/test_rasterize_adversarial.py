@@ -204,6 +204,23 @@ class TestAdversarial:
             assert np.all(np.isfinite(image)) and np.all(np.isfinite(gradient))
             assert np.any(gradient != 0) == drawn
 
+    @pytest.mark.parametrize("implementation", ["reference", "xla"])
+    def test_colors_of_faces_that_are_not_drawn(self, implementation):
+        """Not finite, they get into no pixel and no gradient."""
+        face = [[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]
+        behind = [[-0.9, -0.9, -1], [0.9, -0.9, 2], [0, 0.9, 2]]
+        colors = jnp.array([[1.0, 0.5], [np.nan, np.inf]])
+
+        def draw(faces, colors):
+            return jaxsoftras.rasterize(
+                faces, colors, 4, sigma=1e-3, implementation=implementation
+            )
+
+        image, pullback = jax.vjp(draw, jnp.array([face, behind]), colors)
+        assert np.all(np.isfinite(image)) and image[2, 2, 0] > 0.9
+        for gradient in pullback(jnp.ones_like(image)):
+            assert np.all(np.isfinite(gradient)) and np.all(gradient[1] == 0)
+
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
         eight = np.arange(8) % 6  # as many as above: one program
