@@ -18,6 +18,9 @@ _POINT_EDGE = 1e-12
 FARTHEST = 1e8
 """Largest coordinate of a drawn corner, NDC; larger ones come from the camera plane."""
 
+NEAREST = 1e-18
+"""Least depth of a drawn corner, world units: derivatives divide by its square."""
+
 # A triangle whose doubled area (NDC squared) is below this is a line or a point.
 _LEAST_AREA = 1e-10
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.custom_partitioning import custom_partitioning
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jax.sharding import PartitionSpec as P
@@ -21,6 +22,18 @@ Function = Callable[..., tuple[jax.Array, ...]]
 
 _linear = Primitive("linear_with_transpose")
 _linear.multiple_results = True
+
+_divided = custom_partitioning(lambda x: x)
+_divided.def_partition(lambda *_: None, sharding_rule="->")
+
+# A program that may be divided among devices must know them when it is lowered. JAX
+# looks for such programs in the parameters of a primitive, but not in functions: this
+# parameter, which nothing runs, stands for those that the functions of `call` hold.
+_NEEDS_DEVICES = jax.make_jaxpr(_divided)(jax.ShapeDtypeStruct((), jnp.float32))
+
+
+def _bind(*arrays: jax.Array, **parameters: Any) -> list[jax.Array]:
+    return _linear.bind(*arrays, **parameters, needs_devices=_NEEDS_DEVICES)
 
 
 def call(
@@ -67,7 +80,7 @@ def call(
         result = transpose(known_tree.unflatten(first), result_tree.unflatten(second))
         return tuple(jax.tree.leaves(result))
 
-    out = _linear.bind(
+    out = _bind(
         *known,
         *given,
         forward=forward,
@@ -98,19 +111,21 @@ def _run(*arrays, forward: Function, **_) -> tuple[jax.Array, ...]:
     return forward(*arrays)
 
 
-def _jvp(primals, tangents, *, forward: Function, backward: Function, known, types):
+def _jvp(
+    primals, tangents, *, forward: Function, backward: Function, known, types, **_
+):
     parameters = {
         "forward": forward,
         "backward": backward,
         "known": known,
         "types": types,
     }
-    result = _linear.bind(*primals, **parameters)
+    result = _bind(*primals, **parameters)
     moving = [k for k in range(known) if not isinstance(tangents[k], ad.Zero)]
     along = None
     if not all(isinstance(tangent, ad.Zero) for tangent in tangents[known:]):
         changes = [ad.instantiate_zeros(tangent) for tangent in tangents[known:]]
-        along = _linear.bind(*primals[:known], *changes, **parameters)
+        along = _bind(*primals[:known], *changes, **parameters)
     if moving:
         # the function of the residuals is not linear; its derivative is
         def by_residuals(*arrays):
@@ -124,7 +139,7 @@ def _jvp(primals, tangents, *, forward: Function, backward: Function, known, typ
 
             return jax.jvp(at, tuple(fixed[k] for k in moving), changes)[1]
 
-        others = _linear.bind(
+        others = _bind(
             *primals,
             *(tangents[k] for k in moving),
             forward=by_residuals,
@@ -165,6 +180,7 @@ def _batch(
     backward: Function,
     known: int,
     types,
+    **_,
 ):
     size = next(
         array.shape[axis]
@@ -179,7 +195,7 @@ def _batch(
         for array, axis in zip(arrays[known:], axes[known:], strict=True)
     ]
     in_axes = (*residual_axes, *(0 for _ in values))
-    out = _linear.bind(
+    out = _bind(
         *arrays[:known],
         *values,
         forward=jax.vmap(forward, in_axes, axis_size=size),

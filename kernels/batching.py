@@ -8,8 +8,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxsoftras import linear
+
+
+def _batch_none(kernel: Callable[..., Any], in_batched, args):
+    """The batching rule for an axis of size 0."""
+
+    def pick(is_batched, array):
+        return jnp.zeros_like(array, shape=array.shape[1:]) if is_batched else array
+
+    out = kernel(*jax.tree.map(pick, tuple(in_batched), args))
+    none = jax.tree.map(lambda x: jnp.broadcast_to(x, (1, *x.shape))[:0], out)
+    return none, jax.tree.map(lambda _: True, out)
 
 
 def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,15 +41,18 @@ def fold_batch(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
     @batched.def_vmap
     def _(axis_size, in_batched, *args):
+        if axis_size == 0:
+            return _batch_none(kernel, in_batched, args)
+
         def merge(is_batched, array):
             if not is_batched:
                 array = jnp.broadcast_to(array, (axis_size, *array.shape))
-            return array.reshape(-1, *array.shape[2:])
+            return lax.collapse(array, 0, 2)
 
         out = run(*jax.tree.map(merge, tuple(in_batched), args))
 
         def split(x):
-            return x.reshape(axis_size, -1, *x.shape[1:])
+            return x.reshape(axis_size, len(x) // axis_size, *x.shape[1:])
 
         return jax.tree.map(split, out), jax.tree.map(lambda _: True, out)
 

@@ -69,7 +69,8 @@ def drawable(
     """Separates the faces that can be drawn from those that cannot.
 
     A face is left out if a corner is not finite, lies beyond `geometry.FARTHEST` or,
-    where there are depths, lies on or behind the camera's plane (depth <= 0).
+    where there are depths, lies on or behind the camera's plane (depth below
+    `geometry.NEAREST`).
 
     Args:
         corners: fields ``[...]`` NDC.
@@ -83,7 +84,7 @@ def drawable(
     for corner in corners[1:]:
         valid &= jnp.abs(corner) <= geometry.FARTHEST
     for depth in depths:
-        valid &= (depth > 0) & (depth <= geometry.FARTHEST)
+        valid &= (depth >= geometry.NEAREST) & (depth <= geometry.FARTHEST)
     safe = geometry.Corners(*(jnp.where(valid, c, geometry.FARTHEST) for c in corners))
     depths = depths or (jnp.ones_like(corners.x0),) * 3
     z0, z1, z2 = (jnp.where(valid, depth, 1) for depth in depths)
@@ -152,10 +153,12 @@ def _(primals, tangents):
 def _clipped(weights, fallback, has_area):
     """Barycentric coordinates of a point of the face: clipped to [0, 1], of sum 1."""
     clipped = [_unit_interval(w) for w in weights]
+    # at least 1, but that rounding may spoil the coordinates of a needle
     total = clipped[0] + clipped[1] + clipped[2]
-    inverse = 1 / jnp.where(total > 1e-5, total, 1e-5)
+    precise = has_area & (total > 0.5)
+    inverse = 1 / jnp.where(precise, total, 1)
     return [
-        jnp.where(has_area, w * inverse, other)
+        jnp.where(precise, w * inverse, other)
         for w, other in zip(clipped, fallback, strict=True)
     ]
 
@@ -265,9 +268,7 @@ def fade(cover: Cover, opacity: jax.Array) -> Cover:
     log_survival = jnp.where(
         small, jnp.log1p(-jnp.where(small, cdf, 0)), jnp.log(survival)
     )
-    # a face that is not there must not set the level of the others' weights
-    seen = cover.seen & (cdf > 0)
-    return cover._replace(cdf=cdf, log_survival=log_survival, seen=seen)
+    return cover._replace(cdf=cdf, log_survival=log_survival)
 
 
 def contribute(
@@ -284,7 +285,8 @@ def contribute(
         contribution = jnp.where(
             in_range, contribution, lax.stop_gradient(contribution)
         )
-    colored = cover.counts & cover.seen
+    # a face that is not there must not set the level of the others' weights
+    colored = cover.counts & cover.seen & (cover.cdf > 0)
     nearness = cover.depth * (-1 / (gamma * (far - near)))
     return Pair(
         jnp.where(cover.counts, contribution, 0),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import ArrayLike
 
 from jaxsoftras import texture, texture_parts
@@ -110,7 +111,7 @@ def _images(
         axes = () if image.ndim == 3 else batch
         image = _broadcast("the texture image", image, axes, *image.shape[-3:])
         sizes.append(image.shape[1:3])
-        texels.append(image.reshape(len(image), -1, image.shape[-1]))
+        texels.append(lax.collapse(image, 1, 3))
     several = () if skin.image_index is None else tuple(sizes)
     return jnp.concatenate(texels, axis=1), shading.Lookup(
         "image", sizes[0], sizes=several
@@ -173,7 +174,7 @@ def as_kernel_attributes(
         resolution = skin.resolution
         texels = _floating("texels", skin.texels, dtype)
         texels = _broadcast("texels", texels, batch, faces, resolution**2, None)
-        texels = texels.reshape(len(texels), -1, texels.shape[-1])
+        texels = lax.collapse(texels, 1, 3)
         lookup = shading.Lookup("surface", (resolution, resolution), faces=faces)
     elif isinstance(face_attributes, texture.UVTexture):
         uv = _floating("UV coordinates", face_attributes.coordinates, dtype)

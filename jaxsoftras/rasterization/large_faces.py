@@ -240,7 +240,8 @@ def bring_near(faces: jax.Array, perspective: bool, *, parallel: bool = False) -
     linear: list[jax.Array] = []
     if faces.shape[-1] == 3:
         depths = faces[..., 2]
-        far &= jnp.all((depths > 0) & jnp.isfinite(depths), axis=-1)
+        in_front = (depths >= geometry.NEAREST) & jnp.isfinite(depths)
+        far &= jnp.all(in_front, axis=-1)
         linear = [jnp.where(far, depths[..., k], 1) for k in range(3)]
         linear = linear if parallel else [1 / depth for depth in linear]
     # a harmless triangle elsewhere, so that derivatives stay finite

@@ -72,7 +72,7 @@ def silhouette(
 
     A face covers nothing and receives no gradient if a corner is not finite, is farther
     than 1e8 from the origin or, where there are depths, lies on or behind the camera's
-    plane (depth <= 0). Outside of traces, a warning tells of corners that are NaN.
+    plane (depth < 1e-18). Outside of traces, a warning tells of corners that are NaN.
 
     Args:
         face_vertices: ``[..., F, 3, 2]`` or ``[..., F, 3, 3]`` corners of the faces,
@@ -197,7 +197,7 @@ def rasterize(
     ``zn_j = (far - z_j) / (far - near)`` its nearness (eq. 2 and 3 of Liu et al., 2019,
     arXiv:1904.01786). A face colours no pixel at which its depth ``z_j`` is out of
     [near, far]; alpha does not look at depth, except that a face with a corner at or
-    behind the camera's plane (depth <= 0) is not drawn at all.
+    behind the camera's plane (depth < 1e-18) is not drawn at all.
 
     Gradients reach vertices (x, y and depth), attributes, textures, light, background,
     sigma and gamma, and are complete: they include the change of depth and attributes
@@ -367,6 +367,8 @@ def rasterize_with(
     corners, (sigmas, gammas, attributes, backgrounds) = inputs.match_sharding(
         corners, (sigmas, gammas, attributes, backgrounds)
     )
+    if 0 in batch:
+        return jnp.zeros((*batch, *size, channels + 1), dtype)
     scene = Scene(corners, sigmas, gammas, attributes)
     task = Task(height, width, options, lookup)
     blend = dispatch.choose("blend", options.implementation, task, kind)

@@ -75,6 +75,8 @@ def blend(scene: Scene, task: Task) -> Blend:
 
     any_face = weight_sum > 0
     divisor = jnp.where(any_face, weight_sum, 1)
+    # a face that is not drawn may have any colour, also NaN
+    color = jnp.where(colored[:, :, None], color, 0)
     mean = jnp.sum(weight[:, :, None] * color, axis=1) / divisor[:, None]
     return Blend(total, jnp.where(any_face, highest + jnp.log(divisor), lowest), mean)
 

@@ -102,6 +102,26 @@ def test_forward_mode_through_render(x64):
     np.testing.assert_allclose(got, expected, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(
+    "what", ["silhouette", pytest.param("color", marks=pytest.mark.slow)]
+)
+def test_linearized_once_and_applied(what):
+    """By programs that hold the derivative alone."""
+    faces, directions = (a.astype(np.float32) for a in (FACES, DIRECTIONS))
+    image = draw(what, "xla")
+    drawn, along = jax.linearize(image, faces)
+    pushed = jax.vmap(along)(directions)
+    expected = jax.jvp(image, (faces,), (directions[1],))[1]
+    scale = np.abs(expected).max()
+    assert scale > 0.01
+    np.testing.assert_allclose(pushed[1], expected, atol=1e-6 * scale)
+    weight = scenes.random_like(*drawn.shape).astype(np.float32)
+    (pulled,) = jax.linear_transpose(along, faces)(weight)
+    np.testing.assert_allclose(
+        np.vdot(pulled, directions[1]), np.vdot(weight, expected), rtol=1e-4
+    )
+
+
 @pytest.mark.slow
 def test_memory_of_a_hessian():
     """In proportion to its size: 18 x 18 numbers, of a walk over 2 faces."""

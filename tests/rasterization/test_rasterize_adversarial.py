@@ -1,5 +1,7 @@
 """Scenes that are hard to render: very many faces, degenerate ones, none at all."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -130,6 +132,95 @@ class TestAdversarial:
         assert np.all(np.asarray(got[1][0])[0, 5:] == 0)
         assert np.all((got[0][..., 3] >= 0) & (got[0][..., 3] <= 1))
 
+    @pytest.mark.parametrize(
+        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+    )
+    def test_a_needle_whose_coordinates_rounding_spoils(self, implementation):
+        """Beside it, all three round below 0."""
+        needle = [[0.02277777, 0.5070604, 1.3], [0.02177777, 0.5060604, 2.0]]
+        faces = jnp.array([[*needle, [639253.44, 366573.81, 3.0]]])
+
+        @jax.jit  # where corners far away are not known
+        def run(faces):
+            image, pullback = jax.vjp(
+                lambda f: jaxsoftras.rasterize(
+                    f,
+                    jnp.eye(3)[None],
+                    32,
+                    sigma=1e-2,
+                    gamma=3e-2,
+                    implementation=implementation,
+                ),
+                faces,
+            )
+            return image, pullback(image)[0]
+
+        image, gradient = run(faces)
+        assert np.all((image >= 0) & (image <= 1)) and image[..., 3].max() > 0.4
+        assert np.all(np.isfinite(gradient))
+
+    @pytest.mark.parametrize("implementation", ["reference", "xla"])
+    def test_a_face_of_probability_0_hides_nothing(self, implementation):
+        """Within reach of a face in front, on the side where it never covers."""
+        front = [[-0.03, -9, 2], [9, -9, 2], [-0.03, 9, 2]]
+        behind = [[-9, -9, 4], [9, -9, 4], [0, 12, 4]]
+        image = jaxsoftras.rasterize(
+            jnp.array([front, behind], jnp.float32),
+            jnp.array([[1.0, 0, 0], [0, 1, 0]]),
+            1,
+            sigma=1.0,
+            distribution="levy",
+            background=jnp.array([0.0, 0, 1]),
+            implementation=implementation,
+        )
+        np.testing.assert_allclose(image[0, 0, :3], [0, 1, 0], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "implementation", [pytest.param("reference", marks=pytest.mark.slow), "xla"]
+    )
+    def test_a_corner_close_to_the_camera(self, implementation):
+        """The face is drawn, or not at all; gradients are finite."""
+
+        @jax.jit
+        def run(depth):
+            face = [[-0.5, -0.5, depth], [0.6, -0.4, 2], [0.1, 0.7, 3]]
+
+            def draw(face):
+                return jaxsoftras.rasterize(
+                    face,
+                    jnp.eye(3)[None],
+                    4,
+                    sigma=1e-3,
+                    gamma=1e-3,
+                    implementation=implementation,
+                )
+
+            image, pullback = jax.vjp(draw, jnp.array([face]))
+            return image, pullback(image)[0]
+
+        for depth, drawn in ((1e-3, 1), (1e-17, 1), (1e-20, 0), (1e-38, 0)):
+            image, gradient = run(depth)
+            assert round(float(image[..., 3].max())) == drawn
+            assert np.all(np.isfinite(image)) and np.all(np.isfinite(gradient))
+            assert np.any(gradient != 0) == drawn
+
+    @pytest.mark.parametrize("implementation", ["reference", "xla"])
+    def test_colors_of_faces_that_are_not_drawn(self, implementation):
+        """Not finite, they get into no pixel and no gradient."""
+        face = [[-0.9, -0.9, 2], [0.9, -0.9, 2], [0, 0.9, 2]]
+        behind = [[-0.9, -0.9, -1], [0.9, -0.9, 2], [0, 0.9, 2]]
+        colors = jnp.array([[1.0, 0.5], [np.nan, np.inf]])
+
+        def draw(faces, colors):
+            return jaxsoftras.rasterize(
+                faces, colors, 4, sigma=1e-3, implementation=implementation
+            )
+
+        image, pullback = jax.vjp(draw, jnp.array([face, behind]), colors)
+        assert np.all(np.isfinite(image)) and image[2, 2, 0] > 0.9
+        for gradient in pullback(jnp.ones_like(image)):
+            assert np.all(np.isfinite(gradient)) and np.all(gradient[1] == 0)
+
     def test_gamma_may_be_tiny(self):
         run = compiled("corners", "xla", dist_eps=1e-4)
         eight = np.arange(8) % 6  # as many as above: one program
@@ -173,6 +264,23 @@ class TestAdversarial:
             )
             np.testing.assert_array_equal(image[1, 2], [0.25, 0.5, 0])
             assert np.all(gradient == 0)
+
+    def test_batches_of_nothing(self):
+        """No faces in each image of a batch, and no images."""
+
+        def draw(faces, colors, **options):
+            return jaxsoftras.rasterize(faces, colors, 4, background=0.5, **options)
+
+        images = jax.vmap(draw)(jnp.ones((3, 0, 3, 3)), jnp.ones((3, 0, 2)))
+        blank = np.broadcast_to(np.array([0.5, 0.5, 0]), (3, 4, 4, 3))
+        np.testing.assert_array_equal(images, blank)
+        draw_none = functools.partial(jaxsoftras.silhouette, jnp.ones((0, 3, 3)), 4)
+        assert jax.hessian(lambda sigma: draw_none(sigma=sigma).sum())(1.0) == 0
+        faces, texels = jnp.ones((0, 2, 3, 3)), jnp.ones((0, 2, 4, 2))
+        for skin in (texels[:, :, 0], jaxsoftras.SurfaceTexture(texels)):
+            assert draw(faces, skin, aggregation="hard").shape == (0, 4, 4, 3)
+            assert draw(faces, skin).shape == (0, 4, 4, 3)
+            assert jax.vmap(draw)(faces, skin).shape == (0, 4, 4, 3)
 
     @pytest.mark.slow  # silhouettes are divided by the same lines
     def test_items_beyond_32_bits_are_divided(self, repatch):
