@@ -126,9 +126,18 @@ _register(UVTexture, "wrap", "transparent")
 Texture: TypeAlias = FaceColors | VertexColors | SurfaceTexture | UVTexture
 
 
-def texel_before(position: jax.Array) -> jax.Array:
-    """Texel centre at or before a position in texels: its floor, int32."""
-    return jnp.floor(lax.stop_gradient(position)).astype(jnp.int32)
+def texel_before(position: jax.Array, size: ArrayLike, wrap: Wrap) -> jax.Array:
+    """Texel centre at or before a position in texels: its floor, int32.
+
+    Or one that shows the same, if that is far beyond the edges of the image.
+    """
+    before = jnp.floor(lax.stop_gradient(position))
+    # integers end at 2**31
+    if wrap == "repeat":
+        before = before - size * jnp.floor(before / size)
+    else:
+        before = jnp.clip(before, -1, size)
+    return before.astype(jnp.int32)
 
 
 def with_places(texels: jax.Array, width: int) -> jax.Array:
@@ -242,9 +251,12 @@ def _sample(image: jax.Array, uv: jax.Array, wrap: Wrap) -> jax.Array:
     """`sample` of arguments that have been checked, compiled once."""
     height, width, channels = image.shape[-3:]
     batch = image.shape[:-3]
+    # a point that is not finite has no value, and no part in the image's derivative
+    placed = jnp.all(jnp.isfinite(uv), axis=-1, keepdims=True)
+    uv = jnp.where(placed, uv, 0)
     uv = uv.reshape(*[1] * (len(batch) - uv.ndim + 2), *uv.shape)
     x, y = uv[..., 0] * width - 0.5, (1 - uv[..., 1]) * height - 0.5
-    left, above = texel_before(x), texel_before(y)
+    left, above = texel_before(x, width, wrap), texel_before(y, height, wrap)
     columns, rows = two_texels(left, width, wrap), two_texels(above, height, wrap)
     # all images are rows of one table, so that a shared image is not copied
     first = jnp.arange(math.prod(batch)).reshape(*batch, 1) * (height * width)
@@ -259,7 +271,8 @@ def _sample(image: jax.Array, uv: jax.Array, wrap: Wrap) -> jax.Array:
     across = two_weights(x, first_of_two(x, place[..., 0], width, wrap))
     down = two_weights(y, first_of_two(y, place[..., 1], height, wrap))
     weights = down[:, None] * across
-    return jnp.sum(weights[..., None] * texels, axis=(0, 1)).astype(kind)
+    values = jnp.sum(weights[..., None] * texels, axis=(0, 1))
+    return jnp.where(placed, values, jnp.nan).astype(kind)
 
 
 def surface_cell(w0: ArrayLike, w1: ArrayLike, resolution: int) -> jax.Array:

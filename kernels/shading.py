@@ -194,8 +194,9 @@ def footprint(
     if lookup.kind == "image":
         assert values is not None
         x, y = _position(lookup, weights, values)
-        left, above = texture.texel_before(x), texture.texel_before(y)
         size, first = _image(lookup, values)
+        above = texture.texel_before(y, size[0], lookup.wrap)
+        left = texture.texel_before(x, size[1], lookup.wrap)
         return jnp.stack(image_texels(size, lookup.wrap, left, above)) + first
     corners = ()
     if values is not None:

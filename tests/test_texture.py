@@ -43,6 +43,26 @@ class TestSample:
             expected = [slow_sample(image, uv, wrap) for uv in points]
             np.testing.assert_allclose(values, expected, atol=1e-12)
 
+    @pytest.mark.parametrize("wrap", ["clamp", "repeat"])
+    def test_points_beyond_the_range_of_integers(self, wrap, x64):
+        far = self.UV[0] + np.array([1e9, -2e9])
+        got = texture.sample(self.IMAGE[0], far, wrap)
+        if wrap == "repeat":
+            expected = texture.sample(self.IMAGE[0], self.UV[0], wrap)
+        else:
+            expected = np.broadcast_to(self.IMAGE[0, -1, -1], got.shape)
+        np.testing.assert_allclose(got, expected, atol=1e-4)
+
+    def test_a_point_that_is_not_finite_has_no_value(self):
+        uv = jnp.array([[0.5, np.nan], [0.3, 0.6]])
+
+        def values(image):
+            return texture.sample(image, uv)
+
+        got, pullback = jax.vjp(values, jnp.ones((2, 2, 1)))
+        np.testing.assert_allclose(got, [[np.nan], [1]], rtol=1e-6)
+        assert np.all(np.isfinite(pullback(jnp.array([[0.0], [1.0]]))[0]))
+
     def test_shared_image_and_shared_points(self):
         @jax.jit
         def differences(image, uv):
