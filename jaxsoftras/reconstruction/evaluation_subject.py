@@ -125,7 +125,9 @@ class Subject:
         """Warns if the data set is not that of the run; returns the warnings."""
         chosen = self.settings.data
         if not processes.on_first(
-            lambda: training_data.is_another(self._workdir, chosen)
+            lambda: training_data.is_another(
+                self._workdir, chosen, self.split.categories
+            )
         ):
             return []
         roots = " and ".join(source.root for source in began.sources or (began,))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,23 +56,30 @@ def check(
     return described
 
 
-def is_another(workdir: Path, settings: config.Data) -> bool:
-    """Whether a data set lacks objects that a run began with, or has others.
+def is_another(workdir: Path, settings: config.Data, keys: Sequence[str]) -> bool:
+    """Whether a data set is another one than a run began with.
 
-    Categories that are left out make no other data set. Its training images are read
-    for a moment; one without them is another.
+    The smallest of the categories is compared, whose training images may be read as a
+    whole for that. A data set without them is another.
 
     Args:
         workdir: the run folder. If it holds no description, nothing can be told.
-        settings: source, folder and categories of the data set.
+        settings: source and folder of the data set.
+        keys: keys of the categories that matter.
     """
     if (before := _read(workdir / FILE)) is None:
         return False
+    known = [entry for entry in before if entry["category"] in keys]
+    if not known:
+        return True
+    smallest = min(known, key=lambda entry: entry["objects"])["category"]
     try:
-        described = describe(data.open_training_set(settings))
+        source = data.open_training_set(
+            dataclasses.replace(settings, categories=(smallest,))
+        )
     except (FileNotFoundError, ValueError):
         return True
-    return not all(entry in before for entry in described)
+    return not all(entry in before for entry in describe(source))
 
 
 def save(workdir: Path, described: Described) -> None:

@@ -54,16 +54,21 @@ def test_another_one_is_told_by_its_folder(edit, cabinets, changed, tmp_path):
     changed(edit)
     roots = [cabinets, tmp_path / "other", tmp_path]
     sets = [config.Data(root=str(root), categories=(CABINET,)) for root in roots]
-    assert [training_data.is_another(tmp_path, each) for each in sets] == [False, 1, 1]
+
+    def is_another(settings):
+        return training_data.is_another(tmp_path, settings, [CABINET])
+
+    assert [is_another(settings) for settings in sets] == [False, True, True]
     (tmp_path / training_data.FILE).unlink()
-    assert not training_data.is_another(tmp_path, sets[1])
+    assert not is_another(sets[1])
 
 
 def test_fewer_categories_are_the_same_data_set(cabinets, tmp_path):
     described = training_data.describe(open_set(cabinets))
-    training_data.save(tmp_path, [{"category": "mug"}, *described])
-    settings = config.Data(root=str(cabinets), categories=(CABINET,))
-    assert not training_data.is_another(tmp_path, settings)
+    training_data.save(tmp_path, [{"category": "mug", "objects": 1}, *described])
+    settings = config.Data(root=str(cabinets))
+    assert not training_data.is_another(tmp_path, settings, [CABINET])
+    assert training_data.is_another(tmp_path, settings, ["kettle"])
 
 
 def test_another_one_is_checked_like_that_of_a_new_run(cabinets, changed, tmp_path):
