@@ -52,7 +52,8 @@ def _points(mesh: Mesh) -> list[jax.Array]:
 
 
 def _not_finite(array: ArrayLike) -> np.ndarray:
-    return ~np.all(np.isfinite(np.asarray(array, np.float32)), axis=-1)
+    # of the dtype that is drawn: in single precision, large numbers are infinite
+    return ~np.all(np.isfinite(np.asarray(jnp.asarray(array))), axis=-1)
 
 
 def _explain_lost(mesh: Mesh) -> str | None:
