@@ -161,7 +161,7 @@ def test_a_set_of_variations_is_replaced_and_nothing_else(fits, tmp_path, cabine
         ({"objects": 0}, "from 1 to 131072 objects, not 0"),
         ({"objects": 10**9}, "from 1 to 131072 objects"),
         ({"seed": -1}, "must not be negative"),
-        ({"image_size": 0}, "from 1 to 8192, not 1 and 0"),
+        ({"image_size": 0}, "from 1 to 8192, not 0"),
         ({"renderer": "gpu"}, "must be one of numpy, jax"),
     ],
 )
