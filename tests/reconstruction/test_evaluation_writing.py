@@ -75,7 +75,7 @@ def test_categories_that_are_gone_leave_no_meshes(evaluate, tmp_path):
 
 
 def test_colours_and_configurations_that_are_gone(evaluate, tmp_path):
-    evaluate("a", colors=np.abs(BALL.vertices), keep_config=True)
+    evaluate("a", colors=abs(BALL.vertices), keep_config=True)
     found = find_names(tmp_path)
     assert found == ALWAYS | {"a.obj", "a.glb", "colors.png", "config.json"}
     *_, line = evaluate("a")
