@@ -191,6 +191,7 @@ def other(cabinets, tmp_path):
 
 
 @pytest.mark.filterwarnings("always:The data set in .* is not the one")
+@pytest.mark.slow  # the next one has its parts
 def test_another_data_set_is_named(trained, evaluated, other, tmp_path, capsys):
     run = shutil.copytree(trained, tmp_path / "run")
     assert evaluate("--workdir", run, "--data", other, "--points", "0") == 0
