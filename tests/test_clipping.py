@@ -271,6 +271,7 @@ def test_orthographic_camera_and_any_unit(scale):
 
 
 @pytest.mark.slow  # test_renderer has many cameras
+@pytest.mark.filterwarnings("ignore:1 of 5 faces have a vertex")
 def test_compiles_for_a_batch_of_cameras_and_vmap():
     cameras = jaxsoftras.perspective_camera(
         np.array([[0.1, 0.2, 0.0], [0, 0.3, 0.5]]), (0.2, 0.1, -1.0), fov=70.0
