@@ -45,7 +45,7 @@ def _inspect(image: jax.Array, *points: jax.Array) -> tuple[jax.Array, jax.Array
 
 
 def _points(mesh: Mesh) -> list[jax.Array]:
-    """What places a mesh: vertices, and texture coordinates if it has any."""
+    """Vertices of a mesh, and its texture coordinates if it has any."""
     coordinates = getattr(mesh.texture, "coordinates", None)
     given = [mesh.vertices] if coordinates is None else [mesh.vertices, coordinates]
     return [jnp.asarray(array) for array in given]

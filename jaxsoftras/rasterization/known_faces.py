@@ -1,4 +1,4 @@
-"""What is looked for in faces whose values are known: corners far away, and NaN."""
+"""Checks of faces whose values are known, for corners far away and NaN."""
 
 from __future__ import annotations
 

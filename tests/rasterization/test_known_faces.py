@@ -1,4 +1,4 @@
-"""What calls outside of traces find in their faces: corners far away, and NaN."""
+"""Checks of faces outside of traces, for corners far away and NaN."""
 
 import functools
 import warnings
