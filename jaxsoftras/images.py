@@ -13,14 +13,11 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxsoftras import atomic, extras, guesses
+from jaxsoftras import atomic, checks, extras, guesses
 from jaxsoftras.checks import VectorLike
 
 SLACK = 0.5 / 255
 """Half of a level of 8 bits: values beyond [0, 1] by this much are rounding errors."""
-
-# frames from a warning to the caller of `save_image` or `show`
-_CALLER = 5
 
 
 class _Format(NamedTuple):
@@ -92,7 +89,9 @@ def _contain(image: np.ndarray) -> np.ndarray:
             f"its values range from {low:.4g} to {high:.4g}, clipped to [0, 1]"
         )
     if notes:
-        warnings.warn(f"The image: {'; '.join(notes)}.", stacklevel=_CALLER)
+        warnings.warn(
+            f"The image: {'; '.join(notes)}.", stacklevel=checks.caller_depth()
+        )
     return np.clip(image, 0, 1)
 
 
